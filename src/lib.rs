@@ -1,0 +1,9 @@
+//! Heliograph: a follow-the-sun task scheduler daemon for legal process outsourcing.
+//!
+//! Each layer imports only what is to its right; `tests/layers.rs` holds the arrows:
+//!
+//! ```text
+//! main -> cli -> runtime -> { broker | http | store | telemetry | simulate } -> { wire | settings | roster } -> engine
+//! ```
+
+pub mod engine;
