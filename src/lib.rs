@@ -7,3 +7,5 @@
 //! ```
 
 pub mod engine;
+pub mod store;
+pub mod wire;

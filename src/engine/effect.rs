@@ -1,0 +1,367 @@
+//! What the scheduler wants done. Each effect becomes one fact: stored, then published.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::event::Refusal;
+use super::explain::Decision;
+use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
+use super::request::{Place, Priority, SkillNeed};
+use super::roster::RosterDigest;
+use super::task::{Holder, Task, TurnDownCause, Waiting};
+use super::update::{Amendment, DeclineReason};
+
+/// What one step decided, in order.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// What is recorded and published.
+    pub recorded: Vec<Recorded>,
+    /// Tasks that ended in this step, in their last state; the scheduler no longer holds them.
+    pub ended: Vec<Task>,
+    /// How the event itself is answered, when it was a request or an update.
+    pub answer: Option<Answer>,
+}
+
+/// An effect and what it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recorded {
+    /// When it was decided.
+    pub at: DateTime<Utc>,
+    /// The task, with the number of this fact in it.
+    pub task: Option<(TaskId, u64)>,
+    /// The client it concerns.
+    pub client: Option<ClientId>,
+    /// The team it concerns.
+    pub team: Option<TeamId>,
+    /// Whether it is also a message to that team.
+    pub addressed: Option<WorkMessage>,
+    /// The update that caused it.
+    pub update: Option<RequestId>,
+    /// The decision behind it, stored with it and never published.
+    pub decision: Option<Arc<Decision>>,
+    /// What is to be done.
+    pub effect: Effect,
+}
+
+/// The kinds of message in a team's queue; the words are part of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkMessage {
+    /// A task is proposed.
+    Offer,
+    /// An offer is taken back.
+    Withdrawn,
+    /// The task is no longer the team's.
+    Ended,
+    /// The task has changed.
+    Changed,
+    /// The answer to the team's update.
+    UpdateResult,
+}
+
+impl WorkMessage {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Withdrawn => "withdrawn",
+            Self::Ended => "ended",
+            Self::Changed => "changed",
+            Self::UpdateResult => "update_result",
+        }
+    }
+}
+
+/// How a request or an update is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The request is a task now.
+    Admitted(TaskId),
+    /// The same request was admitted before.
+    Duplicate(TaskId),
+    /// The update applied; so did its first copy when this is a repeat.
+    Applied,
+    /// It did not.
+    Refused(Refusal),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Effect {
+    /// Keep the task.
+    Admit(Admission),
+    /// Nothing has to come first any more.
+    MarkReady {},
+    /// Let it wait.
+    Park(Waiting),
+    /// Say loudly that no team may do it.
+    ReportUnroutable {
+        /// How many teams each filter rejects.
+        rejected: Vec<(Term, u32)>,
+    },
+    /// Say that it cannot be done in time.
+    ReportInfeasible {
+        /// When it must be done.
+        due_at: DateTime<Utc>,
+        /// When it can be done at best.
+        best_finish_at: DateTime<Utc>,
+    },
+    /// Propose it to the team.
+    Offer(Box<OfferBrief>),
+    /// Take the offer back.
+    Withdraw {
+        /// The offer's number.
+        assignment: u32,
+        /// Why.
+        reason: WithdrawReason,
+    },
+    /// The team owns it now.
+    Accept {
+        /// The offer's number.
+        assignment: u32,
+        /// Whether the team's policy accepts for it.
+        implicit: bool,
+        /// Whether the payload goes with this message.
+        #[serde(skip)]
+        with_payload: bool,
+    },
+    /// The team refused.
+    Decline {
+        /// The offer's number.
+        assignment: u32,
+        /// Why.
+        reason: DeclineReason,
+        /// Free text.
+        note: Option<String>,
+    },
+    /// The team did not answer in time.
+    Lapse {
+        /// The offer's number.
+        assignment: u32,
+        /// When the offer ended.
+        due_at: DateTime<Utc>,
+    },
+    /// The team gave it back.
+    Release {
+        /// The number of its ownership.
+        assignment: u32,
+        /// Why.
+        reason: String,
+    },
+    /// The holder said how much is left.
+    Progress {
+        /// The number of its ownership.
+        assignment: u32,
+        /// Remaining effort in minutes.
+        remaining_minutes: u32,
+        /// Free text.
+        note: Option<String>,
+    },
+    /// It stands still.
+    Pause {
+        /// A pause reason of the roster.
+        reason: Term,
+    },
+    /// It goes on.
+    Resume {},
+    /// The firm holds it back or lets it go on.
+    Hold {
+        /// Whether it is held now.
+        held: bool,
+    },
+    /// The firm changed the request.
+    Amend(Box<Amendment>),
+    /// Its priority changed.
+    Reprioritise {
+        /// The priority now.
+        priority: Priority,
+    },
+    /// It is done.
+    Complete {
+        /// The number of the ownership that ended.
+        assignment: u32,
+        /// Free text.
+        note: Option<String>,
+    },
+    /// It is called off.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// The holder keeps it although its shift ends.
+    Keep {
+        /// The number of its ownership.
+        assignment: u32,
+        /// Why.
+        reason: String,
+    },
+    /// A request was refused.
+    RejectRequest {
+        /// Its id, as far as known.
+        id: Option<RequestId>,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A request came again with other content.
+    ReportConflict {
+        /// Its id.
+        id: RequestId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// An update was refused.
+    RejectUpdate {
+        /// Its id, as far as known.
+        id: Option<RequestId>,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// Another roster is in force.
+    AdoptRoster {
+        /// Its digest.
+        digest: RosterDigest,
+        /// Version of the zone rules.
+        tzdata: Arc<str>,
+    },
+}
+
+impl Effect {
+    /// The event type that tells of it; the words are part of the contract.
+    #[must_use]
+    pub fn event_type(&self) -> &'static str {
+        match self {
+            Self::Admit(_) => "task.admitted",
+            Self::MarkReady {} => "task.ready",
+            Self::Park(_) => "task.waiting",
+            Self::ReportUnroutable { .. } => "task.unroutable",
+            Self::ReportInfeasible { .. } => "task.infeasible",
+            Self::Offer(_) => "task.offered",
+            Self::Withdraw { .. } => "task.withdrawn",
+            Self::Accept { .. } => "task.accepted",
+            Self::Decline { .. } => "task.declined",
+            Self::Lapse { .. } => "task.lapsed",
+            Self::Release { .. } => "task.released",
+            Self::Progress { .. } => "task.progressed",
+            Self::Pause { .. } => "task.paused",
+            Self::Resume {} => "task.resumed",
+            Self::Hold { .. } => "task.held",
+            Self::Amend(_) => "task.amended",
+            Self::Reprioritise { .. } => "task.reprioritised",
+            Self::Complete { .. } => "task.completed",
+            Self::Cancel { .. } => "task.cancelled",
+            Self::Keep { .. } => "handoff.kept",
+            Self::RejectRequest { .. } => "request.rejected",
+            Self::ReportConflict { .. } => "request.conflict",
+            Self::RejectUpdate { .. } => "update.rejected",
+            Self::AdoptRoster { .. } => "roster.changed",
+        }
+    }
+
+    /// Whether the message to the team carries the request's payload.
+    #[must_use]
+    pub fn carries_payload(&self) -> bool {
+        match self {
+            Self::Offer(brief) => brief.with_payload,
+            Self::Accept { with_payload, .. } => *with_payload,
+            _ => false,
+        }
+    }
+}
+
+/// What is told at admission.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Admission {
+    /// The firm's id of the request.
+    pub id: RequestId,
+    /// The firm's case.
+    pub matter: MatterId,
+    /// Kind of work.
+    pub work_type: WorkTypeId,
+    /// Priority.
+    pub priority: Priority,
+    /// Effort in minutes.
+    pub effort_minutes: u32,
+    /// Instant by which it must be done.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Whether nothing has to come first.
+    pub ready: bool,
+}
+
+/// What a team is told with an offer, beside the payload.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OfferBrief {
+    /// The offer's number.
+    pub assignment: u32,
+    /// When it lapses.
+    pub until: DateTime<Utc>,
+    /// The firm's id of the request.
+    pub id: RequestId,
+    /// The firm's case.
+    pub matter: MatterId,
+    /// Kind of work.
+    pub work_type: WorkTypeId,
+    /// Jurisdiction whose law applies.
+    pub jurisdiction: Option<Place>,
+    /// Specialty.
+    pub specialty: Option<Term>,
+    /// Languages.
+    pub languages: Vec<Term>,
+    /// Skills with levels.
+    pub skills: Vec<SkillNeed>,
+    /// Where somebody has to be.
+    pub place: Option<Place>,
+    /// Priority.
+    pub priority: Priority,
+    /// Remaining effort in minutes.
+    pub remaining_minutes: u32,
+    /// When it must be done.
+    pub due_at: Option<DateTime<Utc>>,
+    /// Earlier holders and what they said.
+    pub packet: Vec<Holder>,
+    /// Whether the payload goes with this message.
+    #[serde(skip)]
+    pub with_payload: bool,
+}
+
+/// Why an offer is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithdrawReason {
+    /// The team's shift ended first.
+    ShiftEnd,
+    /// The task was paused.
+    Paused,
+    /// The firm holds it.
+    Held,
+    /// The firm called it off.
+    Cancelled,
+    /// The request changed so that the team may not do it any more.
+    Amended,
+    /// The roster changed so that the team may not do it any more.
+    RosterChanged,
+    /// A qualification of the team ended.
+    QualificationEnded,
+    /// The message could not be delivered.
+    Unreachable,
+}
+
+impl WithdrawReason {
+    /// How the team counts as having turned it down, if at all.
+    #[must_use]
+    pub fn turn_down(self) -> Option<TurnDownCause> {
+        match self {
+            Self::Unreachable => Some(TurnDownCause::Unreachable),
+            Self::ShiftEnd
+            | Self::Paused
+            | Self::Held
+            | Self::Cancelled
+            | Self::Amended
+            | Self::RosterChanged
+            | Self::QualificationEnded => None,
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! A task: a work request once admitted, with everything that a restart needs to know of it.
+//!
+//! The stored row is this type as JSON. Policies are copied in at admission, so that a later roster does not rewrite
+//! what was promised.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::id::{ClientId, MatterId, RequestId, SlaId, TaskId, TeamId, Term, WorkTypeId};
+use super::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed};
+use super::roster::{HandoffRule, PayloadOn, SlaClock};
+use super::update::DeclineReason;
+
+/// The rising number of a task's admission; the last key of every order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Arrival(pub u64);
+
+/// An admitted work request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Its place in the order of arrival.
+    pub arrival: Arrival,
+    /// Its id.
+    pub id: TaskId,
+    /// The firm's id of the request.
+    pub request: RequestId,
+    /// The firm.
+    pub client: ClientId,
+    /// The firm's case.
+    pub matter: MatterId,
+    /// Digest of the request.
+    pub digest: RequestDigest,
+    /// What a team must have to do it.
+    pub needs: Needs,
+    /// Priority now.
+    pub priority: Priority,
+    /// Effort in minutes as last stated by the firm.
+    pub effort_minutes: u32,
+    /// Instant by which it must be done.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Instant before which it must not start.
+    pub not_before: Option<DateTime<Utc>>,
+    /// Tasks that must be completed first and are not yet.
+    pub after: Vec<TaskId>,
+    /// The SLA policy it was admitted under.
+    pub sla: Option<SlaId>,
+    /// Its clocks.
+    pub clocks: Vec<Clock>,
+    /// When it was admitted.
+    pub admitted_at: DateTime<Utc>,
+    /// When nothing had to come first any more.
+    pub ready_at: Option<DateTime<Utc>>,
+    /// Where it is.
+    pub state: TaskState,
+    /// The pause in force.
+    pub paused: Option<Pause>,
+    /// Whether the firm holds it back.
+    pub held: bool,
+    /// The last assignment number given out.
+    pub assignments: u32,
+    /// Teams that turned it down.
+    pub turn_downs: Vec<TurnDown>,
+    /// Earlier holders, the first first.
+    pub holders: Vec<Holder>,
+    /// Sequence number of its last fact.
+    pub task_seq: u64,
+}
+
+/// What a team must have to do a task; two tasks with equal needs, client and walls share a class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// Kind of work.
+    pub work_type: WorkTypeId,
+    /// Jurisdiction, none when any team may do it.
+    pub jurisdiction: Option<Place>,
+    /// Specialty.
+    pub specialty: Option<Term>,
+    /// Languages.
+    pub languages: Vec<Term>,
+    /// Skills with levels.
+    pub skills: Vec<SkillNeed>,
+    /// Presence class.
+    pub presence: Presence,
+    /// Where somebody has to be.
+    pub place: Option<Place>,
+    /// Only these countries.
+    pub allowed_countries: Vec<Place>,
+    /// None of these countries.
+    pub denied_countries: Vec<Place>,
+    /// Consent to offshoring.
+    pub consent: Option<Consent>,
+    /// Team that gets it when it can.
+    pub preferred_team: Option<TeamId>,
+    /// Teams that must not get it.
+    pub excluded_teams: Vec<TeamId>,
+    /// Whether it moves on at a shift end.
+    pub handoff: HandoffRule,
+    /// When its payload leaves.
+    pub payload_on: PayloadOn,
+}
+
+/// Where a task is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum TaskState {
+    /// No team owns it.
+    Waiting(Waiting),
+    /// Proposed to a team.
+    Offered(Offer),
+    /// Owned by a team.
+    Active(Active),
+    /// Done.
+    Completed {
+        /// When.
+        at: DateTime<Utc>,
+        /// By whom.
+        team: TeamId,
+    },
+    /// Called off.
+    Cancelled {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl TaskState {
+    /// The word used in messages and metrics.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Waiting(_) => "waiting",
+            Self::Offered(_) => "offered",
+            Self::Active(_) => "active",
+            Self::Completed { .. } => "completed",
+            Self::Cancelled { .. } => "cancelled",
+        }
+    }
+
+    /// The team that has it offered or owns it.
+    #[must_use]
+    pub fn team(&self) -> Option<&TeamId> {
+        match self {
+            Self::Offered(offer) => Some(&offer.team),
+            Self::Active(active) => Some(&active.team),
+            Self::Completed { team, .. } => Some(team),
+            Self::Waiting(_) | Self::Cancelled { .. } => None,
+        }
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        matches!(self, Self::Completed { .. } | Self::Cancelled { .. })
+    }
+}
+
+/// Why no team owns a task, and what ends that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Why.
+    pub reason: WaitReason,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When it is looked at again by the calendar alone; `None` when only an event can help.
+    pub wakes_at: Option<DateTime<Utc>>,
+    /// What could wake it sooner.
+    pub woken_by: Vec<WakeCause>,
+}
+
+/// Why a task waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitReason {
+    /// `not_before` is not reached.
+    NotBefore,
+    /// A predecessor is not completed.
+    Predecessor,
+    /// A predecessor was cancelled; the firm decides.
+    PredecessorCancelled,
+    /// The firm holds it.
+    Held,
+    /// It is paused.
+    Paused,
+    /// No team may ever do it as things stand.
+    NoTeamEligible,
+    /// Every team that may do it is closed or about to close.
+    NoTeamOpen,
+    /// Every open team that may do it is full.
+    NoSeatFree,
+    /// Every team that is open and has room turned it down.
+    TurnedDown,
+    /// Every team that could take it takes no new work.
+    Drained,
+    /// A team that opens later finishes in time, those open now do not.
+    WaitsForBetter,
+}
+
+impl WaitReason {
+    /// All reasons, in the order of the code.
+    pub const ALL: [Self; 11] = [
+        Self::NotBefore,
+        Self::Predecessor,
+        Self::PredecessorCancelled,
+        Self::Held,
+        Self::Paused,
+        Self::NoTeamEligible,
+        Self::NoTeamOpen,
+        Self::NoSeatFree,
+        Self::TurnedDown,
+        Self::Drained,
+        Self::WaitsForBetter,
+    ];
+
+    /// The word used in messages and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotBefore => "not_before",
+            Self::Predecessor => "predecessor",
+            Self::PredecessorCancelled => "predecessor_cancelled",
+            Self::Held => "held",
+            Self::Paused => "paused",
+            Self::NoTeamEligible => "no_team_eligible",
+            Self::NoTeamOpen => "no_team_open",
+            Self::NoSeatFree => "no_seat_free",
+            Self::TurnedDown => "turned_down",
+            Self::Drained => "drained",
+            Self::WaitsForBetter => "waits_for_better",
+        }
+    }
+}
+
+/// What could wake a waiting task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WakeCause {
+    /// A team opens.
+    TeamOpens,
+    /// A seat frees.
+    SeatFrees,
+    /// A turn-down ends.
+    TurnDownEnds,
+    /// The roster or an override changes.
+    RosterChanges,
+    /// The firm amends the request.
+    RequestAmended,
+    /// A predecessor ends.
+    PredecessorEnds,
+    /// `not_before` is reached.
+    NotBeforeReached,
+    /// The hold or the pause ends.
+    Resumed,
+}
+
+/// A proposal to a team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// To whom.
+    pub team: TeamId,
+    /// Its number.
+    pub assignment: u32,
+    /// Since when.
+    pub at: DateTime<Utc>,
+    /// When it lapses.
+    pub until: DateTime<Utc>,
+    /// Whether `until` is the team's shift end, so that it is withdrawn then and not turned down.
+    pub until_shift_end: bool,
+}
+
+/// Ownership by a team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Active {
+    /// Who owns it.
+    pub team: TeamId,
+    /// Under which number.
+    pub assignment: u32,
+    /// When it was offered.
+    pub offered_at: DateTime<Utc>,
+    /// Since when it owns it.
+    pub at: DateTime<Utc>,
+    /// Remaining effort in minutes as last reported; the effort when nothing was.
+    pub remaining_minutes: u32,
+    /// When that was reported.
+    pub reported_at: Option<DateTime<Utc>>,
+    /// Why it owns the task although it is closed.
+    pub closed_because: Option<ClosedBecause>,
+}
+
+/// Why a closed team owns a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosedBecause {
+    /// A break inside the shift.
+    Break,
+    /// Little is left and is finished past the close.
+    Grace,
+    /// Keeping it was decided.
+    Kept,
+    /// A hand-off is planned.
+    Planned,
+    /// No other team can take it.
+    NoTaker,
+    /// It is paused.
+    Paused,
+}
+
+/// A pause in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// A pause reason of the roster.
+    pub reason: Term,
+    /// Since when.
+    pub from: DateTime<Utc>,
+}
+
+/// A team that turned a task down, and until when that holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnDown {
+    /// Which team.
+    pub team: TeamId,
+    /// Why.
+    pub cause: TurnDownCause,
+    /// How many times so far.
+    pub times: u32,
+    /// When it ends; `None` is for good.
+    pub until: Option<DateTime<Utc>>,
+}
+
+/// How a team turned a task down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnDownCause {
+    /// It declined.
+    Declined(DeclineReason),
+    /// It let the offer lapse.
+    Lapsed,
+    /// It gave the task back.
+    Released,
+    /// The offer could not be delivered.
+    Unreachable,
+}
+
+/// An earlier holder, for the packet that travels with a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Which team.
+    pub team: TeamId,
+    /// Under which number.
+    pub assignment: u32,
+    /// From when.
+    pub from: DateTime<Utc>,
+    /// Until when.
+    pub until: DateTime<Utc>,
+    /// Remaining effort in minutes at its end.
+    pub remaining_minutes: u32,
+    /// What it said to the next holder.
+    pub notes: Option<String>,
+}
+
+/// A clock of a task: the rule copied from its policy, and its progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clock {
+    /// The rule.
+    pub rule: SlaClock,
+    /// When it started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it stopped.
+    pub stopped_at: Option<DateTime<Utc>>,
+    /// Ranges in which it stood; the last may be open.
+    pub pauses: Vec<ClockPause>,
+}
+
+/// A range in which a clock stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockPause {
+    /// From when.
+    pub from: DateTime<Utc>,
+    /// Until when; `None` while it stands.
+    pub until: Option<DateTime<Utc>>,
+    /// The pause reason.
+    pub reason: Term,
+}

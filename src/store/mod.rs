@@ -1,0 +1,252 @@
+//! Where facts and tasks are kept: the port that every store implements.
+//!
+//! A batch is written in one transaction and is durable when [`Writer::commit`] returns: facts, the rows of the tasks
+//! they changed, payloads, answers to updates, cursors and the watermark of what has been published. A writer that
+//! fails is not used again: its owner drops all memory and recovers from the store.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::engine::event::{EndedTask, UpdateResult};
+use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
+use crate::engine::roster::RosterDigest;
+use crate::engine::task::Task;
+use crate::engine::update::Sender;
+use crate::wire::fact::{Fact, FactSeq, Link};
+
+/// What one transaction writes.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Facts in sequence, following the last one stored without a hole.
+    pub facts: Vec<Fact>,
+    /// Tasks that changed, in their state after the batch; at most one entry a task.
+    pub tasks: Vec<TaskRow>,
+    /// Payloads of admitted requests.
+    pub payloads: Vec<(TaskId, Arc<[u8]>)>,
+    /// Answers to updates, for their repeats.
+    pub updates: Vec<(Sender, RequestId, UpdateResult)>,
+    /// Messages that are about to be handled alone, with how many times that was tried.
+    pub suspects: Vec<(Link, u32)>,
+    /// Suspects that were handled.
+    pub cleared_suspects: Vec<Link>,
+    /// How far teams have read their messages over HTTP.
+    pub cursors: Vec<(TeamId, FactSeq)>,
+    /// Facts that could not be delivered, and the queue that they were for.
+    pub undelivered: Vec<(FactSeq, TeamId)>,
+    /// Undelivered facts that have been delivered since.
+    pub delivered: Vec<FactSeq>,
+    /// Every fact up to here has been published or stands in `undelivered`.
+    pub watermark: Option<FactSeq>,
+    /// A roster that came into force.
+    pub roster: Option<RosterVersion>,
+    /// The engine's time of the batch.
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// A task as it is stored: columns to search by, and its state as JSON.
+#[derive(Debug, Clone)]
+pub struct TaskRow {
+    /// The task.
+    pub task: Arc<Task>,
+    /// When a timer of it is due next.
+    pub next_due_at: Option<DateTime<Utc>>,
+}
+
+/// A roster as it came into force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RosterVersion {
+    /// SHA-256 of the bytes.
+    pub digest: RosterDigest,
+    /// The file's bytes; several files are joined by the roster layer.
+    pub text: Arc<str>,
+    /// Since when.
+    pub at: DateTime<Utc>,
+}
+
+/// What a daemon needs to go on from where the last one stopped.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Random name of this life of the store; part of every message id.
+    pub incarnation: Arc<str>,
+    /// The last fact.
+    pub last_seq: FactSeq,
+    /// The chain's link to it; zeros when there is none.
+    pub last_link: Link,
+    /// Every fact up to here has been published or stands in `undelivered`.
+    pub watermark: FactSeq,
+    /// Undelivered facts with the team whose queue they were for.
+    pub undelivered: Vec<(FactSeq, TeamId)>,
+    /// The engine's time of the last batch.
+    pub last_at: Option<DateTime<Utc>>,
+    /// The next arrival number.
+    pub next_arrival: u64,
+    /// All open tasks, in order of arrival.
+    pub open: Vec<Task>,
+    /// The newest tasks that ended, at most [`RECENT_ENDED`], the newest last; affinity reads them.
+    pub recent_ended: Vec<Task>,
+    /// The roster that was last in force.
+    pub roster: Option<RosterVersion>,
+}
+
+/// How many ended tasks are recovered.
+pub const RECENT_ENDED: usize = 10_000;
+
+/// The one writer of a store.
+pub trait Writer: Send {
+    /// Reads everything that a start needs.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read or contradicts itself.
+    fn recover(&mut self) -> Result<Recovered, StoreError>;
+
+    /// Writes a batch in one transaction; durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the writer must not be used again.
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Another reader of committed state, for use beside the writer.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be opened.
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError>;
+
+    /// Moves the write-ahead log into the store; called when idle, so that no commit pays for it.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the writer must not be used again.
+    fn checkpoint(&mut self) -> Result<(), StoreError>;
+}
+
+/// Reads committed state only.
+pub trait Reader: Send {
+    /// What is known of tasks of these ids that have ended, in the same order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn ended(&mut self, ids: &[TaskId]) -> Result<Vec<Option<EndedTask>>, StoreError>;
+
+    /// The answer to an earlier update.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn update_result(&mut self, sender: &Sender, id: &RequestId) -> Result<Option<UpdateResult>, StoreError>;
+
+    /// How many times a suspect was tried alone.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn suspect_attempts(&mut self, message: &Link) -> Result<u32, StoreError>;
+
+    /// Facts after a position, at most `limit`, in sequence.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn facts_after(&mut self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError>;
+
+    /// Facts of a task, in sequence, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn history(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Fact>, StoreError>;
+
+    /// Facts addressed to a team after a position, at most `limit`, in sequence.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn messages_for(&mut self, team: &TeamId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError>;
+
+    /// How far a team has read over HTTP.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn cursor(&mut self, team: &TeamId) -> Result<FactSeq, StoreError>;
+
+    /// Facts by their positions, those that exist.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn facts_at(&mut self, seqs: &[FactSeq]) -> Result<Vec<Fact>, StoreError>;
+
+    /// The payload of a task's request; `None` when there is none or it was purged.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn payload(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError>;
+
+    /// One task.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError>;
+
+    /// Tasks that match, in order of arrival.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn tasks(&mut self, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
+
+    /// A roster that was in force.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn roster(&mut self, digest: &RosterDigest) -> Result<Option<RosterVersion>, StoreError>;
+}
+
+/// Which tasks to list.
+#[derive(Debug, Clone, Default)]
+pub struct TaskQuery {
+    /// Only this client's.
+    pub client: Option<ClientId>,
+    /// Only those offered to, owned by or completed by this team.
+    pub team: Option<TeamId>,
+    /// Only in this state, such as `waiting`.
+    pub state: Option<String>,
+    /// Only with an arrival number above this one.
+    pub after_arrival: Option<u64>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A store that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it open.
+    #[error("store {path} is in use by another process; stop that one first, or name another file")]
+    InUse {
+        /// The file.
+        path: String,
+    },
+    /// A newer version wrote it.
+    #[error("store {path} has schema version {found}, this program knows up to {known}; use a newer program")]
+    TooNew {
+        /// The file.
+        path: String,
+        /// Version found.
+        found: u32,
+        /// Newest version known.
+        known: u32,
+    },
+    /// A setting did not take effect.
+    #[error("store setting {name} is {found:?} and must be {wanted:?}")]
+    Setting {
+        /// Which setting.
+        name: &'static str,
+        /// Its value.
+        found: String,
+        /// The value that durability needs.
+        wanted: &'static str,
+    },
+    /// Rows contradict each other.
+    #[error("store is inconsistent: {0}; restore a backup")]
+    Inconsistent(String),
+    /// The storage failed; what was not committed is unknown.
+    #[error("store failed in {during}: {message}")]
+    Failed {
+        /// What was being done.
+        during: &'static str,
+        /// What the storage said.
+        message: String,
+    },
+}

@@ -1,0 +1,48 @@
+//! A fact: one effect as it is stored, chained and published.
+//!
+//! The facts of a store form one sequence without holes. Each carries the digest of its body and a link,
+//! `SHA-256(previous link | sequence | instant | type | task | client | team | body digest)`, so that changing,
+//! removing or reordering records shows; a purged body leaves the chain valid.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::engine::effect::WorkMessage;
+use crate::engine::id::{ClientId, TaskId, TeamId};
+
+/// A position in the sequence of facts, rising by one from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct FactSeq(pub u64);
+
+/// A link of the chain.
+pub type Link = [u8; 32];
+
+/// A fact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// Its position.
+    pub seq: FactSeq,
+    /// When it was decided.
+    pub at: DateTime<Utc>,
+    /// The event type, such as `task.offered`.
+    pub event_type: Arc<str>,
+    /// The task, with the number of this fact in it.
+    pub task: Option<(TaskId, u64)>,
+    /// The client it concerns.
+    pub client: Option<ClientId>,
+    /// The team it concerns.
+    pub team: Option<TeamId>,
+    /// Whether it is also a message to that team.
+    pub addressed: Option<WorkMessage>,
+    /// Whether that message carries the payload of the task's request.
+    pub with_payload: bool,
+    /// The JSON object that is published, without the payload; empty when it was purged.
+    pub body: Arc<[u8]>,
+    /// SHA-256 of the body as it was written.
+    pub body_digest: Link,
+    /// The chain's link to this fact.
+    pub link: Link,
+    /// The decision behind it as JSON; never published to a queue.
+    pub decision: Option<Arc<[u8]>>,
+}
