@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::event::Refusal;
-use super::explain::Decision;
+use super::explain::{Decision, Filter, Rejection};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
 use super::request::{Place, Priority, SkillNeed};
 use super::roster::RosterDigest;
@@ -101,14 +101,7 @@ pub enum Effect {
     /// Say loudly that no team may do it.
     ReportUnroutable {
         /// How many teams each filter rejects.
-        rejected: Vec<(Term, u32)>,
-    },
-    /// Say that it cannot be done in time.
-    ReportInfeasible {
-        /// When it must be done.
-        due_at: DateTime<Utc>,
-        /// When it can be done at best.
-        best_finish_at: DateTime<Utc>,
+        rejected: Vec<(Filter, u32)>,
     },
     /// Propose it to the team.
     Offer(Box<OfferBrief>),
@@ -151,6 +144,18 @@ pub enum Effect {
         assignment: u32,
         /// Why.
         reason: String,
+    },
+    /// Take it away from its holder, who may not have it any more.
+    Recall {
+        /// The number of its ownership.
+        assignment: u32,
+        /// What the holder fails.
+        because: Rejection,
+    },
+    /// Tell on-call staff.
+    RaiseEscalation {
+        /// What happened.
+        reason: EscalationReason,
     },
     /// The holder said how much is left.
     Progress {
@@ -238,13 +243,14 @@ impl Effect {
             Self::MarkReady {} => "task.ready",
             Self::Park(_) => "task.waiting",
             Self::ReportUnroutable { .. } => "task.unroutable",
-            Self::ReportInfeasible { .. } => "task.infeasible",
             Self::Offer(_) => "task.offered",
             Self::Withdraw { .. } => "task.withdrawn",
             Self::Accept { .. } => "task.accepted",
             Self::Decline { .. } => "task.declined",
             Self::Lapse { .. } => "task.lapsed",
             Self::Release { .. } => "task.released",
+            Self::Recall { .. } => "task.recalled",
+            Self::RaiseEscalation { .. } => "escalation.raised",
             Self::Progress { .. } => "task.progressed",
             Self::Pause { .. } => "task.paused",
             Self::Resume {} => "task.resumed",
@@ -327,6 +333,14 @@ pub struct OfferBrief {
     pub with_payload: bool,
 }
 
+/// What on-call staff are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EscalationReason {
+    /// A team declined with a conflict and is walled from the matter from now on.
+    ConflictDeclared,
+}
+
 /// Why an offer is taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -343,7 +357,7 @@ pub enum WithdrawReason {
     Amended,
     /// The roster changed so that the team may not do it any more.
     RosterChanged,
-    /// A qualification of the team ended.
+    /// A vetting or an admission of the team ended.
     QualificationEnded,
     /// The message could not be delivered.
     Unreachable,

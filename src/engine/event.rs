@@ -18,6 +18,8 @@ pub enum Event {
         request: Box<WorkRequest>,
         /// What the store knows of the same client and id, when that task has ended.
         ended: Option<EndedTask>,
+        /// What the store knows of those of its predecessors that have ended.
+        predecessors: Vec<EndedTask>,
     },
     /// Bytes arrived that are no work request.
     RequestRefused {

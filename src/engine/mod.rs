@@ -3,13 +3,26 @@
 //! One door: `Scheduler::step(now, event) -> effects`. The same events at the same times give the same effects, byte
 //! for byte.
 
+pub mod admission;
+pub mod affinity;
+pub mod board;
 pub mod calendar;
+pub mod class;
 pub mod effect;
 pub mod event;
 pub mod explain;
+pub mod filter;
+pub mod forecast;
 pub mod id;
+pub mod queue;
+pub mod recent;
 pub mod request;
 pub mod roster;
+pub mod routing;
+pub mod scheduler;
+pub mod score;
 pub mod task;
+pub mod timer;
 pub mod update;
+pub mod walls;
 pub mod zone;

@@ -66,6 +66,34 @@ pub struct Task {
     pub task_seq: u64,
 }
 
+impl Task {
+    /// Remaining effort in minutes: as the holder last reported it, else as the last holder left it, else all of it.
+    #[must_use]
+    pub fn remaining_minutes(&self) -> u32 {
+        match (&self.state, self.holders.last()) {
+            (TaskState::Active(active), _) => active.remaining_minutes,
+            (_, Some(holder)) => holder.remaining_minutes,
+            (_, None) => self.effort_minutes,
+        }
+    }
+
+    /// Whether a team turned it down and that still holds.
+    #[must_use]
+    pub fn is_turned_down_by(&self, team: &TeamId, now: DateTime<Utc>) -> bool {
+        self.turn_downs.iter().any(|it| it.team == *team && it.until.is_none_or(|until| until > now))
+    }
+
+    /// The current assignment and who has it.
+    #[must_use]
+    pub fn assignment(&self) -> Option<(&TeamId, u32)> {
+        match &self.state {
+            TaskState::Offered(offer) => Some((&offer.team, offer.assignment)),
+            TaskState::Active(active) => Some((&active.team, active.assignment)),
+            TaskState::Waiting(_) | TaskState::Completed { .. } | TaskState::Cancelled { .. } => None,
+        }
+    }
+}
+
 /// What a team must have to do a task; two tasks with equal needs, client and walls share a class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Needs {
@@ -167,6 +195,20 @@ pub struct Waiting {
     pub wakes_at: Option<DateTime<Utc>>,
     /// What could wake it sooner.
     pub woken_by: Vec<WakeCause>,
+}
+
+impl Waiting {
+    /// Between two decisions of one step: nobody has the task, and why it waits is about to be decided.
+    #[must_use]
+    pub fn undecided(since: DateTime<Utc>) -> Self {
+        Self { reason: WaitReason::NoTeamOpen, since, wakes_at: None, woken_by: Vec::new() }
+    }
+
+    /// Whether the reason is still to be decided.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.woken_by.is_empty()
+    }
 }
 
 /// Why a task waits.

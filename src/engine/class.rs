@@ -1,0 +1,223 @@
+//! Requirement classes: tasks with equal needs share the standing filters' answers.
+//!
+//! Which teams may do a class is worked out once per roster; a decision then looks at these teams only, and an opening
+//! team at the classes that it can serve.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Utc};
+
+use super::calendar::Timeline;
+use super::explain::{Filter, Rejection};
+use super::filter::{self, Fit, STANDING, Standing};
+use super::forecast;
+use super::id::{ClientId, MatterId, TeamId, Term};
+use super::request::{Consent, Place, Presence, SkillNeed};
+use super::roster::{Client, Roster, TeamIndex};
+use super::task::Needs;
+use super::walls::Walls;
+
+/// How many classes that no open task needs are kept for the next task.
+pub const MAX_IDLE_CLASSES: usize = 4_096;
+
+/// A class; good for one version of the roster and walls only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClassId(pub u32);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ClassKey {
+    client: ClientId,
+    /// Only when a wall names the matter.
+    matter: Option<MatterId>,
+    jurisdiction: Option<Place>,
+    specialty: Option<Term>,
+    languages: Vec<Term>,
+    skills: Vec<SkillNeed>,
+    presence: Presence,
+    place: Option<Place>,
+    allowed_countries: Vec<Place>,
+    denied_countries: Vec<Place>,
+    consent: Option<Consent>,
+    excluded_teams: Vec<TeamId>,
+}
+
+/// The standing filters' answers to one set of needs.
+#[derive(Debug)]
+pub struct Class {
+    /// Teams that may do it, in the order of their ids.
+    pub eligible: Vec<(TeamIndex, Fit)>,
+    /// How many teams each standing filter rejects.
+    pub rejected: BTreeMap<Filter, u32>,
+    key: Arc<ClassKey>,
+    /// Open tasks of the class.
+    users: u32,
+    coverage: OnceLock<Option<Timeline>>,
+}
+
+impl Class {
+    /// The time in which any eligible team is open, worked out when first asked for.
+    #[must_use]
+    pub fn coverage(&self, roster: &Roster, now: DateTime<Utc>) -> Option<&Timeline> {
+        let teams = || self.eligible.iter().map(|(team, _)| roster.team(*team));
+        self.coverage.get_or_init(|| forecast::coverage(teams(), now)).as_ref()
+    }
+}
+
+/// All classes met under one roster.
+#[derive(Debug)]
+pub struct Classes {
+    by_key: HashMap<Arc<ClassKey>, ClassId>,
+    slots: BTreeMap<ClassId, Class>,
+    next: u32,
+    idle: BTreeSet<ClassId>,
+    /// The classes that each team may do, by team position.
+    served: Vec<BTreeSet<ClassId>>,
+}
+
+impl Classes {
+    /// No classes yet, for a roster of so many teams.
+    #[must_use]
+    pub fn new(teams: usize) -> Self {
+        Self {
+            by_key: HashMap::new(),
+            slots: BTreeMap::new(),
+            next: 0,
+            idle: BTreeSet::new(),
+            served: vec![BTreeSet::new(); teams],
+        }
+    }
+
+    /// The class of a task, worked out when it is new; counts one more open task in it.
+    pub fn join(
+        &mut self,
+        roster: &Roster,
+        walls: &Walls,
+        client: &Client,
+        matter: &MatterId,
+        needs: &Needs,
+        now: DateTime<Utc>,
+    ) -> ClassId {
+        let key = key_of(walls, client, matter, needs);
+        let id = match self.by_key.get(&key) {
+            Some(id) => *id,
+            None => self.add(Arc::new(key), &class_questions(roster, walls, client, matter, needs), now),
+        };
+        if let Some(class) = self.slots.get_mut(&id) {
+            class.users += 1;
+        }
+        self.idle.remove(&id);
+        id
+    }
+
+    /// One open task fewer; past [`MAX_IDLE_CLASSES`] the oldest class without tasks is forgotten.
+    pub fn leave(&mut self, id: ClassId) {
+        let Some(class) = self.slots.get_mut(&id) else { return };
+        class.users = class.users.saturating_sub(1);
+        if class.users > 0 {
+            return;
+        }
+        self.idle.insert(id);
+        if self.idle.len() > MAX_IDLE_CLASSES
+            && let Some(oldest) = self.idle.pop_first()
+        {
+            self.forget(oldest);
+        }
+    }
+
+    /// A class by its id.
+    #[must_use]
+    pub fn get(&self, id: ClassId) -> Option<&Class> {
+        self.slots.get(&id)
+    }
+
+    /// The classes that a team may do.
+    #[must_use]
+    pub fn served_by(&self, team: TeamIndex) -> &BTreeSet<ClassId> {
+        &self.served[usize::from(team.0)]
+    }
+
+    /// How many classes are known.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether none is known.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    fn add(&mut self, key: Arc<ClassKey>, questions: &[Standing<'_>], now: DateTime<Utc>) -> ClassId {
+        let id = ClassId(self.next);
+        self.next += 1;
+        let mut class = Class {
+            eligible: Vec::new(),
+            rejected: BTreeMap::new(),
+            key: Arc::clone(&key),
+            users: 0,
+            coverage: OnceLock::new(),
+        };
+        for (index, ask) in (0..).map(TeamIndex).zip(questions) {
+            match standing(ask) {
+                Ok(()) => {
+                    class.eligible.push((index, filter::fit(ask, now)));
+                    self.served[usize::from(index.0)].insert(id);
+                }
+                Err(rejection) => *class.rejected.entry(rejection.filter()).or_default() += 1,
+            }
+        }
+        self.by_key.insert(key, id);
+        self.slots.insert(id, class);
+        id
+    }
+
+    fn forget(&mut self, id: ClassId) {
+        let Some(class) = self.slots.remove(&id) else { return };
+        for (team, _) in &class.eligible {
+            self.served[usize::from(team.0)].remove(&id);
+        }
+        self.by_key.remove(&class.key);
+    }
+}
+
+/// Asks the standing filters in order; the first "no" is the answer.
+///
+/// # Errors
+/// The rejection.
+pub fn standing(ask: &Standing<'_>) -> Result<(), Rejection> {
+    STANDING.iter().try_for_each(|(_, rule)| rule(ask))
+}
+
+/// One question per team of the roster, in the order of team ids.
+fn class_questions<'a>(
+    roster: &'a Roster,
+    walls: &'a Walls,
+    client: &'a Client,
+    matter: &'a MatterId,
+    needs: &'a Needs,
+) -> Vec<Standing<'a>> {
+    roster.teams.iter().map(|team| Standing { roster, walls, client, matter, needs, team }).collect()
+}
+
+fn key_of(walls: &Walls, client: &Client, matter: &MatterId, needs: &Needs) -> ClassKey {
+    ClassKey {
+        client: client.id.clone(),
+        matter: walls.names(&client.id, matter).then(|| matter.clone()),
+        jurisdiction: needs.jurisdiction.clone(),
+        specialty: needs.specialty.clone(),
+        languages: needs.languages.clone(),
+        skills: needs.skills.clone(),
+        presence: needs.presence,
+        place: needs.place.clone(),
+        allowed_countries: needs.allowed_countries.clone(),
+        denied_countries: needs.denied_countries.clone(),
+        consent: needs.consent.as_ref().map(|given| Consent {
+            offshore: given.offshore,
+            // Only whether there is a record matters, not which one.
+            reference: given.reference.as_ref().map(|_| String::new()),
+        }),
+        excluded_teams: needs.excluded_teams.clone(),
+    }
+}

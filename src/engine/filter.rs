@@ -1,0 +1,280 @@
+//! The hard rules of routing, in the order in which they are asked.
+//!
+//! [`STANDING`] holds what a team is or is not, and is worked out once per requirement class and roster. [`DATED`]
+//! holds the parts of the same rules that end at a date, and [`NOT_NOW`] what passes by itself. Source of each rule:
+//! the design's service model, "Routing".
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::board::TeamLoad;
+use super::explain::{Filter, Rejection};
+use super::id::MatterId;
+use super::request::{Place, Presence, Priority};
+use super::roster::{Capability, Capacity, Client, Offshoring, Roster, Team};
+use super::task::{Needs, Task};
+use super::walls::Walls;
+
+/// A team against what a class of tasks needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// The roster in force.
+    pub roster: &'a Roster,
+    /// The walls in force.
+    pub walls: &'a Walls,
+    /// Whose work.
+    pub client: &'a Client,
+    /// Which matter.
+    pub matter: &'a MatterId,
+    /// What it needs.
+    pub needs: &'a Needs,
+    /// The team.
+    pub team: &'a Team,
+}
+
+/// A rule on what a team is.
+pub type StandingRule = fn(&Standing<'_>) -> Result<(), Rejection>;
+
+/// Filters 1 to 5, as far as they do not depend on the time.
+pub const STANDING: [(Filter, StandingRule); 5] = [
+    (Filter::Wall, wall),
+    (Filter::Consent, consent),
+    (Filter::Presence, presence),
+    (Filter::Vetting, vetting),
+    (Filter::Capability, capability),
+];
+
+/// An eligible team against one task at one instant.
+#[derive(Debug, Clone, Copy)]
+pub struct AtNow<'a> {
+    /// The instant.
+    pub now: DateTime<Utc>,
+    /// The roster in force.
+    pub roster: &'a Roster,
+    /// The team.
+    pub team: &'a Team,
+    /// What it holds now.
+    pub load: &'a TeamLoad,
+    /// What its qualification for the class rests on.
+    pub fit: &'a Fit,
+    /// The task.
+    pub task: &'a Task,
+    /// When the team's part of the task would end.
+    pub part_ends_at: DateTime<Utc>,
+}
+
+/// A rule at an instant.
+pub type NowRule = fn(&AtNow<'_>) -> Result<(), Rejection>;
+
+/// The dated parts of filters 3 to 5.
+pub const DATED: [(Filter, NowRule); 3] =
+    [(Filter::Presence, contact), (Filter::Vetting, vetting_lasts), (Filter::Capability, admission_lasts)];
+
+/// Filters 6 to 9.
+pub const NOT_NOW: [(Filter, NowRule); 4] =
+    [(Filter::TurnedDown, turned_down), (Filter::Drained, drained), (Filter::Open, open), (Filter::Seats, seats)];
+
+/// What an eligible team's qualification for a class rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fit {
+    /// Vetted before this instant.
+    pub vetted_until: DateTime<Utc>,
+    /// Admitted before this instant; `None` has no end.
+    pub admitted_until: Option<DateTime<Utc>>,
+    /// Skill levels above what is asked, summed.
+    pub excess: u32,
+    /// The longest overlap of one of its shifts with the client's hours; `None` when no contact is asked.
+    pub contact: Option<TimeDelta>,
+}
+
+fn wall(ask: &Standing<'_>) -> Result<(), Rejection> {
+    ask.walls.clear(&ask.team.id, &ask.client.id, ask.matter).map(|_| ())
+}
+
+fn consent(ask: &Standing<'_>) -> Result<(), Rejection> {
+    let (client, needs, country) = (ask.client, ask.needs, &ask.team.country);
+    if country.country() != client.country.country() {
+        let client_country = client.country.clone();
+        let consented = needs.consent.as_ref().is_some_and(|given| given.offshore && given.reference.is_some());
+        let refused = needs.consent.as_ref().is_some_and(|given| !given.offshore);
+        match client.offshoring {
+            Offshoring::Denied => return Err(Rejection::OffshoringDenied { client_country }),
+            Offshoring::Consent if !consented => return Err(Rejection::ConsentMissing { client_country }),
+            Offshoring::Allowed if refused => return Err(Rejection::OffshoringDenied { client_country }),
+            Offshoring::Allowed | Offshoring::Consent => {}
+        }
+    }
+    let listed = |places: &[Place]| places.iter().any(|place| place.covers(country));
+    if listed(&needs.denied_countries) || listed(&client.denied_countries) {
+        return Err(Rejection::CountryDenied { country: country.clone() });
+    }
+    for allowed in [&needs.allowed_countries, &client.allowed_countries] {
+        if !allowed.is_empty() && !listed(allowed) {
+            return Err(Rejection::CountryNotAllowed { country: country.clone() });
+        }
+    }
+    let inside = ask.team.region.as_ref().is_some_and(|region| client.residency.contains(region));
+    if !client.residency.is_empty() && !inside {
+        return Err(Rejection::OutsideResidency { region: ask.team.region.clone() });
+    }
+    Ok(())
+}
+
+fn presence(ask: &Standing<'_>) -> Result<(), Rejection> {
+    if ask.needs.presence != Presence::InPerson {
+        return Ok(());
+    }
+    let place = ask.needs.place.as_ref().or(ask.needs.jurisdiction.as_ref()).ok_or(Rejection::PlaceUnknown)?;
+    let country = &ask.team.country;
+    let there = if ask.needs.place.is_some() { place.covers(country) } else { place.country() == country.country() };
+    if there { Ok(()) } else { Err(Rejection::Elsewhere { place: place.clone(), country: country.clone() }) }
+}
+
+fn vetting(ask: &Standing<'_>) -> Result<(), Rejection> {
+    ask.team.vetted_until.map(|_| ()).ok_or(Rejection::NotVetted)
+}
+
+fn capability(ask: &Standing<'_>) -> Result<(), Rejection> {
+    let (needs, team) = (ask.needs, ask.team);
+    let mut pairs = team.capabilities.iter().filter(|held| holds_pair(held, needs)).peekable();
+    if pairs.peek().is_none() {
+        return Err(Rejection::NotAdmitted);
+    }
+    if !pairs.clone().any(|held| speaks(held, needs)) {
+        let spoken = |language| pairs.clone().any(|held| held.languages.contains(language));
+        let missing = needs.languages.iter().find(|language| !spoken(language)).or(needs.languages.first());
+        return match missing {
+            Some(language) => Err(Rejection::LanguageMissing { language: language.clone() }),
+            None => Ok(()),
+        };
+    }
+    for need in &needs.skills {
+        let held = team.skills.get(&need.name).copied().unwrap_or(0);
+        if held < need.level {
+            return Err(Rejection::SkillMissing { skill: need.name.clone(), needed: need.level, held });
+        }
+    }
+    if needs.excluded_teams.contains(&team.id) { Err(Rejection::Excluded) } else { Ok(()) }
+}
+
+/// Whether a capability is the pair that is asked for: jurisdictions match exactly, `None` in it matches all.
+fn holds_pair(held: &Capability, needs: &Needs) -> bool {
+    let jurisdiction = match (&needs.jurisdiction, &held.jurisdiction) {
+        (None, _) | (_, None) => true,
+        (Some(needed), Some(own)) => needed == own,
+    };
+    let specialty = match (&needs.specialty, &held.specialty) {
+        (None, _) | (_, None) => true,
+        (Some(needed), Some(own)) => needed == own,
+    };
+    jurisdiction && specialty
+}
+
+fn speaks(held: &Capability, needs: &Needs) -> bool {
+    needs.languages.iter().all(|language| held.languages.contains(language))
+}
+
+/// What an eligible team's qualification rests on; asked after [`STANDING`] let it pass.
+#[must_use]
+pub fn fit(ask: &Standing<'_>, now: DateTime<Utc>) -> Fit {
+    let (needs, team) = (ask.needs, ask.team);
+    let pairs = team.capabilities.iter().filter(|held| holds_pair(held, needs) && speaks(held, needs));
+    let admitted_until = pairs.map(|held| held.admitted_until).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b)));
+    let held = |name| team.skills.get(name).copied().unwrap_or(0);
+    Fit {
+        vetted_until: team.vetted_until.unwrap_or(DateTime::<Utc>::MIN_UTC),
+        admitted_until: admitted_until.flatten(),
+        excess: needs.skills.iter().map(|need| u32::from(held(&need.name).saturating_sub(need.level))).sum(),
+        contact: (needs.presence == Presence::Contact)
+            .then(|| super::forecast::longest_contact(ask.roster, team, ask.client, now)),
+    }
+}
+
+fn contact(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    let Some(longest) = ask.fit.contact else { return Ok(()) };
+    let needed = TimeDelta::minutes(i64::from(ask.task.remaining_minutes()));
+    let needed_minutes = ask.task.remaining_minutes();
+    if longest < needed {
+        return Err(Rejection::TooLittleContact { longest_minutes: minutes(longest), needed_minutes });
+    }
+    let Some(shift_ends_at) = ask.load.open_shift_end() else { return Ok(()) };
+    let client = ask.roster.clients.get(&ask.task.client);
+    let left = client
+        .map_or(TimeDelta::zero(), |client| super::forecast::contact_between(ask.team, client, ask.now, shift_ends_at));
+    if left < needed {
+        return Err(Rejection::TooLittleContactNow { left_minutes: minutes(left), needed_minutes });
+    }
+    Ok(())
+}
+
+fn vetting_lasts(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    if ask.fit.vetted_until >= ask.part_ends_at && ask.fit.vetted_until > ask.now {
+        return Ok(());
+    }
+    Err(Rejection::VettingEnds { at: ask.fit.vetted_until, needed_until: ask.part_ends_at })
+}
+
+fn admission_lasts(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    match ask.fit.admitted_until {
+        Some(at) if at < ask.part_ends_at || at <= ask.now => {
+            Err(Rejection::AdmissionEnds { at, needed_until: ask.part_ends_at })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn turned_down(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    let by_team = ask.task.turn_downs.iter().find(|turn_down| turn_down.team == ask.team.id);
+    match by_team {
+        Some(it) if it.until.is_none_or(|until| until > ask.now) => {
+            Err(Rejection::TurnedDown { cause: it.cause, until: it.until })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn drained(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    if ask.team.retired { Err(Rejection::Retired) } else { Ok(()) }
+}
+
+fn open(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    let Some(closes_at) = ask.load.open_shift_end() else {
+        return Err(Rejection::Closed { opens_at: ask.load.opens_at() });
+    };
+    let window = TimeDelta::minutes(i64::from(ask.roster.routing.min_start_window_minutes));
+    if closes_at - ask.now < window {
+        return Err(Rejection::ClosesSoon { closes_at, opens_at: ask.load.opens_at() });
+    }
+    Ok(())
+}
+
+fn seats(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    ask.load.room_for(ask.team, ask.task.priority, ask.task.remaining_minutes())
+}
+
+impl TeamLoad {
+    /// Whether a task of this priority and remaining effort fits beside what the team holds.
+    ///
+    /// # Errors
+    /// [`Rejection::NoSeat`] or [`Rejection::NoRoom`] with the figures.
+    pub fn room_for(&self, team: &Team, priority: Priority, remaining_minutes: u32) -> Result<(), Rejection> {
+        match team.capacity {
+            Capacity::Seats(seats) => {
+                let kept_free = if priority == Priority::Urgent { 0 } else { team.urgent_reserve };
+                let seats = seats.saturating_sub(kept_free);
+                if self.used < seats { Ok(()) } else { Err(Rejection::NoSeat { used: self.used, seats }) }
+            }
+            Capacity::EffortHours(hours) => {
+                let limit_minutes = hours.saturating_mul(60);
+                let fits = self.used_minutes.saturating_add(remaining_minutes) <= limit_minutes;
+                if fits || self.used == 0 {
+                    return Ok(());
+                }
+                Err(Rejection::NoRoom { used_minutes: self.used_minutes, limit_minutes })
+            }
+        }
+    }
+}
+
+fn minutes(span: TimeDelta) -> u32 {
+    u32::try_from(span.num_minutes().max(0)).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,311 @@
+//! One decision: who gets a task now, or why it waits. Reads the board, changes nothing.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::board::Board;
+use super::class::{Class, ClassId, standing};
+use super::explain::{Candidate, Decision, Filter, MAX_STORED_CANDIDATES, Rejection, Verdict};
+use super::filter::{AtNow, DATED, Fit, NOT_NOW, Standing};
+use super::forecast;
+use super::id::TeamId;
+use super::roster::{HandoffRule, TeamIndex};
+use super::score::{self, Scored};
+use super::task::{Task, WaitReason, Waiting, WakeCause};
+
+/// What was decided.
+#[derive(Debug)]
+pub struct Choice {
+    /// Where the task goes.
+    pub outcome: Outcome,
+    /// The record to store.
+    pub decision: Arc<Decision>,
+}
+
+/// Where a task goes.
+#[derive(Debug)]
+pub enum Outcome {
+    /// To this team, now.
+    Offer(TeamIndex, Candidate),
+    /// Nowhere yet.
+    Wait {
+        /// What the task says of it.
+        waiting: Waiting,
+        /// The team that it waits for, when it waits for a better one.
+        awaits: Option<TeamIndex>,
+    },
+}
+
+/// Decides for a task of a class at an instant.
+#[must_use]
+pub fn decide(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>) -> Choice {
+    let Some(class) = board.classes.get(class_id) else { return Choice::unknown(board, class_id, now) };
+    let mut rejected = class.rejected.clone();
+    let mut refusals = Vec::new();
+    let mut candidates = Vec::new();
+    for (index, fit) in &class.eligible {
+        match available(board, task, class, *index, fit, now) {
+            Ok(candidate) => candidates.push((*index, candidate)),
+            Err(rejection) => {
+                *rejected.entry(rejection.filter()).or_default() += 1;
+                refusals.push((*index, rejection));
+            }
+        }
+    }
+    candidates.sort_by_key(|(index, candidate)| rank(board, *index, candidate));
+    let chosen = preferred(task, &candidates).or_else(|| candidates.first());
+    let better = match chosen {
+        Some((_, candidate)) if !candidate.meets_due => better_later(board, task, class, &refusals, now),
+        _ => None,
+    };
+    let outcome = match (chosen, better) {
+        (Some((index, candidate)), None) => Outcome::Offer(*index, candidate.clone()),
+        (_, better) => wait(&refusals, better, class.eligible.is_empty(), now),
+    };
+    let winner = match &outcome {
+        Outcome::Offer(_, candidate) => Some(candidate.team.clone()),
+        Outcome::Wait { .. } => None,
+    };
+    let mut decision = empty_decision(board, class_id, now);
+    decision.winner = winner;
+    decision.available_count = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+    decision.available = candidates.into_iter().map(|(_, candidate)| candidate).take(MAX_STORED_CANDIDATES).collect();
+    decision.rejected = rejected.into_iter().collect();
+    Choice { outcome, decision: Arc::new(decision) }
+}
+
+impl Choice {
+    /// The answer for a class that is not known: nobody is eligible. A caller that joined the class never meets it.
+    fn unknown(board: &Board, class_id: ClassId, now: DateTime<Utc>) -> Self {
+        let decision = empty_decision(board, class_id, now);
+        Self { outcome: wait(&[], None, true, now), decision: Arc::new(decision) }
+    }
+}
+
+fn empty_decision(board: &Board, class_id: ClassId, now: DateTime<Utc>) -> Decision {
+    Decision {
+        at: now,
+        roster: board.roster.digest.clone(),
+        tzdata: Arc::clone(&board.roster.tzdata),
+        class: class_id.0,
+        winner: None,
+        available: Vec::new(),
+        available_count: 0,
+        rejected: Vec::new(),
+    }
+}
+
+/// Every team's verdict on a task at an instant, in the order of team ids.
+#[must_use]
+pub fn explain(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>) -> Vec<Verdict> {
+    let (Some(class), Some(client)) = (board.classes.get(class_id), board.roster.clients.get(&task.client)) else {
+        return Vec::new();
+    };
+    let verdict = |(index, team): (TeamIndex, &super::roster::Team)| {
+        let ask = Standing {
+            roster: &board.roster,
+            walls: &board.walls,
+            client,
+            matter: &task.matter,
+            needs: &task.needs,
+            team,
+        };
+        let fit = class.eligible.iter().find(|(eligible, _)| *eligible == index).map(|(_, fit)| fit);
+        let answer = standing(&ask).and_then(|()| match fit {
+            Some(fit) => available(board, task, class, index, fit, now),
+            None => Err(Rejection::NotAdmitted),
+        });
+        match answer {
+            Ok(candidate) => Verdict::Available(candidate),
+            Err(rejection) => Verdict::Rejected {
+                team: team.id.clone(),
+                filter: rejection.filter(),
+                cleared_by: rejection.cleared_by(),
+                rejection,
+            },
+        }
+    };
+    board.roster.indexed_teams().map(verdict).collect()
+}
+
+/// Whether a team still meets the standing filters for a task that it has: no look at turn-downs, hours or seats.
+///
+/// # Errors
+/// The rejection.
+pub fn still_stands(
+    board: &Board,
+    task: &Task,
+    class_id: ClassId,
+    team: TeamIndex,
+    now: DateTime<Utc>,
+) -> Result<(), Rejection> {
+    let client = board.roster.clients.get(&task.client).ok_or(Rejection::NotAdmitted)?;
+    let ask = Standing {
+        roster: &board.roster,
+        walls: &board.walls,
+        client,
+        matter: &task.matter,
+        needs: &task.needs,
+        team: board.roster.team(team),
+    };
+    standing(&ask)?;
+    let class = board.classes.get(class_id).ok_or(Rejection::NotAdmitted)?;
+    let fit = class.eligible.iter().find(|(eligible, _)| *eligible == team).map(|(_, fit)| fit);
+    let fit = fit.ok_or(Rejection::NotAdmitted)?;
+    if fit.vetted_until <= now {
+        return Err(Rejection::VettingEnds { at: fit.vetted_until, needed_until: now });
+    }
+    match fit.admitted_until {
+        Some(at) if at <= now => Err(Rejection::AdmissionEnds { at, needed_until: now }),
+        _ => Ok(()),
+    }
+}
+
+/// The dated and the passing filters on an eligible team; its scores when all pass.
+fn available(
+    board: &Board,
+    task: &Task,
+    class: &Class,
+    index: TeamIndex,
+    fit: &Fit,
+    now: DateTime<Utc>,
+) -> Result<Candidate, Rejection> {
+    let (roster, team, load) = (&*board.roster, board.roster.team(index), board.load(index));
+    let shift_end = load.open_shift_end();
+    let finish_at = shift_end.and_then(|_| forecast::finish_at(team, now, task.remaining_minutes()));
+    let part_ends_at = part_end(task, now, finish_at, shift_end);
+    let ask = AtNow { now, roster, team, load, fit, task, part_ends_at };
+    DATED.iter().chain(&NOT_NOW).try_for_each(|(_, rule)| rule(&ask))?;
+    let coverage = || class.coverage(roster, now);
+    let due_at = forecast::due_at(task, roster, Some(team), needs_coverage(task).then(coverage).flatten());
+    let scored = Scored {
+        team,
+        load,
+        finish_at,
+        due_at,
+        shift_end: shift_end.unwrap_or(now),
+        affinity: board.affinity.of(&task.client, &task.matter, now).score(&team.id),
+        excess: fit.excess,
+        cost_range_cents: board.cost_range_cents,
+    };
+    let (scores, total) = score::score(&scored, &roster.routing.weights);
+    let meets_due = meets(finish_at, due_at);
+    Ok(Candidate { team: team.id.clone(), finish_at, due_at, meets_due, scores, total })
+}
+
+/// The end of a holder's part: its finish, or its shift end when the task moves on there.
+fn part_end(
+    task: &Task,
+    now: DateTime<Utc>,
+    finish_at: Option<DateTime<Utc>>,
+    shift_end: Option<DateTime<Utc>>,
+) -> DateTime<Utc> {
+    let Some(shift_end) = shift_end else { return now };
+    let finish_at = finish_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
+    match task.needs.handoff {
+        HandoffRule::Never => finish_at,
+        HandoffRule::WhenBetter | HandoffRule::Always => finish_at.min(shift_end),
+    }
+}
+
+fn needs_coverage(task: &Task) -> bool {
+    use super::roster::Basis;
+    task.clocks.iter().any(|clock| matches!(clock.rule.basis, Basis::Coverage | Basis::Holder))
+}
+
+fn meets(finish_at: Option<DateTime<Utc>>, due_at: Option<DateTime<Utc>>) -> bool {
+    match (finish_at, due_at) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(finish_at), Some(due_at)) => finish_at <= due_at,
+    }
+}
+
+/// The order of candidates: in time first, then the weighted sum, then cost, then team id.
+fn rank(board: &Board, index: TeamIndex, candidate: &Candidate) -> (bool, Reverse<u32>, u32, TeamIndex) {
+    let cost = board.roster.team(index).cost_per_hour_cents;
+    (!candidate.meets_due, Reverse(candidate.total), cost, index)
+}
+
+/// The team that the request prefers, when it can take the task now and finish in time.
+fn preferred<'a>(task: &Task, candidates: &'a [(TeamIndex, Candidate)]) -> Option<&'a (TeamIndex, Candidate)> {
+    let wanted: &TeamId = task.needs.preferred_team.as_ref()?;
+    candidates.iter().find(|(_, candidate)| candidate.team == *wanted && candidate.meets_due)
+}
+
+/// The eligible team that finishes in time although it can start only later, the earliest finish first.
+fn better_later(
+    board: &Board,
+    task: &Task,
+    class: &Class,
+    refusals: &[(TeamIndex, Rejection)],
+    now: DateTime<Utc>,
+) -> Option<(TeamIndex, DateTime<Utc>)> {
+    let coverage = needs_coverage(task).then(|| class.coverage(&board.roster, now)).flatten();
+    let in_time = refusals.iter().filter_map(|(index, rejection)| {
+        let start = match rejection {
+            Rejection::Closed { opens_at } | Rejection::ClosesSoon { opens_at, .. } => (*opens_at)?,
+            _ => return None,
+        };
+        let team = board.roster.team(*index);
+        let finish_at = forecast::finish_at(team, start, task.remaining_minutes());
+        let due_at = forecast::due_at(task, &board.roster, Some(team), coverage);
+        meets(finish_at, due_at).then_some((finish_at, *index, start))
+    });
+    in_time.min().map(|(_, index, start)| (index, start))
+}
+
+/// What a task says of its wait, from the answers of the eligible teams.
+fn wait(
+    refusals: &[(TeamIndex, Rejection)],
+    better: Option<(TeamIndex, DateTime<Utc>)>,
+    nobody_eligible: bool,
+    now: DateTime<Utc>,
+) -> Outcome {
+    let said = |filter| refusals.iter().any(|(_, rejection)| rejection.filter() == filter);
+    let reason = if better.is_some() {
+        WaitReason::WaitsForBetter
+    } else if said(Filter::Seats) {
+        WaitReason::NoSeatFree
+    } else if said(Filter::Open) || said(Filter::Presence) && !nobody_eligible && !never_in_contact(refusals) {
+        WaitReason::NoTeamOpen
+    } else if said(Filter::TurnedDown) {
+        WaitReason::TurnedDown
+    } else if said(Filter::Drained) {
+        WaitReason::Drained
+    } else {
+        WaitReason::NoTeamEligible
+    };
+    let wakes_at = match better {
+        Some((_, starts_at)) => Some(starts_at),
+        None => refusals.iter().filter_map(|(_, rejection)| clears_at(rejection)).min(),
+    };
+    let mut woken_by = Vec::new();
+    if said(Filter::Open) || said(Filter::Presence) {
+        woken_by.push(WakeCause::TeamOpens);
+    }
+    if said(Filter::Seats) {
+        woken_by.push(WakeCause::SeatFrees);
+    }
+    if said(Filter::TurnedDown) {
+        woken_by.push(WakeCause::TurnDownEnds);
+    }
+    woken_by.extend([WakeCause::RosterChanges, WakeCause::RequestAmended]);
+    let waiting = Waiting { reason, since: now, wakes_at, woken_by };
+    Outcome::Wait { waiting, awaits: better.map(|(index, _)| index) }
+}
+
+fn never_in_contact(refusals: &[(TeamIndex, Rejection)]) -> bool {
+    !refusals.iter().any(|(_, rejection)| matches!(rejection, Rejection::TooLittleContactNow { .. }))
+}
+
+/// When a rejection clears by time alone.
+fn clears_at(rejection: &Rejection) -> Option<DateTime<Utc>> {
+    match rejection {
+        Rejection::Closed { opens_at } | Rejection::ClosesSoon { opens_at, .. } => *opens_at,
+        Rejection::TurnedDown { until, .. } => *until,
+        _ => None,
+    }
+}

@@ -1,0 +1,266 @@
+//! The indexes beside the tasks. A task changes only through [`Scheduler::change`], which takes it out of every index,
+//! changes it, and puts it back where it now belongs.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{Entry, Scheduler};
+use crate::engine::forecast;
+use crate::engine::id::{TaskId, TeamId};
+use crate::engine::queue::WaitKey;
+use crate::engine::request::Priority;
+use crate::engine::roster::TeamIndex;
+use crate::engine::task::{Arrival, Task, TaskState, TurnDownCause, WaitReason};
+use crate::engine::timer::Timer;
+use crate::engine::update::DeclineReason;
+
+/// Counts of open tasks, for metrics.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Waiting tasks by priority and reason.
+    pub waiting: BTreeMap<(Priority, WaitReason), u64>,
+    /// Offered and active tasks by team and state.
+    pub with_team: BTreeMap<(TeamId, &'static str), u64>,
+    /// Since when waiting tasks that some team may do have waited, by priority.
+    since: BTreeMap<Priority, BTreeMap<DateTime<Utc>, u64>>,
+}
+
+impl Census {
+    /// Since when the oldest waiting task of a priority waits that some team may do.
+    #[must_use]
+    pub fn oldest_waiting_since(&self, priority: Priority) -> Option<DateTime<Utc>> {
+        self.since.get(&priority)?.first_key_value().map(|(since, _)| *since)
+    }
+
+    fn add(&mut self, task: &Task) {
+        match &task.state {
+            TaskState::Waiting(waiting) => {
+                *self.waiting.entry((task.priority, waiting.reason)).or_default() += 1;
+                if is_routable(waiting.reason) {
+                    *self.since.entry(task.priority).or_default().entry(waiting.since).or_default() += 1;
+                }
+            }
+            TaskState::Offered(_) | TaskState::Active(_) => {
+                if let Some(team) = task.state.team() {
+                    *self.with_team.entry((team.clone(), task.state.as_str())).or_default() += 1;
+                }
+            }
+            TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
+        }
+    }
+
+    fn remove(&mut self, task: &Task) {
+        match &task.state {
+            TaskState::Waiting(waiting) => {
+                take_one(&mut self.waiting, &(task.priority, waiting.reason));
+                if is_routable(waiting.reason)
+                    && let Some(since) = self.since.get_mut(&task.priority)
+                {
+                    take_one(since, &waiting.since);
+                    if since.is_empty() {
+                        self.since.remove(&task.priority);
+                    }
+                }
+            }
+            TaskState::Offered(_) | TaskState::Active(_) => {
+                if let Some(team) = task.state.team() {
+                    take_one(&mut self.with_team, &(team.clone(), task.state.as_str()));
+                }
+            }
+            TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
+        }
+    }
+}
+
+fn take_one<K: Ord>(counts: &mut BTreeMap<K, u64>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+/// Whether a task that waits for this reason is offered as soon as a team can take it.
+pub(super) fn is_routable(reason: WaitReason) -> bool {
+    match reason {
+        WaitReason::NoTeamOpen
+        | WaitReason::NoSeatFree
+        | WaitReason::TurnedDown
+        | WaitReason::Drained
+        | WaitReason::WaitsForBetter => true,
+        WaitReason::NotBefore
+        | WaitReason::Predecessor
+        | WaitReason::PredecessorCancelled
+        | WaitReason::Held
+        | WaitReason::Paused
+        | WaitReason::NoTeamEligible => false,
+    }
+}
+
+impl Scheduler {
+    /// Takes a new task in.
+    pub(super) fn insert(&mut self, task: Task) {
+        let arrival = task.arrival;
+        self.by_id.insert(task.id.clone(), arrival);
+        self.next_arrival = self.next_arrival.max(arrival.0 + 1);
+        let class = self.join_class(&task);
+        self.tasks.insert(arrival, Entry { task, class, key: None, awaits: None });
+        self.index(arrival);
+    }
+
+    /// Joins the class of a task; a client that the roster does not have joins none.
+    pub(super) fn join_class(&mut self, task: &Task) -> crate::engine::class::ClassId {
+        let board = &mut self.board;
+        match board.roster.clients.get(&task.client) {
+            Some(client) => {
+                board.classes.join(&board.roster, &board.walls, client, &task.matter, &task.needs, self.now)
+            }
+            None => crate::engine::class::ClassId(u32::MAX),
+        }
+    }
+
+    /// The only way to change a task.
+    pub(super) fn change(&mut self, arrival: Arrival, change: impl FnOnce(&mut Task)) {
+        self.unindex(arrival);
+        if let Some(entry) = self.tasks.get_mut(&arrival) {
+            change(&mut entry.task);
+        }
+        self.index(arrival);
+    }
+
+    /// Takes an ended task out and hands it to the effects.
+    pub(super) fn retire(&mut self, arrival: Arrival) {
+        self.unindex(arrival);
+        let Some(entry) = self.tasks.remove(&arrival) else { return };
+        self.board.classes.leave(entry.class);
+        self.by_id.remove(&entry.task.id);
+        let ended = crate::engine::event::EndedTask {
+            id: entry.task.id.clone(),
+            digest: entry.task.digest.clone(),
+            state: entry.task.state.as_str().into(),
+            team: entry.task.state.team().cloned(),
+        };
+        self.ended.remember(entry.task.id.clone(), ended);
+        self.out.ended.push(entry.task);
+    }
+
+    /// The task of an arrival.
+    pub(super) fn task_of(&self, arrival: Arrival) -> Option<&Task> {
+        self.tasks.get(&arrival).map(|entry| &entry.task)
+    }
+
+    /// The arrival of an open task.
+    pub(super) fn arrival_of(&self, id: &TaskId) -> Option<Arrival> {
+        self.by_id.get(id).copied()
+    }
+
+    /// Puts a task into the indexes of its state.
+    pub(super) fn index(&mut self, arrival: Arrival) {
+        let Some(entry) = self.tasks.get_mut(&arrival) else { return };
+        let task = &entry.task;
+        self.census.add(task);
+        for predecessor in &task.after {
+            self.dependants.entry(predecessor.clone()).or_default().insert(arrival);
+        }
+        match &task.state {
+            TaskState::Waiting(waiting) => {
+                if waiting.reason == WaitReason::NotBefore
+                    && let Some(at) = task.not_before
+                {
+                    self.timers.set(at, Timer::NotBefore(arrival));
+                }
+                if is_routable(waiting.reason) {
+                    let due_at = forecast::due_at(task, &self.board.roster, None, None);
+                    let key = WaitKey::of(task, due_at);
+                    entry.key = Some(key);
+                    self.queue.insert(entry.class, key);
+                }
+                for turn_down in &task.turn_downs {
+                    if let Some(until) = turn_down.until.filter(|until| *until > self.now) {
+                        self.timers.set(until, Timer::TurnDownEnds(arrival));
+                    }
+                    if is_busy(turn_down.cause)
+                        && let Some(team) = self.board.roster.team_index(&turn_down.team)
+                    {
+                        self.board.load_mut(team).busy.insert(arrival);
+                    }
+                }
+            }
+            TaskState::Offered(_) | TaskState::Active(_) => {
+                if let TaskState::Offered(offer) = &task.state {
+                    self.timers.set(offer.until, Timer::OfferLapses(arrival));
+                }
+                let (counts, minutes) = (task.paused.is_none(), task.remaining_minutes());
+                if let Some(team) = task.state.team().and_then(|team| self.board.roster.team_index(team)) {
+                    let load = self.board.load_mut(team);
+                    load.tasks.insert(arrival);
+                    if counts {
+                        load.used += 1;
+                        load.used_minutes = load.used_minutes.saturating_add(minutes);
+                    }
+                }
+            }
+            TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
+        }
+    }
+
+    /// Takes a task out of the indexes of its state; a freed seat is filled before the step ends.
+    pub(super) fn unindex(&mut self, arrival: Arrival) {
+        let Some(entry) = self.tasks.get_mut(&arrival) else { return };
+        let task = &entry.task;
+        self.census.remove(task);
+        for predecessor in &task.after {
+            if let Some(waiting) = self.dependants.get_mut(predecessor) {
+                waiting.remove(&arrival);
+                if waiting.is_empty() {
+                    self.dependants.remove(predecessor);
+                }
+            }
+        }
+        match &task.state {
+            TaskState::Waiting(_) => {
+                if let Some(at) = task.not_before {
+                    self.timers.clear(at, Timer::NotBefore(arrival));
+                }
+                if let Some(key) = entry.key.take() {
+                    self.queue.remove(entry.class, &key);
+                }
+                for turn_down in &task.turn_downs {
+                    if let Some(until) = turn_down.until {
+                        self.timers.clear(until, Timer::TurnDownEnds(arrival));
+                    }
+                    if let Some(team) = self.board.roster.team_index(&turn_down.team) {
+                        self.board.load_mut(team).busy.remove(&arrival);
+                    }
+                }
+            }
+            TaskState::Offered(_) | TaskState::Active(_) => {
+                if let TaskState::Offered(offer) = &task.state {
+                    self.timers.clear(offer.until, Timer::OfferLapses(arrival));
+                }
+                let (counts, minutes) = (task.paused.is_none(), task.remaining_minutes());
+                if let Some(team) = task.state.team().and_then(|team| self.board.roster.team_index(team)) {
+                    let load = self.board.load_mut(team);
+                    load.tasks.remove(&arrival);
+                    if counts {
+                        load.used = load.used.saturating_sub(1);
+                        load.used_minutes = load.used_minutes.saturating_sub(minutes);
+                        self.fill_later(team, false);
+                    }
+                }
+            }
+            TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
+        }
+    }
+
+    /// Looks at a team's waiting tasks before the step ends.
+    pub(super) fn fill_later(&mut self, team: TeamIndex, opened: bool) {
+        *self.to_fill.entry(team).or_default() |= opened;
+    }
+}
+
+fn is_busy(cause: TurnDownCause) -> bool {
+    cause == TurnDownCause::Declined(DeclineReason::Busy)
+}

@@ -1,0 +1,141 @@
+//! What must hold between two steps.
+
+use std::collections::BTreeSet;
+
+use super::{Scheduler, index};
+use crate::engine::id::TaskId;
+use crate::engine::roster::TeamIndex;
+use crate::engine::routing;
+use crate::engine::task::{Task, TaskState};
+use crate::engine::timer::Timer;
+
+/// An invariant that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// A task is not in the index that its state asks for.
+    #[error("task {task} is {state} and not indexed so: {index}")]
+    Index {
+        /// The task.
+        task: TaskId,
+        /// Its state.
+        state: &'static str,
+        /// Which index.
+        index: &'static str,
+    },
+    /// A team's load is not the sum of what it holds.
+    #[error("team {team} has {counted} tasks that use a seat and counts {used}")]
+    Load {
+        /// The team.
+        team: String,
+        /// Tasks counted.
+        counted: u32,
+        /// Seats that its load says are in use.
+        used: u32,
+    },
+    /// A closed team owns a task without a stored reason.
+    #[error("team {team} is closed and owns {task} without a reason")]
+    ClosedOwner {
+        /// The team.
+        team: String,
+        /// The task.
+        task: TaskId,
+    },
+    /// A team has a task that a wall keeps from it.
+    #[error("team {team} has {task} behind a wall")]
+    Walled {
+        /// The team.
+        team: String,
+        /// The task.
+        task: TaskId,
+    },
+    /// A task is offered to a closed team.
+    #[error("{task} is offered to {team}, which is closed")]
+    OfferedToClosed {
+        /// The team.
+        team: String,
+        /// The task.
+        task: TaskId,
+    },
+    /// A waiting task still waits for a decision.
+    #[error("{0} waits without a reason")]
+    Undecided(TaskId),
+}
+
+impl Scheduler {
+    /// Checks every task against every index.
+    ///
+    /// # Errors
+    /// The first invariant that does not hold.
+    pub fn check_invariants(&self) -> Result<(), Broken> {
+        for (arrival, entry) in &self.tasks {
+            self.check_task(*arrival, &entry.task)?;
+        }
+        for (team, owner) in self.board.roster.indexed_teams() {
+            self.check_load(team, owner.id.as_str())?;
+        }
+        Ok(())
+    }
+
+    fn check_task(&self, arrival: crate::engine::task::Arrival, task: &Task) -> Result<(), Broken> {
+        let broken = |index| Broken::Index { task: task.id.clone(), state: task.state.as_str(), index };
+        if self.by_id.get(&task.id) != Some(&arrival) {
+            return Err(broken("by id"));
+        }
+        match &task.state {
+            TaskState::Waiting(waiting) => {
+                if waiting.is_undecided() {
+                    return Err(Broken::Undecided(task.id.clone()));
+                }
+                let queued = self.tasks.get(&arrival).is_some_and(|entry| entry.key.is_some());
+                if queued != index::is_routable(waiting.reason) {
+                    return Err(broken("queue"));
+                }
+            }
+            TaskState::Offered(offer) => {
+                if !self.timers.contains(offer.until, Timer::OfferLapses(arrival)) {
+                    return Err(broken("lapse timer"));
+                }
+                self.check_owner(task, offer.team.as_str())?;
+            }
+            TaskState::Active(active) => self.check_owner(task, active.team.as_str())?,
+            TaskState::Completed { .. } | TaskState::Cancelled { .. } => return Err(broken("open tasks")),
+        }
+        Ok(())
+    }
+
+    fn check_owner(&self, task: &Task, team: &str) -> Result<(), Broken> {
+        let owner = task.state.team().and_then(|id| self.board.roster.team_index(id));
+        let missing = || Broken::Index { task: task.id.clone(), state: task.state.as_str(), index: "team" };
+        let owner = owner.ok_or_else(missing)?;
+        if !self.board.load(owner).tasks.contains(&task.arrival) {
+            return Err(missing());
+        }
+        let class = self.tasks.get(&task.arrival).map(|entry| entry.class).ok_or_else(missing)?;
+        let standing = routing::still_stands(&self.board, task, class, owner, self.now);
+        if standing.is_err_and(|rejection| rejection.filter() == crate::engine::explain::Filter::Wall) {
+            return Err(Broken::Walled { team: team.into(), task: task.id.clone() });
+        }
+        if self.board.load(owner).open || self.in_break(owner) {
+            return Ok(());
+        }
+        match &task.state {
+            TaskState::Active(active) if active.closed_because.is_none() => {
+                Err(Broken::ClosedOwner { team: team.into(), task: task.id.clone() })
+            }
+            TaskState::Offered(_) => Err(Broken::OfferedToClosed { team: team.into(), task: task.id.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_load(&self, team: TeamIndex, name: &str) -> Result<(), Broken> {
+        let load = self.board.load(team);
+        let tasks: BTreeSet<_> =
+            load.tasks.iter().filter_map(|arrival| self.task_of(*arrival)).map(|it| &it.id).collect();
+        let holds = |task: &&&TaskId| self.task(task).is_some_and(|task| task.paused.is_none());
+        let counted = u32::try_from(tasks.iter().filter(holds).count()).unwrap_or(u32::MAX);
+        if counted == load.used {
+            return Ok(());
+        }
+        Err(Broken::Load { team: name.into(), counted, used: load.used })
+    }
+}

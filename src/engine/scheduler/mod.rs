@@ -1,0 +1,226 @@
+//! The one door into the engine.
+//!
+//! [`Scheduler::step`] takes what happened and says what is to be done about it. Time only goes forward; timers fire
+//! when [`Scheduler::next_deadline`] has passed and a step says so. A task is in exactly one state, and every index
+//! beside the tasks is derived from them: [`Scheduler::check_invariants`] works them out anew and compares.
+
+mod index;
+mod invariants;
+mod placing;
+mod queries;
+mod requests;
+mod roster_change;
+mod timers;
+mod updates;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::board::Board;
+use super::class::ClassId;
+use super::effect::{Answer, Effect, Effects, Recorded, WorkMessage};
+use super::event::{EndedTask, Event, UpdateResult};
+use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
+use super::queue::{Queue, WaitKey};
+use super::recent::Recent;
+use super::roster::{Roster, TeamIndex};
+use super::task::{Arrival, Task};
+use super::timer::Timers;
+use super::update::Sender;
+
+pub use index::Census;
+pub use invariants::Broken;
+pub use queries::Preview;
+pub use roster_change::Missing;
+
+/// How many timers one step fires; the rest fire in the next.
+pub const MAX_TIMERS_PER_STEP: usize = 1_000;
+
+/// How many ended tasks and answered updates are remembered, for what arrives before the store can tell.
+pub const REMEMBERED: usize = 65_536;
+
+/// Limits that the settings give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Most open tasks; a request past it is refused as `full`.
+    pub max_open_tasks: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_open_tasks: 2_000_000 }
+    }
+}
+
+/// An open task and its place in the indexes.
+#[derive(Debug)]
+struct Entry {
+    task: Task,
+    class: ClassId,
+    key: Option<WaitKey>,
+    /// The team that a task waits for because it finishes better.
+    awaits: Option<TeamIndex>,
+}
+
+/// What a store hands back at a start.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// Open tasks.
+    pub open: Vec<Task>,
+    /// Tasks that ended last, for affinity.
+    pub ended: Vec<Task>,
+    /// Walls that teams raised.
+    pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
+    /// The next arrival number.
+    pub next_arrival: u64,
+}
+
+/// All open tasks, the board they are routed on, and what time will bring.
+#[derive(Debug)]
+pub struct Scheduler {
+    now: DateTime<Utc>,
+    limits: Limits,
+    board: Board,
+    tasks: BTreeMap<Arrival, Entry>,
+    by_id: HashMap<TaskId, Arrival>,
+    next_arrival: u64,
+    queue: Queue,
+    timers: Timers,
+    census: Census,
+    /// Waiting tasks by the predecessor that they wait for.
+    dependants: BTreeMap<TaskId, BTreeSet<Arrival>>,
+    ended: Recent<TaskId, EndedTask>,
+    answered: Recent<(Sender, RequestId), UpdateResult>,
+    /// Teams whose waiting tasks are looked at before the step ends; true when they have just opened.
+    to_fill: BTreeMap<TeamIndex, bool>,
+    out: Effects,
+}
+
+impl Scheduler {
+    /// A scheduler without tasks.
+    #[must_use]
+    pub fn new(roster: Arc<Roster>, limits: Limits, now: DateTime<Utc>) -> Self {
+        Self::restore(roster, limits, Restored::default(), now)
+    }
+
+    /// A scheduler with the open tasks of a store, whose clients and teams the roster must have (see
+    /// [`Scheduler::missing_in`]); what became possible meanwhile is decided by the first step.
+    #[must_use]
+    pub fn restore(roster: Arc<Roster>, limits: Limits, restored: Restored, now: DateTime<Utc>) -> Self {
+        let mut scheduler = Self {
+            now,
+            limits,
+            board: Board::new(roster, restored.conflicts, now),
+            tasks: BTreeMap::new(),
+            by_id: HashMap::new(),
+            next_arrival: restored.next_arrival,
+            queue: Queue::default(),
+            timers: Timers::default(),
+            census: Census::default(),
+            dependants: BTreeMap::new(),
+            ended: Recent::new(REMEMBERED),
+            answered: Recent::new(REMEMBERED),
+            to_fill: BTreeMap::new(),
+            out: Effects::default(),
+        };
+        for task in &restored.ended {
+            scheduler.remember_work(task);
+        }
+        for task in restored.open {
+            scheduler.remember_work(&task);
+            scheduler.insert(task);
+        }
+        scheduler.start_teams();
+        scheduler
+    }
+
+    /// Takes an event and says what is to be done. Time that goes back counts as standing still.
+    ///
+    /// At one instant events come before timers, and timers in the order of [`super::timer::Timer`]. A step fires the
+    /// timers that were due before `now`, and those due at `now` when the event is [`Event::DeadlineReached`], at
+    /// most [`MAX_TIMERS_PER_STEP`].
+    #[must_use]
+    pub fn step(&mut self, now: DateTime<Utc>, event: Event) -> Effects {
+        self.now = now.max(self.now);
+        let fires_now = matches!(event, Event::DeadlineReached);
+        self.fire_timers(fires_now);
+        match event {
+            Event::RequestReceived { request, ended, predecessors } => {
+                self.receive_request(&request, ended, &predecessors);
+            }
+            Event::RequestRefused { client, request, refusal } => {
+                self.out.answer = Some(Answer::Refused(refusal.clone()));
+                self.record_aside(client, None, None, Effect::RejectRequest { id: request, refusal });
+            }
+            Event::UpdateReceived { update, ended, earlier } => self.receive_update(*update, ended, earlier),
+            Event::UpdateRefused { team, update, refusal } => {
+                self.out.answer = Some(Answer::Refused(refusal.clone()));
+                let addressed = team.as_ref().map(|_| WorkMessage::UpdateResult);
+                self.record_aside(None, team, addressed, Effect::RejectUpdate { id: update, refusal });
+            }
+            Event::OfferUndeliverable { task, assignment } => self.withdraw_undeliverable(&task, assignment),
+            Event::RosterChanged(roster) => self.change_roster(roster),
+            Event::DeadlineReached => {}
+        }
+        self.fill_teams();
+        std::mem::take(&mut self.out)
+    }
+
+    /// When a timer is due next; a step at or after it with [`Event::DeadlineReached`] fires it.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
+        self.timers.next()
+    }
+
+    /// Records an effect on an open task.
+    fn record(&mut self, arrival: Arrival, said: Said, effect: Effect) {
+        let Some(entry) = self.tasks.get_mut(&arrival) else { return };
+        entry.task.task_seq += 1;
+        self.out.recorded.push(Recorded {
+            at: self.now,
+            task: Some((entry.task.id.clone(), entry.task.task_seq)),
+            client: Some(entry.task.client.clone()),
+            team: said.team,
+            addressed: said.addressed,
+            update: said.update,
+            decision: said.decision,
+            effect,
+        });
+    }
+
+    /// Records an effect that is about no open task.
+    fn record_aside(
+        &mut self,
+        client: Option<ClientId>,
+        team: Option<TeamId>,
+        addressed: Option<WorkMessage>,
+        effect: Effect,
+    ) {
+        let at = self.now;
+        let recorded = Recorded { at, task: None, client, team, addressed, update: None, decision: None, effect };
+        self.out.recorded.push(recorded);
+    }
+}
+
+/// Whom an effect concerns and what it rests on.
+#[derive(Debug, Default, Clone)]
+struct Said {
+    team: Option<TeamId>,
+    addressed: Option<WorkMessage>,
+    update: Option<RequestId>,
+    decision: Option<Arc<super::explain::Decision>>,
+}
+
+impl Said {
+    /// It concerns a team, which is not told.
+    fn of(team: &TeamId) -> Self {
+        Self { team: Some(team.clone()), ..Self::default() }
+    }
+
+    /// It is a message to a team.
+    fn to(team: &TeamId, message: WorkMessage) -> Self {
+        Self { addressed: Some(message), ..Self::of(team) }
+    }
+}

@@ -1,0 +1,382 @@
+//! Where a task goes: offers, waits, and the filling of free seats.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Said, Scheduler, index};
+use crate::engine::effect::{Effect, OfferBrief, WithdrawReason, WorkMessage};
+use crate::engine::explain::{Decision, Filter};
+use crate::engine::id::{RequestId, TeamId};
+use crate::engine::request::Priority;
+use crate::engine::roster::{Acceptance, Moment, PayloadOn, Team, TeamIndex};
+use crate::engine::routing::{self, Outcome};
+use crate::engine::task::{
+    Active, Arrival, Holder, Offer, Task, TaskState, TurnDown, TurnDownCause, WaitReason, Waiting, WakeCause,
+};
+use crate::engine::update::DeclineReason;
+use crate::engine::walls::Cleared;
+
+impl Scheduler {
+    /// Decides for a task that no team has, and does it.
+    pub(super) fn route(&mut self, arrival: Arrival) {
+        let Some(entry) = self.tasks.get(&arrival) else { return };
+        if let Some(waiting) = must_wait(&entry.task, self.now) {
+            self.park(arrival, waiting, None);
+            return;
+        }
+        if entry.task.ready_at.is_none() {
+            self.mark_ready(arrival);
+        }
+        let Some(entry) = self.tasks.get(&arrival) else { return };
+        let choice = routing::decide(&self.board, &entry.task, entry.class, self.now);
+        match choice.outcome {
+            Outcome::Offer(team, _) => {
+                let id = &self.board.roster.team(team).id;
+                match self.board.walls.clear(id, &entry.task.client, &entry.task.matter) {
+                    Ok(cleared) => self.offer(arrival, team, choice.decision, &cleared),
+                    // The standing filters let the team pass, so a wall here means that the class is stale.
+                    Err(_) => self.park(arrival, unroutable(self.now), Some(choice.decision)),
+                }
+            }
+            Outcome::Wait { waiting, awaits } => {
+                if let Some(entry) = self.tasks.get_mut(&arrival) {
+                    entry.awaits = awaits;
+                }
+                self.park(arrival, waiting, Some(choice.decision));
+            }
+        }
+    }
+
+    /// Lets a task wait, and says so when that is news. Time waited counts on.
+    pub(super) fn park(&mut self, arrival: Arrival, mut waiting: Waiting, decision: Option<Arc<Decision>>) {
+        let Some(task) = self.task_of(arrival) else { return };
+        let (mut is_news, mut was_unroutable) = (true, false);
+        if let TaskState::Waiting(before) = &task.state {
+            waiting.since = before.since;
+            is_news = before.is_undecided() || (before.reason, before.wakes_at) != (waiting.reason, waiting.wakes_at);
+            was_unroutable = before.reason == WaitReason::NoTeamEligible;
+        }
+        let unroutable = waiting.reason == WaitReason::NoTeamEligible && !was_unroutable;
+        if !is_news {
+            self.change(arrival, |task| task.state = TaskState::Waiting(waiting));
+            return;
+        }
+        let effect = Effect::Park(waiting.clone());
+        self.change(arrival, |task| task.state = TaskState::Waiting(waiting));
+        let rejected: Vec<(Filter, u32)> = decision.as_ref().map(|it| it.rejected.clone()).unwrap_or_default();
+        self.record(arrival, Said { decision, ..Said::default() }, effect);
+        if unroutable {
+            self.record(arrival, Said::default(), Effect::ReportUnroutable { rejected });
+        }
+    }
+
+    /// Proposes a task to a team that no wall keeps from it; a team that accepts by its policy owns it at once.
+    fn offer(&mut self, arrival: Arrival, index: TeamIndex, decision: Arc<Decision>, _cleared: &Cleared) {
+        let now = self.now;
+        let roster = Arc::clone(&self.board.roster);
+        let team = roster.team(index);
+        let shift_end = self.board.load(index).open_shift_end().unwrap_or(now);
+        let Some(task) = self.task_of(arrival) else { return };
+        let limit = roster.routing.offer_limit_minutes[priority_rank(task.priority)];
+        let until = offer_until(team, now, limit, shift_end);
+        let assignment = task.assignments + 1;
+        let implicit = team.acceptance == Acceptance::Implicit;
+        let due_at = decision.available.iter().find(|it| it.team == team.id).and_then(|it| it.due_at);
+        let brief = OfferBrief {
+            assignment,
+            until,
+            id: task.request.clone(),
+            matter: task.matter.clone(),
+            work_type: task.needs.work_type.clone(),
+            jurisdiction: task.needs.jurisdiction.clone(),
+            specialty: task.needs.specialty.clone(),
+            languages: task.needs.languages.clone(),
+            skills: task.needs.skills.clone(),
+            place: task.needs.place.clone(),
+            priority: task.priority,
+            remaining_minutes: task.remaining_minutes(),
+            due_at,
+            packet: task.holders.clone(),
+            with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
+        };
+        let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
+        self.change(arrival, |task| {
+            task.assignments = assignment;
+            task.state = TaskState::Offered(offer);
+            touch_clocks(task, Moment::Offered, now);
+        });
+        let said = Said { decision: Some(decision), ..Said::to(&team.id, WorkMessage::Offer) };
+        self.record(arrival, said, Effect::Offer(Box::new(brief)));
+        if implicit {
+            self.accept(arrival, None);
+        }
+    }
+
+    /// The offered team owns the task.
+    pub(super) fn accept(&mut self, arrival: Arrival, update: Option<RequestId>) {
+        let now = self.now;
+        let Some(task) = self.task_of(arrival) else { return };
+        let TaskState::Offered(offer) = task.state.clone() else { return };
+        let active = Active {
+            team: offer.team.clone(),
+            assignment: offer.assignment,
+            offered_at: offer.at,
+            at: now,
+            remaining_minutes: task.remaining_minutes(),
+            reported_at: None,
+            closed_because: None,
+        };
+        let implicit = update.is_none();
+        let with_payload = !implicit && task.needs.payload_on == PayloadOn::Accept;
+        self.change(arrival, |task| {
+            task.state = TaskState::Active(active);
+            touch_clocks(task, Moment::Accepted, now);
+        });
+        if let Some(entry) = self.tasks.get(&arrival) {
+            self.board.affinity.remember(&offer.team, &entry.task.client, &entry.task.matter, now);
+        }
+        let said = match &update {
+            Some(_) => Said { update, ..Said::to(&offer.team, WorkMessage::UpdateResult) },
+            None => Said::of(&offer.team),
+        };
+        self.record(arrival, said, Effect::Accept { assignment: offer.assignment, implicit, with_payload });
+    }
+
+    /// Takes an offer back and tells the team; the caller routes the task anew or parks it.
+    pub(super) fn withdraw(&mut self, arrival: Arrival, reason: WithdrawReason) {
+        let Some(task) = self.task_of(arrival) else { return };
+        let TaskState::Offered(offer) = task.state.clone() else { return };
+        if let Some(cause) = reason.turn_down() {
+            self.turn_down(arrival, &offer.team, cause);
+        }
+        self.vacate(arrival);
+        let said = Said::to(&offer.team, WorkMessage::Withdrawn);
+        self.record(arrival, said, Effect::Withdraw { assignment: offer.assignment, reason });
+    }
+
+    /// Ends a holder's part: it goes into the packet, and nobody has the task.
+    pub(super) fn end_holding(&mut self, arrival: Arrival, notes: Option<String>) {
+        let now = self.now;
+        self.change(arrival, |task| {
+            if let TaskState::Active(active) = &task.state {
+                task.holders.push(Holder {
+                    team: active.team.clone(),
+                    assignment: active.assignment,
+                    from: active.at,
+                    until: now,
+                    remaining_minutes: active.remaining_minutes,
+                    notes,
+                });
+            }
+        });
+        self.vacate(arrival);
+    }
+
+    /// Nobody has the task for the moment; the next decision gives the reason.
+    pub(super) fn vacate(&mut self, arrival: Arrival) {
+        let now = self.now;
+        self.change(arrival, |task| task.state = TaskState::Waiting(Waiting::undecided(now)));
+    }
+
+    /// Notes that a team turned a task down, and until when that holds.
+    pub(super) fn turn_down(&mut self, arrival: Arrival, team: &TeamId, cause: TurnDownCause) {
+        let roster = Arc::clone(&self.board.roster);
+        let next_opening = roster.team_index(team).and_then(|index| {
+            let load = self.board.load(index);
+            if load.open { load.next_shift } else { load.next_open }
+        });
+        let now = self.now;
+        self.change(arrival, |task| {
+            let earlier = task.turn_downs.iter().find(|it| it.team == *team).map_or(0, |it| it.times);
+            let times = earlier + 1;
+            let until = if is_for_good(cause) {
+                None
+            } else {
+                let first = u64::from(roster.routing.decline_cooldown_minutes);
+                let doubled = first.saturating_mul(1 << (times - 1).min(16));
+                let minutes = doubled.min(u64::from(roster.routing.decline_cooldown_max_minutes));
+                let cooled = now + TimeDelta::minutes(i64::try_from(minutes).unwrap_or(i64::MAX / 60_000));
+                Some(next_opening.map_or(cooled, |at| at.min(cooled)))
+            };
+            task.turn_downs.retain(|it| it.team != *team);
+            task.turn_downs.push(TurnDown { team: team.clone(), cause, times, until });
+        });
+    }
+
+    /// Marks the moment at which nothing has to come first any more.
+    fn mark_ready(&mut self, arrival: Arrival) {
+        let now = self.now;
+        self.change(arrival, |task| {
+            task.ready_at = Some(now);
+            touch_clocks(task, Moment::Ready, now);
+        });
+        if self.task_of(arrival).is_some_and(|task| task.task_seq > 1) {
+            self.record(arrival, Said::default(), Effect::MarkReady {});
+        }
+    }
+
+    /// Looks at the waiting tasks of every team that opened or has a freed seat.
+    pub(super) fn fill_teams(&mut self) {
+        while let Some((team, opened)) = self.to_fill.pop_first() {
+            self.wake_busy(team);
+            self.fill(team);
+            if opened {
+                self.release_awaiting(team);
+            }
+        }
+    }
+
+    /// Offers a team's waiting tasks in their order until it has no room; each is looked at once.
+    fn fill(&mut self, team: TeamIndex) {
+        let mut cursor = None;
+        while let Some(room) = self.room(team) {
+            let served = self.board.classes.served_by(team);
+            let Some(key) = self.queue.next_after(served, cursor) else { return };
+            if room == Room::UrgentOnly && key.priority != Priority::Urgent {
+                return;
+            }
+            cursor = Some(key);
+            let Some(entry) = self.tasks.get(&key.arrival) else { continue };
+            let awaits_another = entry.awaits.is_some_and(|awaited| awaited != team);
+            let id = &self.board.roster.team(team).id;
+            if !awaits_another && !entry.task.is_turned_down_by(id, self.now) {
+                self.route(key.arrival);
+            }
+        }
+    }
+
+    /// Tasks that waited for a team to open and did not get in look for another now.
+    fn release_awaiting(&mut self, team: TeamIndex) {
+        let served = self.board.classes.served_by(team);
+        let waiting = self.queue.iter().filter(|(class, _)| served.contains(class)).map(|(_, key)| key.arrival);
+        let left: Vec<_> =
+            waiting.filter(|it| self.tasks.get(it).is_some_and(|entry| entry.awaits == Some(team))).collect();
+        for arrival in left {
+            if let Some(entry) = self.tasks.get_mut(&arrival) {
+                entry.awaits = None;
+            }
+            self.route(arrival);
+        }
+    }
+
+    /// A freed seat ends the turn-downs of tasks that the team declined as busy.
+    fn wake_busy(&mut self, team: TeamIndex) {
+        if self.room(team).is_none() {
+            return;
+        }
+        let id = self.board.roster.team(team).id.clone();
+        for arrival in std::mem::take(&mut self.board.load_mut(team).busy) {
+            let now = self.now;
+            self.change(arrival, |task| {
+                for turn_down in task.turn_downs.iter_mut().filter(|it| it.team == id) {
+                    turn_down.until = turn_down.until.map(|until| until.min(now));
+                }
+            });
+        }
+    }
+
+    fn room(&self, team: TeamIndex) -> Option<Room> {
+        let (owner, load) = (self.board.roster.team(team), self.board.load(team));
+        if !load.open || owner.retired {
+            return None;
+        }
+        if load.room_for(owner, Priority::Normal, 0).is_ok() {
+            Some(Room::Any)
+        } else if load.room_for(owner, Priority::Urgent, 0).is_ok() {
+            Some(Room::UrgentOnly)
+        } else {
+            None
+        }
+    }
+
+    /// Teams that worked on a task are known for its matter.
+    pub(super) fn remember_work(&mut self, task: &Task) {
+        let affinity = &mut self.board.affinity;
+        for holder in &task.holders {
+            affinity.remember(&holder.team, &task.client, &task.matter, holder.from);
+        }
+        if let TaskState::Active(Active { team, at, .. }) | TaskState::Completed { team, at } = &task.state {
+            affinity.remember(team, &task.client, &task.matter, *at);
+        }
+    }
+}
+
+/// What a team can still take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Any,
+    /// Only the seats kept free for urgent work are left.
+    UrgentOnly,
+}
+
+/// Why a task must wait whatever the teams can do.
+fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
+    let waiting = |reason, wakes_at, cause| Waiting { reason, since: now, wakes_at, woken_by: vec![cause] };
+    if task.held {
+        return Some(waiting(WaitReason::Held, None, WakeCause::Resumed));
+    }
+    if task.paused.is_some() {
+        return Some(waiting(WaitReason::Paused, None, WakeCause::Resumed));
+    }
+    if let TaskState::Waiting(Waiting { reason: WaitReason::PredecessorCancelled, .. }) = &task.state
+        && !task.after.is_empty()
+    {
+        return Some(waiting(WaitReason::PredecessorCancelled, None, WakeCause::Resumed));
+    }
+    if !task.after.is_empty() {
+        return Some(waiting(WaitReason::Predecessor, None, WakeCause::PredecessorEnds));
+    }
+    match task.not_before {
+        Some(at) if at > now => Some(waiting(WaitReason::NotBefore, Some(at), WakeCause::NotBeforeReached)),
+        _ => None,
+    }
+}
+
+fn unroutable(now: DateTime<Utc>) -> Waiting {
+    let woken_by = vec![WakeCause::RosterChanges, WakeCause::RequestAmended];
+    Waiting { reason: WaitReason::NoTeamEligible, since: now, wakes_at: None, woken_by }
+}
+
+/// The end of an offer: its limit in the team's open time, or the shift end when that comes first.
+fn offer_until(team: &Team, now: DateTime<Utc>, limit_minutes: u32, shift_end: DateTime<Utc>) -> DateTime<Utc> {
+    let limit = TimeDelta::minutes(i64::from(limit_minutes));
+    team.calendar.add(now, limit, &[]).map_or(shift_end, |until| until.min(shift_end))
+}
+
+/// The place of a priority in per-priority settings, the most urgent first.
+fn priority_rank(priority: Priority) -> usize {
+    match priority {
+        Priority::Urgent => 0,
+        Priority::High => 1,
+        Priority::Normal => 2,
+        Priority::Low => 3,
+    }
+}
+
+fn is_for_good(cause: TurnDownCause) -> bool {
+    match cause {
+        TurnDownCause::Declined(DeclineReason::NotQualified | DeclineReason::Conflict) => true,
+        TurnDownCause::Declined(DeclineReason::Busy)
+        | TurnDownCause::Lapsed
+        | TurnDownCause::Released
+        | TurnDownCause::Unreachable => false,
+    }
+}
+
+/// Starts and stops the clocks for which `moment` is the time, each once.
+pub(super) fn touch_clocks(task: &mut Task, moment: Moment, now: DateTime<Utc>) {
+    for clock in &mut task.clocks {
+        if clock.rule.start == moment && clock.started_at.is_none() {
+            clock.started_at = Some(now);
+        }
+        if clock.rule.stop == moment && clock.started_at.is_some() && clock.stopped_at.is_none() {
+            clock.stopped_at = Some(now);
+        }
+    }
+}
+
+/// Whether the task is in the queue of tasks that a team can be found for.
+pub(super) fn waits_for_team(task: &Task) -> bool {
+    matches!(&task.state, TaskState::Waiting(waiting) if index::is_routable(waiting.reason))
+}

@@ -1,0 +1,127 @@
+//! What the scheduler can be asked. Nothing here changes it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::{Census, Scheduler};
+use crate::engine::admission;
+use crate::engine::board::{Board, TeamLoad};
+use crate::engine::event::Refusal;
+use crate::engine::explain::{Decision, Verdict};
+use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
+use crate::engine::request::WorkRequest;
+use crate::engine::roster::{Roster, Team};
+use crate::engine::routing::{self, Outcome};
+use crate::engine::task::{Arrival, Task, Waiting};
+
+/// What routing would do with a request at an instant.
+#[derive(Debug)]
+pub struct Preview {
+    /// The decision.
+    pub decision: Arc<Decision>,
+    /// Every team's verdict, in the order of team ids.
+    pub verdicts: Vec<Verdict>,
+    /// Why the request would wait; `None` when it would be offered.
+    pub waiting: Option<Waiting>,
+}
+
+impl Scheduler {
+    /// The engine's time.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// An open task.
+    #[must_use]
+    pub fn task(&self, id: &TaskId) -> Option<&Task> {
+        self.arrival_of(id).and_then(|arrival| self.task_of(arrival))
+    }
+
+    /// When the next timer of a task that is offered is due.
+    #[must_use]
+    pub fn next_due_at(&self, task: &Task) -> Option<DateTime<Utc>> {
+        match &task.state {
+            crate::engine::task::TaskState::Offered(offer) => Some(offer.until),
+            crate::engine::task::TaskState::Waiting(waiting) => waiting.wakes_at,
+            _ => None,
+        }
+    }
+
+    /// All open tasks, in order of arrival.
+    pub fn open_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.values().map(|entry| &entry.task)
+    }
+
+    /// How many tasks are open.
+    #[must_use]
+    pub fn open_count(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// The next arrival number.
+    #[must_use]
+    pub fn next_arrival(&self) -> u64 {
+        self.next_arrival
+    }
+
+    /// Counts of open tasks.
+    #[must_use]
+    pub fn census(&self) -> &Census {
+        &self.census
+    }
+
+    /// The roster in force.
+    #[must_use]
+    pub fn roster(&self) -> &Arc<Roster> {
+        &self.board.roster
+    }
+
+    /// Walls that teams raised by declining with `conflict`.
+    #[must_use]
+    pub fn conflicts(&self) -> &[(TeamId, ClientId, MatterId)] {
+        &self.board.conflicts
+    }
+
+    /// All teams with what they hold and when they are open.
+    pub fn teams(&self) -> impl Iterator<Item = (&Team, &TeamLoad)> {
+        self.board.roster.teams.iter().zip(&self.board.loads)
+    }
+
+    /// How many requirement classes are known.
+    #[must_use]
+    pub fn class_count(&self) -> usize {
+        self.board.classes.len()
+    }
+
+    /// Every team's verdict on an open task as it stands now.
+    #[must_use]
+    pub fn explain(&self, id: &TaskId) -> Option<Vec<Verdict>> {
+        let entry = self.tasks.get(&self.arrival_of(id)?)?;
+        Some(routing::explain(&self.board, &entry.task, entry.class, self.now))
+    }
+}
+
+impl Preview {
+    /// What routing would do with a request at an instant, with nothing else to do.
+    ///
+    /// # Errors
+    /// The refusal that the request would meet.
+    pub fn of(request: &WorkRequest, roster: Arc<Roster>, at: DateTime<Utc>) -> Result<Self, Box<Refusal>> {
+        let task = admission::admit(request, &roster, Arrival(0), at)?;
+        let mut board = Board::new(roster, Vec::new(), at);
+        let roster = Arc::clone(&board.roster);
+        let Some(client) = roster.clients.get(&task.client) else {
+            return Err(Box::new(Refusal::new(crate::engine::event::RefusalCode::UnknownClient, "unknown client")));
+        };
+        let class = board.classes.join(&roster, &board.walls, client, &task.matter, &task.needs, at);
+        let choice = routing::decide(&board, &task, class, at);
+        let verdicts = routing::explain(&board, &task, class, at);
+        let waiting = match choice.outcome {
+            Outcome::Offer(..) => None,
+            Outcome::Wait { waiting, .. } => Some(waiting),
+        };
+        Ok(Self { decision: choice.decision, verdicts, waiting })
+    }
+}

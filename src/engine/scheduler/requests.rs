@@ -1,0 +1,142 @@
+//! Work requests: duplicates, conflicts, predecessors, admission.
+
+use super::{Said, Scheduler};
+use crate::engine::admission;
+use crate::engine::effect::{Admission, Answer, Effect};
+use crate::engine::event::{EndedTask, Refusal, RefusalCode};
+use crate::engine::id::TaskId;
+use crate::engine::request::{RequestDigest, WorkRequest};
+use crate::engine::roster::Moment;
+use crate::engine::task::{Arrival, Task, TaskState, WaitReason, Waiting, WakeCause};
+
+/// The longest chain of predecessors that is followed when a cycle is looked for.
+const MAX_CHAIN: usize = 10_000;
+
+impl Scheduler {
+    /// Admits a request, recognises its repeat, or refuses it.
+    pub(super) fn receive_request(
+        &mut self,
+        request: &WorkRequest,
+        ended: Option<EndedTask>,
+        predecessors: &[EndedTask],
+    ) {
+        let id = TaskId::of(&request.client, &request.id);
+        let known = self.known_digest(&id).cloned().or(ended.map(|it| it.digest));
+        if let Some(digest) = known {
+            self.answer_repeat(request, id, &digest);
+            return;
+        }
+        let admitted = if self.tasks.len() >= self.limits.max_open_tasks {
+            Err(Box::new(self.full()))
+        } else {
+            admission::admit(request, &self.board.roster, Arrival(self.next_arrival), self.now)
+                .and_then(|task| self.without_cycle(task))
+        };
+        match admitted {
+            Ok(task) => self.take_in(task, predecessors),
+            Err(refusal) => {
+                self.out.answer = Some(Answer::Refused((*refusal).clone()));
+                let effect = Effect::RejectRequest { id: Some(request.id.clone()), refusal: *refusal };
+                self.record_aside(Some(request.client.clone()), None, None, effect);
+            }
+        }
+    }
+
+    fn known_digest(&self, id: &TaskId) -> Option<&RequestDigest> {
+        let open = self.arrival_of(id).and_then(|arrival| self.task_of(arrival)).map(|task| &task.digest);
+        open.or_else(|| self.ended.get(id).map(|ended| &ended.digest))
+    }
+
+    fn answer_repeat(&mut self, request: &WorkRequest, id: TaskId, known: &RequestDigest) {
+        if *known == request.digest {
+            self.out.answer = Some(Answer::Duplicate(id));
+            return;
+        }
+        let message = format!(
+            "{:?} was used before with other content; send changes as `amend`, new work under a new id",
+            request.id
+        );
+        let refusal = Refusal::of_field(RefusalCode::Conflict, "id", message);
+        self.out.answer = Some(Answer::Refused(refusal.clone()));
+        let effect = Effect::ReportConflict { id: request.id.clone(), refusal };
+        self.record_aside(Some(request.client.clone()), None, None, effect);
+    }
+
+    fn full(&self) -> Refusal {
+        let limit = self.limits.max_open_tasks;
+        let message = format!("{limit} tasks are open, which is the limit; send again when some have ended");
+        Refusal::new(RefusalCode::Full, message)
+    }
+
+    fn take_in(&mut self, mut task: Task, predecessors: &[EndedTask]) {
+        let mut cancelled = false;
+        task.after.retain(|id| {
+            let ended = self.ended.get(id).or_else(|| predecessors.iter().find(|it| it.id == *id));
+            cancelled |= ended.is_some_and(|it| &*it.state == "cancelled");
+            ended.is_none_or(|it| &*it.state != "completed")
+        });
+        let ready = task.after.is_empty() && task.not_before.is_none_or(|at| at <= self.now);
+        super::placing::touch_clocks(&mut task, Moment::Admitted, self.now);
+        let admission = Admission {
+            id: task.request.clone(),
+            matter: task.matter.clone(),
+            work_type: task.needs.work_type.clone(),
+            priority: task.priority,
+            effort_minutes: task.effort_minutes,
+            deadline: task.deadline,
+            ready,
+        };
+        let (arrival, id) = (task.arrival, task.id.clone());
+        self.insert(task);
+        self.out.answer = Some(Answer::Admitted(id));
+        self.record(arrival, Said::default(), Effect::Admit(admission));
+        if cancelled {
+            self.park_behind_cancelled(arrival);
+        } else {
+            self.route(arrival);
+        }
+    }
+
+    /// Looks at the tasks that wait for a task that has ended.
+    pub(super) fn end_predecessor(&mut self, id: &TaskId, completed: bool) {
+        for arrival in self.dependants.get(id).cloned().unwrap_or_default() {
+            if completed {
+                self.change(arrival, |task| task.after.retain(|it| it != id));
+                self.route(arrival);
+            } else {
+                self.park_behind_cancelled(arrival);
+            }
+        }
+    }
+
+    fn park_behind_cancelled(&mut self, arrival: Arrival) {
+        let woken_by = vec![WakeCause::Resumed];
+        let reason = WaitReason::PredecessorCancelled;
+        let waiting = Waiting { reason, since: self.now, wakes_at: None, woken_by };
+        if self.task_of(arrival).is_some_and(|task| matches!(task.state, TaskState::Waiting(_))) {
+            self.park(arrival, waiting, None);
+        }
+    }
+
+    /// Refuses the request that would close a cycle of predecessors, naming the path.
+    fn without_cycle(&self, task: Task) -> Result<Task, Box<Refusal>> {
+        let mut paths: Vec<Vec<TaskId>> = task.after.iter().map(|id| vec![id.clone()]).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(path) = paths.pop() {
+            let Some(last) = path.last() else { continue };
+            if *last == task.id {
+                let names: Vec<_> = std::iter::once(&task.id).chain(&path).map(TaskId::as_str).collect();
+                let message = format!("closes a cycle: {}; leave one of them out", names.join(" after "));
+                return Err(Box::new(Refusal::of_field(RefusalCode::InvalidField, "after", message)));
+            }
+            if !seen.insert(last.clone()) || seen.len() > MAX_CHAIN {
+                continue;
+            }
+            let next = self.arrival_of(last).and_then(|arrival| self.task_of(arrival));
+            for id in next.map(|task| task.after.clone()).unwrap_or_default() {
+                paths.push(path.iter().cloned().chain([id]).collect());
+            }
+        }
+        Ok(task)
+    }
+}

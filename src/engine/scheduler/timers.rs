@@ -1,0 +1,189 @@
+//! What fires when time passes.
+
+use chrono::{DateTime, Utc};
+
+use super::{MAX_TIMERS_PER_STEP, Said, Scheduler, placing};
+use crate::engine::effect::{Effect, WithdrawReason, WorkMessage};
+use crate::engine::explain::{Filter, Rejection};
+use crate::engine::id::TaskId;
+use crate::engine::roster::TeamIndex;
+use crate::engine::routing;
+use crate::engine::task::{Arrival, ClosedBecause, TaskState, TurnDownCause, WaitReason};
+use crate::engine::timer::Timer;
+
+impl Scheduler {
+    /// Fires timers that were due before now, and those due at now when asked.
+    pub(super) fn fire_timers(&mut self, at_now: bool) {
+        for _ in 0..MAX_TIMERS_PER_STEP {
+            if !at_now && self.timers.next().is_none_or(|due_at| due_at >= self.now) {
+                return;
+            }
+            let Some((due_at, timer)) = self.timers.pop_due(self.now) else { return };
+            match timer {
+                Timer::TeamCloses(team) | Timer::TeamOpens(team) => self.turn_team(team),
+                Timer::OfferLapses(arrival) => self.lapse(arrival, due_at),
+                Timer::QualificationEnds(team) => self.check_holder(team),
+                Timer::TurnDownEnds(arrival) | Timer::NotBefore(arrival) => self.look_again(arrival),
+            }
+        }
+    }
+
+    /// Works out every team's hours and qualifications, and looks at the tasks that wait for those that are open.
+    pub(super) fn start_teams(&mut self) {
+        let teams: Vec<_> = self.board.roster.indexed_teams().map(|(team, _)| team).collect();
+        for team in teams {
+            self.board.refresh(team, self.now);
+            self.set_team_timers(team);
+            if self.board.load(team).open {
+                self.open_team(team);
+            } else {
+                self.keep_closed(team);
+            }
+        }
+    }
+
+    /// What an open team owns needs no reason, and its waiting tasks are looked at.
+    fn open_team(&mut self, team: TeamIndex) {
+        for arrival in self.board.load(team).tasks.clone() {
+            self.set_closed_because(arrival, None);
+        }
+        self.fill_later(team, true);
+    }
+
+    /// A team opens or closes.
+    fn turn_team(&mut self, team: TeamIndex) {
+        let before = self.board.load(team).clone();
+        self.board.refresh(team, self.now);
+        self.set_hours_timer(team);
+        let load = self.board.load(team);
+        let shift_ended = before.shift_end.is_some_and(|end| end <= self.now);
+        if load.open {
+            self.open_team(team);
+        } else if shift_ended {
+            self.keep_closed(team);
+        }
+    }
+
+    /// A closed team keeps what it owns: there is a stored reason for each task. A break inside a shift is no close.
+    fn keep_closed(&mut self, team: TeamIndex) {
+        if self.in_break(team) {
+            return;
+        }
+        for arrival in self.board.load(team).tasks.clone() {
+            let Some(task) = self.task_of(arrival) else { continue };
+            let because = if task.paused.is_some() { ClosedBecause::Paused } else { ClosedBecause::Kept };
+            if let TaskState::Active(active) = &task.state
+                && active.closed_because.is_none()
+            {
+                let (owner, assignment) = (active.team.clone(), active.assignment);
+                self.set_closed_because(arrival, Some(because));
+                let effect = Effect::Keep { assignment, reason: "the team's shift ended".into() };
+                self.record(arrival, Said::of(&owner), effect);
+            }
+        }
+    }
+
+    /// Whether a closed team is only in a break: its last shift goes on after it.
+    pub(super) fn in_break(&self, team: TeamIndex) -> bool {
+        let load = self.board.load(team);
+        let Some(opens_at) = load.next_open else { return false };
+        let gap = chrono::TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_min_gap_minutes));
+        let calendar = &self.board.roster.team(team).calendar;
+        // Open at some time in the gap before the next opening means that the closed time is shorter than the gap.
+        !load.open && calendar.open_intervals(opens_at - gap, opens_at).is_ok_and(|mut open| open.next().is_some())
+    }
+
+    fn set_closed_because(&mut self, arrival: Arrival, because: Option<ClosedBecause>) {
+        self.change(arrival, |task| {
+            if let TaskState::Active(active) = &mut task.state {
+                active.closed_because = because;
+            }
+        });
+    }
+
+    fn set_team_timers(&mut self, team: TeamIndex) {
+        self.set_hours_timer(team);
+        let owner = self.board.roster.team(team);
+        let admissions = owner.capabilities.iter().filter_map(|held| held.admitted_until);
+        let ends: Vec<_> = admissions.chain(owner.vetted_until).filter(|at| *at > self.now).collect();
+        for at in ends {
+            self.timers.set(at, Timer::QualificationEnds(team));
+        }
+    }
+
+    fn set_hours_timer(&mut self, team: TeamIndex) {
+        let load = self.board.load(team);
+        if let Some(at) = load.changes_at {
+            let timer = if load.open { Timer::TeamCloses(team) } else { Timer::TeamOpens(team) };
+            self.timers.set(at, timer);
+        }
+    }
+
+    /// An offer ends unanswered: a turn-down, or a withdrawal when the shift ended first.
+    fn lapse(&mut self, arrival: Arrival, due_at: DateTime<Utc>) {
+        let Some(TaskState::Offered(offer)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
+        if offer.until > self.now {
+            return;
+        }
+        if offer.until_shift_end {
+            self.withdraw(arrival, WithdrawReason::ShiftEnd);
+        } else {
+            self.turn_down(arrival, &offer.team, TurnDownCause::Lapsed);
+            self.vacate(arrival);
+            let said = Said::to(&offer.team, WorkMessage::Withdrawn);
+            self.record(arrival, said, Effect::Lapse { assignment: offer.assignment, due_at });
+        }
+        self.route(arrival);
+    }
+
+    /// A qualification of a team ended: what it has is checked again.
+    fn check_holder(&mut self, team: TeamIndex) {
+        for arrival in self.board.load(team).tasks.clone() {
+            self.check_standing(arrival, WithdrawReason::QualificationEnded);
+        }
+    }
+
+    /// Takes a task back from a team that may not have it any more. An owner whose vetting or admission ended keeps
+    /// what it owns, since there is no hand-off yet; one that fails a wall, consent or presence loses it at once.
+    pub(super) fn check_standing(&mut self, arrival: Arrival, reason: WithdrawReason) {
+        let Some(entry) = self.tasks.get(&arrival) else { return };
+        let team = entry.task.state.team().and_then(|team| self.board.roster.team_index(team));
+        let Some(team) = team else { return };
+        let Err(because) = routing::still_stands(&self.board, &entry.task, entry.class, team, self.now) else { return };
+        match &entry.task.state {
+            TaskState::Offered(_) => self.withdraw(arrival, reason),
+            TaskState::Active(_) if because.filter() <= Filter::Presence => self.recall(arrival, because),
+            TaskState::Active(_)
+            | TaskState::Waiting(_)
+            | TaskState::Completed { .. }
+            | TaskState::Cancelled { .. } => return,
+        }
+        self.route(arrival);
+    }
+
+    fn recall(&mut self, arrival: Arrival, because: Rejection) {
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
+        self.end_holding(arrival, None);
+        let said = Said::to(&active.team, WorkMessage::Ended);
+        self.record(arrival, said, Effect::Recall { assignment: active.assignment, because });
+    }
+
+    /// Something that a task waits for may have come.
+    pub(super) fn look_again(&mut self, arrival: Arrival) {
+        let Some(task) = self.task_of(arrival) else { return };
+        let waits_for_time = matches!(&task.state, TaskState::Waiting(it) if it.reason == WaitReason::NotBefore);
+        if waits_for_time || placing::waits_for_team(task) {
+            self.route(arrival);
+        }
+    }
+
+    /// An offer could not be delivered in time: it is withdrawn, and the team counts as having turned it down.
+    pub(super) fn withdraw_undeliverable(&mut self, id: &TaskId, assignment: u32) {
+        let Some(arrival) = self.arrival_of(id) else { return };
+        let Some(TaskState::Offered(offer)) = self.task_of(arrival).map(|task| &task.state) else { return };
+        if offer.assignment == assignment {
+            self.withdraw(arrival, WithdrawReason::Unreachable);
+            self.route(arrival);
+        }
+    }
+}

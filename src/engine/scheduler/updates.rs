@@ -1,0 +1,499 @@
+//! Updates of teams, firms and operators: who may, whether the move is legal, and what it does.
+
+use super::{Said, Scheduler};
+use crate::engine::effect::{Answer, Effect, EscalationReason, WithdrawReason, WorkMessage};
+use crate::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
+use crate::engine::id::{RequestId, TeamId, Term};
+use crate::engine::request::Priority;
+use crate::engine::roster::{Moment, Party};
+use crate::engine::task::{
+    Active, Arrival, ClockPause, ClosedBecause, Pause, Task, TaskState, TurnDownCause, WaitReason,
+};
+use crate::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
+
+impl Scheduler {
+    /// Applies an update, answers its repeat, or refuses it.
+    pub(super) fn receive_update(&mut self, update: Update, ended: Option<EndedTask>, earlier: Option<UpdateResult>) {
+        let key = (update.sender.clone(), update.id.clone());
+        if let Some(result) = self.answered.get(&key).cloned().or(earlier) {
+            self.out.answer = Some(result.refused.map_or(Answer::Applied, Answer::Refused));
+            return;
+        }
+        let ended = self.ended.get(&update.task).cloned().or(ended);
+        let refused = self.apply(&update, ended.as_ref()).err();
+        self.answered.remember(key, UpdateResult { refused: refused.clone() });
+        self.out.answer = Some(refused.clone().map_or(Answer::Applied, Answer::Refused));
+        if let Some(refusal) = refused {
+            self.reject_update(&update, refusal);
+        }
+    }
+
+    fn reject_update(&mut self, update: &Update, refusal: Refusal) {
+        let effect = Effect::RejectUpdate { id: Some(update.id.clone()), refusal };
+        match &update.sender {
+            Sender::Team(team) => {
+                let team = self.board.roster.team_index(team).map(|_| team.clone());
+                let addressed = team.as_ref().map(|_| WorkMessage::UpdateResult);
+                self.record_aside(None, team, addressed, effect);
+            }
+            Sender::Client(client) => self.record_aside(Some(client.clone()), None, None, effect),
+            Sender::Operator(_) => self.record_aside(None, None, None, effect),
+        }
+    }
+
+    fn apply(&mut self, update: &Update, ended: Option<&EndedTask>) -> Result<(), Refusal> {
+        let Some(arrival) = self.arrival_of(&update.task) else {
+            return Err(not_open(update, ended));
+        };
+        let Some(task) = self.task_of(arrival) else { return Err(unknown_task(update)) };
+        may_know(update, task)?;
+        may_send(update)?;
+        current_assignment(update, task)?;
+        self.make_move(arrival, update)
+    }
+
+    /// The legal moves: a task's state, what the update says, and what comes of it.
+    fn make_move(&mut self, arrival: Arrival, update: &Update) -> Result<(), Refusal> {
+        use Change as C;
+        use TaskState as S;
+        let Some(state) = self.task_of(arrival).map(|task| task.state.clone()) else {
+            return Err(unknown_task(update));
+        };
+        let id = Some(update.id.clone());
+        match (&state, &update.change) {
+            (S::Offered(_), C::Accept { .. }) => self.accept(arrival, id),
+            (S::Offered(offer), C::Decline { reason, note, .. }) => {
+                self.decline(arrival, &offer.team, offer.assignment, *reason, note.clone(), id);
+            }
+            (S::Active(active), C::Progress { remaining_minutes, note, .. }) => {
+                self.progress(arrival, active, *remaining_minutes, note.clone(), id);
+            }
+            (S::Active(_) | S::Offered(_) | S::Waiting(_), C::Pause { reason, .. }) => {
+                return self.pause(arrival, reason, update);
+            }
+            (S::Active(_) | S::Offered(_) | S::Waiting(_), C::Resume { .. }) => return self.resume(arrival, update),
+            (S::Active(active), C::Handoff { notes, done, next_step, remaining_minutes, .. }) => {
+                let told = [notes, done, next_step].into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
+                let told = (!told.is_empty()).then_some(told);
+                self.give_back(arrival, active, told, *remaining_minutes, "handed off", id);
+            }
+            (S::Active(active), C::Release { reason, .. }) => {
+                self.give_back(arrival, active, None, None, reason, id);
+            }
+            (S::Active(active), C::Keep { reason, .. }) => self.keep(arrival, active, reason, id),
+            (S::Active(active), C::Complete { note, .. }) => self.complete(arrival, active, note.clone(), id),
+            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Cancel { reason }) => self.cancel(arrival, reason),
+            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Hold) => self.hold(arrival),
+            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Unhold) => self.unhold(arrival),
+            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Reprioritise { priority }) => {
+                self.reprioritise(arrival, *priority);
+            }
+            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Amend(amendment)) => {
+                return self.amend(arrival, amendment);
+            }
+            (S::Active(_) | S::Waiting(_), C::Accept { .. } | C::Decline { .. })
+            | (
+                S::Waiting(_) | S::Offered(_),
+                C::Progress { .. } | C::Handoff { .. } | C::Release { .. } | C::Keep { .. } | C::Complete { .. },
+            )
+            | (
+                S::Completed { .. } | S::Cancelled { .. },
+                C::Accept { .. }
+                | C::Decline { .. }
+                | C::Progress { .. }
+                | C::Pause { .. }
+                | C::Resume { .. }
+                | C::Handoff { .. }
+                | C::Keep { .. }
+                | C::Release { .. }
+                | C::Complete { .. }
+                | C::Cancel { .. }
+                | C::Hold
+                | C::Unhold
+                | C::Reprioritise { .. }
+                | C::Amend(_),
+            ) => return Err(illegal(update, &state)),
+        }
+        Ok(())
+    }
+
+    fn decline(
+        &mut self,
+        arrival: Arrival,
+        team: &TeamId,
+        assignment: u32,
+        reason: DeclineReason,
+        note: Option<String>,
+        update: Option<RequestId>,
+    ) {
+        self.turn_down(arrival, team, TurnDownCause::Declined(reason));
+        self.vacate(arrival);
+        let said = Said { update, ..Said::to(team, WorkMessage::UpdateResult) };
+        self.record(arrival, said, Effect::Decline { assignment, reason, note });
+        if reason == DeclineReason::Conflict {
+            self.raise_conflict(arrival, team);
+        }
+        self.route(arrival);
+    }
+
+    /// A conflict is a wall around the matter from now on: nothing more of it reaches the team.
+    fn raise_conflict(&mut self, arrival: Arrival, team: &TeamId) {
+        let Some(task) = self.task_of(arrival) else { return };
+        let (client, matter) = (task.client.clone(), task.matter.clone());
+        self.board.walls.raise(team, &client, &matter);
+        self.board.conflicts.push((team.clone(), client.clone(), matter.clone()));
+        let effect = Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared };
+        self.record(arrival, Said::of(team), effect);
+        let same: Vec<_> = self
+            .tasks
+            .iter()
+            .filter(|(_, entry)| entry.task.client == client && entry.task.matter == matter)
+            .map(|(other, _)| *other)
+            .collect();
+        for other in same {
+            self.rejoin_class(other);
+            if other != arrival {
+                self.check_standing(other, WithdrawReason::RosterChanged);
+            }
+        }
+    }
+
+    fn progress(
+        &mut self,
+        arrival: Arrival,
+        active: &Active,
+        remaining_minutes: u32,
+        note: Option<String>,
+        update: Option<RequestId>,
+    ) {
+        let now = self.now;
+        self.change(arrival, |task| {
+            if let TaskState::Active(active) = &mut task.state {
+                active.remaining_minutes = remaining_minutes;
+                active.reported_at = Some(now);
+            }
+        });
+        let said = Said { update, ..Said::to(&active.team, WorkMessage::UpdateResult) };
+        let effect = Effect::Progress { assignment: active.assignment, remaining_minutes, note };
+        self.record(arrival, said, effect);
+    }
+
+    fn pause(&mut self, arrival: Arrival, reason: &Term, update: &Update) -> Result<(), Refusal> {
+        let party = party(&update.sender);
+        let rule = self.board.roster.pauses.get(reason).ok_or_else(|| {
+            let known: Vec<_> = self.board.roster.pauses.keys().map(Term::as_str).collect();
+            let message = format!("{reason:?} is not a pause reason of the roster; it has {}", known.join(", "));
+            Refusal::of_field(RefusalCode::InvalidField, "reason", message)
+        })?;
+        if !rule.set_by.contains(&party) {
+            let message = format!("{reason:?} may not be set by a {party:?}; the roster lets {:?}", rule.set_by);
+            return Err(Refusal::of_field(RefusalCode::NotAllowed, "reason", message.to_lowercase()));
+        }
+        let Some(task) = self.task_of(arrival) else { return Err(unknown_task(update)) };
+        if task.paused.is_some() {
+            return Err(Refusal::new(RefusalCode::IllegalMove, "the task is paused already; resume it first"));
+        }
+        let (now, was_offered) = (self.now, matches!(task.state, TaskState::Offered(_)));
+        if was_offered {
+            self.withdraw(arrival, WithdrawReason::Paused);
+        }
+        self.change(arrival, |task| {
+            task.paused = Some(Pause { reason: reason.clone(), from: now });
+            for clock in task.clocks.iter_mut().filter(|clock| clock.rule.pause_on.contains(reason)) {
+                clock.pauses.push(ClockPause { from: now, until: None, reason: reason.clone() });
+            }
+        });
+        self.tell_owner(arrival, update, Effect::Pause { reason: reason.clone() });
+        self.route_if_waiting(arrival);
+        Ok(())
+    }
+
+    fn resume(&mut self, arrival: Arrival, update: &Update) -> Result<(), Refusal> {
+        let Some(task) = self.task_of(arrival) else { return Err(unknown_task(update)) };
+        let behind_cancelled =
+            matches!(&task.state, TaskState::Waiting(it) if it.reason == WaitReason::PredecessorCancelled);
+        let party = party(&update.sender);
+        match &task.paused {
+            Some(pause) => {
+                let may = self.board.roster.pauses.get(&pause.reason).is_none_or(|rule| rule.end_by.contains(&party));
+                if !may {
+                    let message = format!("a pause for {:?} may not be ended by the {party:?}", pause.reason);
+                    return Err(Refusal::new(RefusalCode::NotAllowed, message.to_lowercase()));
+                }
+            }
+            None if behind_cancelled && party != Party::Team => {}
+            None => return Err(Refusal::new(RefusalCode::IllegalMove, "the task is not paused")),
+        }
+        let now = self.now;
+        let open: std::collections::BTreeSet<_> =
+            task.after.iter().filter(|id| self.by_id.contains_key(*id)).cloned().collect();
+        self.change(arrival, |task| {
+            task.paused = None;
+            for pause in task.clocks.iter_mut().flat_map(|clock| &mut clock.pauses) {
+                pause.until.get_or_insert(now);
+            }
+            if behind_cancelled {
+                task.after.retain(|id| open.contains(id));
+                task.state = TaskState::Waiting(crate::engine::task::Waiting::undecided(now));
+            }
+        });
+        self.tell_owner(arrival, update, Effect::Resume {});
+        self.route_if_waiting(arrival);
+        Ok(())
+    }
+
+    /// The holder gives the task back, with what it knows for the next holder.
+    fn give_back(
+        &mut self,
+        arrival: Arrival,
+        active: &Active,
+        notes: Option<String>,
+        remaining_minutes: Option<u32>,
+        reason: &str,
+        update: Option<RequestId>,
+    ) {
+        if let Some(remaining_minutes) = remaining_minutes {
+            self.change(arrival, |task| {
+                if let TaskState::Active(active) = &mut task.state {
+                    active.remaining_minutes = remaining_minutes;
+                }
+            });
+        }
+        self.end_holding(arrival, notes);
+        self.turn_down(arrival, &active.team, TurnDownCause::Released);
+        let said = Said { update, ..Said::to(&active.team, WorkMessage::Ended) };
+        self.record(arrival, said, Effect::Release { assignment: active.assignment, reason: reason.into() });
+        self.route(arrival);
+    }
+
+    fn keep(&mut self, arrival: Arrival, active: &Active, reason: &str, update: Option<RequestId>) {
+        self.change(arrival, |task| {
+            if let TaskState::Active(active) = &mut task.state {
+                active.closed_because = Some(ClosedBecause::Kept);
+            }
+        });
+        let said = Said { update, ..Said::to(&active.team, WorkMessage::UpdateResult) };
+        self.record(arrival, said, Effect::Keep { assignment: active.assignment, reason: reason.into() });
+    }
+
+    fn complete(&mut self, arrival: Arrival, active: &Active, note: Option<String>, update: Option<RequestId>) {
+        let now = self.now;
+        let said = Said { update, ..Said::to(&active.team, WorkMessage::Ended) };
+        self.record(arrival, said, Effect::Complete { assignment: active.assignment, note });
+        self.change(arrival, |task| {
+            super::placing::touch_clocks(task, Moment::Completed, now);
+            task.state = TaskState::Completed { at: now, team: active.team.clone() };
+        });
+        self.end(arrival, true);
+    }
+
+    fn cancel(&mut self, arrival: Arrival, reason: &str) {
+        let now = self.now;
+        let Some(task) = self.task_of(arrival) else { return };
+        let said = match task.assignment() {
+            Some((team, _)) => Said::to(team, WorkMessage::Ended),
+            None => Said::default(),
+        };
+        self.record(arrival, said, Effect::Cancel { reason: reason.into() });
+        self.change(arrival, |task| task.state = TaskState::Cancelled { at: now, reason: reason.into() });
+        self.end(arrival, false);
+    }
+
+    fn end(&mut self, arrival: Arrival, completed: bool) {
+        let Some(id) = self.task_of(arrival).map(|task| task.id.clone()) else { return };
+        self.retire(arrival);
+        self.end_predecessor(&id, completed);
+    }
+
+    /// The firm holds the task: it is not offered; an owner keeps it.
+    fn hold(&mut self, arrival: Arrival) {
+        self.withdraw(arrival, WithdrawReason::Held);
+        self.change(arrival, |task| task.held = true);
+        self.record(arrival, Said::default(), Effect::Hold { held: true });
+        self.route_if_waiting(arrival);
+    }
+
+    fn unhold(&mut self, arrival: Arrival) {
+        self.change(arrival, |task| task.held = false);
+        self.record(arrival, Said::default(), Effect::Hold { held: false });
+        self.route_if_waiting(arrival);
+    }
+
+    fn reprioritise(&mut self, arrival: Arrival, priority: Priority) {
+        self.change(arrival, |task| task.priority = priority);
+        let said = self.changed(arrival);
+        self.record(arrival, said, Effect::Reprioritise { priority });
+        self.route_if_waiting(arrival);
+    }
+
+    fn amend(&mut self, arrival: Arrival, amendment: &Amendment) -> Result<(), Refusal> {
+        for team in amendment.excluded_teams.iter().flatten() {
+            if self.board.roster.team_index(team).is_none() {
+                let message = format!("{team:?} is not a team of the roster; leave it out");
+                return Err(Refusal::of_field(RefusalCode::UnknownTeam, "excluded_teams", message));
+            }
+        }
+        self.change(arrival, |task| amend_task(task, amendment));
+        self.rejoin_class(arrival);
+        let said = self.changed(arrival);
+        self.record(arrival, said, Effect::Amend(Box::new(amendment.clone())));
+        self.check_standing(arrival, WithdrawReason::Amended);
+        self.route_if_waiting(arrival);
+        Ok(())
+    }
+
+    /// Works out the class of a task whose needs or walls changed.
+    pub(super) fn rejoin_class(&mut self, arrival: Arrival) {
+        let Some(task) = self.task_of(arrival).cloned() else { return };
+        let class = self.join_class(&task);
+        let Some(before) = self.tasks.get(&arrival).map(|entry| entry.class) else { return };
+        self.move_class(arrival, class);
+        self.board.classes.leave(before);
+    }
+
+    fn changed(&self, arrival: Arrival) -> Said {
+        match self.task_of(arrival).and_then(Task::assignment) {
+            Some((team, _)) => Said::to(team, WorkMessage::Changed),
+            None => Said::default(),
+        }
+    }
+
+    /// Tells the owner of a change, as the answer to its update when it sent it.
+    fn tell_owner(&mut self, arrival: Arrival, update: &Update, effect: Effect) {
+        let mut said = self.changed(arrival);
+        if let Sender::Team(team) = &update.sender {
+            said = Said { update: Some(update.id.clone()), ..Said::to(team, WorkMessage::UpdateResult) };
+        }
+        self.record(arrival, said, effect);
+    }
+
+    fn route_if_waiting(&mut self, arrival: Arrival) {
+        if self.task_of(arrival).is_some_and(|task| matches!(task.state, TaskState::Waiting(_))) {
+            self.route(arrival);
+        }
+    }
+}
+
+fn amend_task(task: &mut Task, amendment: &Amendment) {
+    let Amendment {
+        deadline,
+        effort_minutes,
+        consent,
+        allowed_countries,
+        denied_countries,
+        excluded_teams,
+        not_before,
+    } = amendment.clone();
+    task.deadline = deadline.or(task.deadline);
+    task.not_before = not_before.or(task.not_before);
+    task.effort_minutes = effort_minutes.unwrap_or(task.effort_minutes);
+    let needs = &mut task.needs;
+    needs.consent = consent.or(needs.consent.take());
+    for (new, old) in
+        [(allowed_countries, &mut needs.allowed_countries), (denied_countries, &mut needs.denied_countries)]
+    {
+        if let Some(mut places) = new {
+            places.sort();
+            places.dedup();
+            *old = places;
+        }
+    }
+    if let Some(mut teams) = excluded_teams {
+        teams.sort();
+        teams.dedup();
+        needs.excluded_teams = teams;
+    }
+}
+
+fn party(sender: &Sender) -> Party {
+    match sender {
+        Sender::Team(_) => Party::Team,
+        Sender::Client(_) => Party::Client,
+        Sender::Operator(_) => Party::Operator,
+    }
+}
+
+/// A task is told of to its holder, the offered team, its earlier holders, its client and operators only.
+fn may_know(update: &Update, task: &Task) -> Result<(), Refusal> {
+    let knows = match &update.sender {
+        Sender::Team(team) => {
+            task.state.team() == Some(team)
+                || task.holders.iter().any(|it| it.team == *team)
+                || task.turn_downs.iter().any(|it| it.team == *team)
+        }
+        Sender::Client(client) => *client == task.client,
+        Sender::Operator(_) => true,
+    };
+    if knows { Ok(()) } else { Err(unknown_task(update)) }
+}
+
+fn may_send(update: &Update) -> Result<(), Refusal> {
+    let from_team = matches!(update.sender, Sender::Team(_));
+    let allowed = match &update.change {
+        Change::Accept { .. }
+        | Change::Decline { .. }
+        | Change::Progress { .. }
+        | Change::Handoff { .. }
+        | Change::Keep { .. }
+        | Change::Release { .. }
+        | Change::Complete { .. } => from_team,
+        Change::Pause { .. } | Change::Resume { .. } => true,
+        Change::Cancel { .. } | Change::Hold | Change::Unhold | Change::Reprioritise { .. } | Change::Amend(_) => {
+            !from_team
+        }
+    };
+    if allowed {
+        return Ok(());
+    }
+    let who = if from_team { "a team" } else { "a firm or an operator" };
+    let message = format!("{} is not for {who} to send", update.change.kind());
+    Err(Refusal::of_field(RefusalCode::NotAllowed, "kind", message))
+}
+
+fn current_assignment(update: &Update, task: &Task) -> Result<(), Refusal> {
+    let Sender::Team(team) = &update.sender else { return Ok(()) };
+    let current = task.assignment();
+    let Some(named) = update.change.assignment() else {
+        let message = "is required from a team; give the number of the offer";
+        return Err(Refusal::of_field(RefusalCode::MissingField, "assignment", message));
+    };
+    match current {
+        Some((holder, number)) if holder == team && number == named => Ok(()),
+        Some((holder, number)) if holder == team => {
+            let message = format!("{named} is not the current assignment, which is {number}");
+            Err(Refusal::of_field(RefusalCode::StaleAssignment, "assignment", message))
+        }
+        _ => {
+            let message = format!("{named} is over: the task is no longer with this team");
+            Err(Refusal::of_field(RefusalCode::StaleAssignment, "assignment", message))
+        }
+    }
+}
+
+fn not_open(update: &Update, ended: Option<&EndedTask>) -> Refusal {
+    match ended {
+        Some(ended) if may_know_ended(update, ended) => {
+            let message = format!("the task is {} and takes no updates", ended.state);
+            Refusal::of_field(RefusalCode::TaskEnded, "task", message)
+        }
+        _ => unknown_task(update),
+    }
+}
+
+fn may_know_ended(update: &Update, ended: &EndedTask) -> bool {
+    match &update.sender {
+        Sender::Team(team) => ended.team.as_ref() == Some(team),
+        Sender::Client(client) => ended.id.as_str().split('/').next() == Some(client.as_str()),
+        Sender::Operator(_) => true,
+    }
+}
+
+fn unknown_task(update: &Update) -> Refusal {
+    let message = format!("{:?} is not a task that this sender has", update.task);
+    Refusal::of_field(RefusalCode::UnknownTask, "task", message)
+}
+
+fn illegal(update: &Update, state: &TaskState) -> Refusal {
+    let message = format!("{} does not apply to a task that is {}", update.change.kind(), state.as_str());
+    Refusal::of_field(RefusalCode::IllegalMove, "kind", message)
+}

@@ -1,0 +1,80 @@
+//! What the passing of time alone brings about.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+
+use super::roster::TeamIndex;
+use super::task::Arrival;
+
+/// A timer. At one instant timers fire in this order, then by team or by arrival; firing early or twice is a no-op.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// A team closes, for a break or for the night.
+    TeamCloses(TeamIndex),
+    /// An offer ends unanswered.
+    OfferLapses(Arrival),
+    /// A vetting or an admission of a team ends.
+    QualificationEnds(TeamIndex),
+    /// A team opens.
+    TeamOpens(TeamIndex),
+    /// A team that turned a task down may be asked again.
+    TurnDownEnds(Arrival),
+    /// A task's `not_before` is reached.
+    NotBefore(Arrival),
+}
+
+/// Timers by due time.
+#[derive(Debug, Default)]
+pub struct Timers {
+    due: BTreeSet<(DateTime<Utc>, Timer)>,
+}
+
+impl Timers {
+    /// Sets a timer; setting it twice is the same as once.
+    pub fn set(&mut self, due_at: DateTime<Utc>, timer: Timer) {
+        self.due.insert((due_at, timer));
+    }
+
+    /// Clears a timer; clearing one that is not set does nothing.
+    pub fn clear(&mut self, due_at: DateTime<Utc>, timer: Timer) {
+        self.due.remove(&(due_at, timer));
+    }
+
+    /// Takes the first timer that is due at `now`.
+    pub fn pop_due(&mut self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, Timer)> {
+        if self.due.first()?.0 > now {
+            return None;
+        }
+        self.due.pop_first()
+    }
+
+    /// When the next one is due.
+    #[must_use]
+    pub fn next(&self) -> Option<DateTime<Utc>> {
+        self.due.first().map(|(due_at, _)| *due_at)
+    }
+
+    /// Whether a timer is set.
+    #[must_use]
+    pub fn contains(&self, due_at: DateTime<Utc>, timer: Timer) -> bool {
+        self.due.contains(&(due_at, timer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closings_come_before_lapses_and_lapses_before_openings() {
+        let at = DateTime::<Utc>::UNIX_EPOCH;
+        let mut timers = Timers::default();
+        timers.set(at, Timer::TeamOpens(TeamIndex(0)));
+        timers.set(at, Timer::OfferLapses(Arrival(1)));
+        timers.set(at, Timer::TeamCloses(TeamIndex(9)));
+        let order: Vec<_> = std::iter::from_fn(|| timers.pop_due(at)).map(|(_, timer)| timer).collect();
+        let wanted = [Timer::TeamCloses(TeamIndex(9)), Timer::OfferLapses(Arrival(1)), Timer::TeamOpens(TeamIndex(0))];
+        assert_eq!(order, wanted);
+    }
+}
