@@ -7,6 +7,7 @@
 mod compile;
 mod error;
 mod intervals;
+mod minutes;
 mod pause;
 mod shift;
 mod spec;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use chrono::{DateTime, Months, TimeDelta, Utc};
 
 pub use error::CalendarError;
+pub use minutes::Minutes;
 pub use pause::Pause;
 pub use shift::{InvalidShift, MINUTES_PER_DATE, Shift};
 pub use spec::{CalendarSpec, Closure, DatedEntry, Holiday, HolidayCuts};
