@@ -138,11 +138,11 @@ macro_rules! form {
             ) -> Result<Self, $crate::engine::event::Refusal> {
                 use $crate::wire::form::Fielded;
                 $(let mut $field: Option<Option<$type>> = None;)*
-                for (key, value) in $crate::wire::form::fields(node, at)? {
-                    let at = at.field(key);
-                    match &**key {
+                for entry in $crate::wire::form::fields(node, at)? {
+                    let at = at.field(&entry.0);
+                    match &*entry.0 {
                         $(stringify!($field) => {
-                            let value = $crate::wire::form::unless_null(value, &at)?;
+                            let value = $crate::wire::form::unless_null(&entry.1, &at)?;
                             if $field.replace(value).is_some() {
                                 return Err(at.duplicate());
                             }

@@ -9,8 +9,10 @@ pub mod fact;
 mod form;
 mod instant;
 mod json;
+pub mod message;
 pub mod request;
 mod rules;
+pub mod update;
 
 pub use rules::{
     MAX_BODY_BYTES, MAX_DEPTH, MAX_ENTRIES, MAX_LINE_CHARS, MAX_MINUTES, MAX_NOTE_CHARS, MAX_REFERENCE_CHARS,
