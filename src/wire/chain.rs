@@ -1,0 +1,234 @@
+//! The chain of facts: sealing what was decided, and finding out whether it was tampered with.
+//!
+//! A body is one JSON object with its keys in a fixed order: `type`, `at`, `task` with `task_seq` or else `stream_seq`,
+//! `client`, `team`, `update`, then the effect's own fields; what does not apply is left out of the first group. The
+//! same effect at the same position has the same bytes.
+//!
+//! A link digests, one after the other: the previous link (32 bytes), the sequence number, the instant in milliseconds
+//! (8 bytes each, big-endian), the event type, the task and its `task_seq`, the client, the team, and the body digest
+//! (32 bytes). A text is its length (8 bytes) and its UTF-8; one that is absent is eight bytes of 255, which no
+//! text can be.
+
+use std::borrow::Borrow;
+use std::io::Write as _;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::engine::effect::Recorded;
+
+use super::fact::{Fact, FactSeq, Link};
+use super::instant;
+
+/// A position of the chain and the link to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The last fact; 0 before the first.
+    pub seq: FactSeq,
+    /// The link to it; zeros before the first.
+    pub link: Link,
+}
+
+/// Turns effects into facts, in sequence.
+#[derive(Debug, Clone)]
+pub struct Sealer {
+    head: Head,
+}
+
+impl Sealer {
+    /// Goes on after `head`.
+    #[must_use]
+    pub fn after(head: Head) -> Self {
+        Self { head }
+    }
+
+    /// The last fact that was sealed.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// The next fact of the chain. Its instant is cut to milliseconds, as its body states it.
+    pub fn seal(&mut self, recorded: Recorded) -> Fact {
+        let seq = FactSeq(self.head.seq.0 + 1);
+        let body = encode(&recorded, seq);
+        let mut fact = Fact {
+            seq,
+            at: instant::truncated(recorded.at),
+            event_type: recorded.effect.event_type().into(),
+            addressed: recorded.addressed,
+            with_payload: recorded.effect.carries_payload(),
+            body_digest: Sha256::digest(&body).into(),
+            body: body.into(),
+            link: [0; 32],
+            decision: recorded.decision.as_deref().map(|decision| json(decision).into()),
+            task: recorded.task,
+            client: recorded.client,
+            team: recorded.team,
+        };
+        fact.link = link(&self.head.link, &fact);
+        self.head = Head { seq, link: fact.link };
+        fact
+    }
+}
+
+/// Where a chain is broken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the audit chain is broken at fact {}: {why}", at.0)]
+pub struct BrokenAt {
+    /// The first fact that does not hold.
+    pub at: FactSeq,
+    /// What does not hold.
+    pub why: BrokenBecause,
+}
+
+/// What does not hold in a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BrokenBecause {
+    /// Facts are missing, repeated or out of order.
+    #[error("fact {} stands in its place", found.0)]
+    OutOfSequence {
+        /// The fact that stands there.
+        found: FactSeq,
+    },
+    /// The body is not the one that was written.
+    #[error("its body is not the one that was written")]
+    BodyChanged,
+    /// The record, or one before it, is not the one that was written.
+    #[error("its link does not follow from the record")]
+    LinkChanged,
+    /// The chain is consistent and is not the one that was anchored.
+    #[error("its link is not the one that was anchored")]
+    NotAsAnchored,
+    /// The chain ends before a position that was anchored.
+    #[error("the chain ends at fact {} before an anchor", last.0)]
+    Truncated {
+        /// Its last fact.
+        last: FactSeq,
+    },
+}
+
+/// Checks a chain fact by fact, so that a store of any size is read in pages.
+#[derive(Debug, Clone)]
+pub struct Verifier {
+    head: Head,
+    anchor: Option<Head>,
+}
+
+impl Verifier {
+    /// Starts after `head`; the chain must also lead through `anchor`, which is kept where the store's writer cannot
+    /// reach. An anchor at or before the start is not looked at.
+    #[must_use]
+    pub fn new(head: Head, anchor: Option<Head>) -> Self {
+        Self { head, anchor: anchor.filter(|anchor| anchor.seq > head.seq) }
+    }
+
+    /// Checks the next fact.
+    ///
+    /// # Errors
+    /// [`BrokenAt`] when it does not follow; the verifier must not be used again.
+    pub fn check(&mut self, fact: &Fact) -> Result<(), BrokenAt> {
+        let at = FactSeq(self.head.seq.0 + 1);
+        let broken = |why| Err(BrokenAt { at, why });
+        if fact.seq != at {
+            return broken(BrokenBecause::OutOfSequence { found: fact.seq });
+        }
+        if !fact.body.is_empty() && Link::from(Sha256::digest(&fact.body)) != fact.body_digest {
+            return broken(BrokenBecause::BodyChanged);
+        }
+        if link(&self.head.link, fact) != fact.link {
+            return broken(BrokenBecause::LinkChanged);
+        }
+        self.head = Head { seq: at, link: fact.link };
+        match self.anchor {
+            Some(anchor) if anchor.seq == at && anchor.link != fact.link => broken(BrokenBecause::NotAsAnchored),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the check with the chain's head.
+    ///
+    /// # Errors
+    /// [`BrokenAt`] when the chain ends before the anchor.
+    pub fn finish(self) -> Result<Head, BrokenAt> {
+        match self.anchor {
+            Some(anchor) if anchor.seq > self.head.seq => {
+                let at = FactSeq(self.head.seq.0 + 1);
+                Err(BrokenAt { at, why: BrokenBecause::Truncated { last: self.head.seq } })
+            }
+            _ => Ok(self.head),
+        }
+    }
+}
+
+/// Checks a whole chain from its first fact, and that it leads through `anchor`.
+///
+/// # Errors
+/// [`BrokenAt`] with the first fact that does not hold.
+pub fn verify<F: Borrow<Fact>>(facts: impl IntoIterator<Item = F>, anchor: Option<Head>) -> Result<Head, BrokenAt> {
+    let mut verifier = Verifier::new(Head::default(), anchor);
+    for fact in facts {
+        verifier.check(fact.borrow())?;
+    }
+    verifier.finish()
+}
+
+fn link(previous: &Link, fact: &Fact) -> Link {
+    let mut hasher = Sha256::new();
+    hasher.update(previous);
+    hasher.update(fact.seq.0.to_be_bytes());
+    hasher.update(fact.at.timestamp_millis().to_be_bytes());
+    let mut text = |text: Option<&str>| match text {
+        Some(text) => {
+            hasher.update((text.len() as u64).to_be_bytes());
+            hasher.update(text.as_bytes());
+        }
+        None => hasher.update(u64::MAX.to_be_bytes()),
+    };
+    text(Some(&fact.event_type));
+    text(fact.task.as_ref().map(|(id, _)| id.as_str()));
+    text(fact.task.as_ref().map(|(_, task_seq)| task_seq.to_string()).as_deref());
+    text(fact.client.as_ref().map(|id| id.as_str()));
+    text(fact.team.as_ref().map(|id| id.as_str()));
+    hasher.update(fact.body_digest);
+    hasher.finalize().into()
+}
+
+/// The body of a fact.
+fn encode(recorded: &Recorded, seq: FactSeq) -> Vec<u8> {
+    let mut body = Vec::with_capacity(384);
+    let event_type = recorded.effect.event_type();
+    // Ids, event types and instants have no character that JSON escapes, except matters, which are the effect's.
+    let mut put = |args: std::fmt::Arguments<'_>| body.write_fmt(args).expect("a Vec takes all bytes");
+    put(format_args!(r#"{{"type":"{event_type}","at":"{}""#, instant::text(recorded.at)));
+    match &recorded.task {
+        Some((task, task_seq)) => put(format_args!(r#","task":"{task}","task_seq":{task_seq}"#)),
+        None => put(format_args!(r#","stream_seq":{}"#, seq.0)),
+    }
+    if let Some(client) = &recorded.client {
+        put(format_args!(r#","client":"{client}""#));
+    }
+    if let Some(team) = &recorded.team {
+        put(format_args!(r#","team":"{team}""#));
+    }
+    if let Some(update) = &recorded.update {
+        put(format_args!(r#","update":"{update}""#));
+    }
+    append_fields(&mut body, &recorded.effect);
+    body
+}
+
+/// Adds the fields of an object to an object that is not closed yet, and closes it.
+fn append_fields(body: &mut Vec<u8>, object: &impl Serialize) {
+    let start = body.len();
+    serde_json::to_writer(&mut *body, object).expect("an effect is plain data");
+    if body[start..] == *b"{}" {
+        body.remove(start);
+    } else {
+        body[start] = b',';
+    }
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("a decision is plain data")
+}
