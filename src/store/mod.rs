@@ -4,6 +4,8 @@
 //! they changed, payloads, answers to updates, cursors and the watermark of what has been published. A writer that
 //! fails is not used again: its owner drops all memory and recovers from the store.
 
+pub mod sqlite;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};

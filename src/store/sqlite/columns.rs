@@ -1,0 +1,130 @@
+//! Engine types to and from columns.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeZone, Utc};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
+
+use crate::engine::effect::WorkMessage;
+use crate::engine::id::{Id, IdKind};
+use crate::engine::roster::RosterDigest;
+use crate::engine::task::Task;
+use crate::engine::update::Sender;
+use crate::store::{RosterVersion, StoreError};
+use crate::wire::fact::{Fact, FactSeq};
+
+/// The columns of a fact, in the order in which [`fact`] reads them.
+pub(super) const FACT_COLUMNS: &str =
+    "seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest, link, decision";
+
+/// What SQLite said, as a fault of the store. Its messages name tables and columns, never values.
+pub(super) fn fault(during: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
+    move |error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation) => {
+            StoreError::Inconsistent(format!("{during}: {error}"))
+        }
+        Some(_) => StoreError::Failed { during, message: error.to_string() },
+        // No code of SQLite: a row whose values are outside their type.
+        None => StoreError::Inconsistent(format!("{during}: {error}")),
+    }
+}
+
+/// SQLite's integers are signed; sequence numbers stay far below its limit of 2^63 - 1.
+pub(super) fn integer(number: u64) -> Result<i64, StoreError> {
+    i64::try_from(number).map_err(|_| StoreError::Inconsistent(format!("number {number} is above {}", i64::MAX)))
+}
+
+/// A number that is never negative.
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+/// An instant from milliseconds since 1970.
+pub(super) fn instant(column: usize, milliseconds: i64) -> rusqlite::Result<DateTime<Utc>> {
+    let found = Utc.timestamp_millis_opt(milliseconds).single();
+    found.ok_or(rusqlite::Error::IntegralValueOutOfRange(column, milliseconds))
+}
+
+/// A fact from [`FACT_COLUMNS`].
+pub(super) fn fact(row: &Row<'_>) -> rusqlite::Result<Fact> {
+    let task = match (id(row, 3)?, row.get::<_, Option<i64>>(4)?) {
+        (Some(task), Some(_)) => Some((task, unsigned(row, 4)?)),
+        _ => None,
+    };
+    let addressed = match row.get_ref(7)?.as_str_or_null().map_err(|error| bad(7, error))? {
+        None => None,
+        Some(word) => Some(work_message(word).ok_or_else(|| bad(7, format!("no kind of message is called {word:?}")))?),
+    };
+    Ok(Fact {
+        seq: FactSeq(unsigned(row, 0)?),
+        at: instant(1, row.get(1)?)?,
+        event_type: row.get(2)?,
+        task,
+        client: id(row, 5)?,
+        team: id(row, 6)?,
+        addressed,
+        with_payload: row.get(8)?,
+        body: row.get(9)?,
+        body_digest: row.get(10)?,
+        link: row.get(11)?,
+        decision: row.get::<_, Option<Arc<[u8]>>>(12)?,
+    })
+}
+
+/// A task from its row of JSON.
+pub(super) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
+    let json = row.get_ref(0)?.as_str().map_err(|error| bad(0, error))?;
+    serde_json::from_str(json).map_err(|error| bad(0, error))
+}
+
+/// An identifier, checked again.
+pub(super) fn id<K: IdKind>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Id<K>>> {
+    let text = row.get_ref(column)?.as_str_or_null().map_err(|error| bad(column, error))?;
+    text.map(|text| Id::new(text).map_err(|error| bad(column, error))).transpose()
+}
+
+/// An identifier that cannot be absent.
+pub(super) fn id_of<K: IdKind>(row: &Row<'_>, column: usize) -> rusqlite::Result<Id<K>> {
+    id(row, column)?.ok_or_else(|| bad(column, "no identifier"))
+}
+
+/// A roster with its instant: `digest, text, at`.
+pub(super) fn roster(row: &Row<'_>) -> rusqlite::Result<RosterVersion> {
+    Ok(RosterVersion { digest: RosterDigest(row.get(0)?), text: row.get(1)?, at: instant(2, row.get(2)?)? })
+}
+
+/// A sender as one word: ids of teams, clients and operators may be equal.
+pub(super) fn sender(sender: &Sender) -> String {
+    match sender {
+        Sender::Team(team) => format!("team:{team}"),
+        Sender::Client(client) => format!("client:{client}"),
+        Sender::Operator(name) => format!("operator:{name}"),
+    }
+}
+
+/// The single row of `meta`; a store without it is damaged.
+pub(super) fn meta<T>(
+    connection: &Connection,
+    columns: &str,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<T, StoreError> {
+    connection
+        .query_row(&format!("SELECT {columns} FROM meta"), [], read)
+        .optional()
+        .map_err(fault("reading meta"))?
+        .ok_or_else(|| StoreError::Inconsistent("table meta is empty".into()))
+}
+
+/// A value that is outside its type.
+pub(super) fn bad(
+    column: usize,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
+}
+
+fn work_message(word: &str) -> Option<WorkMessage> {
+    use WorkMessage::{Changed, Ended, Offer, UpdateResult, Withdrawn};
+    [Offer, Withdrawn, Ended, Changed, UpdateResult].into_iter().find(|message| message.as_str() == word)
+}

@@ -1,0 +1,214 @@
+//! Reading committed state on a connection of its own, which cannot write. Every call sees one state.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
+
+use super::columns::{FACT_COLUMNS, bad, fact, fault, id, id_of, integer, roster, sender, task, unsigned};
+use super::open;
+use crate::engine::event::{EndedTask, UpdateResult};
+use crate::engine::id::{RequestId, TaskId, TeamId};
+use crate::engine::request::RequestDigest;
+use crate::engine::roster::RosterDigest;
+use crate::engine::task::Task;
+use crate::engine::update::Sender;
+use crate::store::{Reader, RosterVersion, StoreError, TaskQuery};
+use crate::wire::fact::{Fact, FactSeq, Link};
+
+/// The words for the states of a task; each is a range of every index of tasks.
+const STATES: [&str; 5] = ["waiting", "offered", "active", "completed", "cancelled"];
+
+/// A reader of a SQLite file.
+pub(super) struct SqliteReader {
+    connection: Connection,
+}
+
+impl SqliteReader {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: open::reader(path)? })
+    }
+
+    /// At most one row.
+    fn one<T>(
+        &self,
+        sql: &str,
+        values: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(fault("reading"))?;
+        statement.query_row(values, read).optional().map_err(fault("reading"))
+    }
+
+    /// Facts of a query that ends in `WHERE ...`, in sequence.
+    fn facts(&self, condition: &str, values: impl Params) -> Result<Vec<Fact>, StoreError> {
+        let sql = format!("SELECT {FACT_COLUMNS} FROM facts WHERE {condition}");
+        rows(&self.connection, &sql, values, fact)
+    }
+}
+
+impl Reader for SqliteReader {
+    fn ended(&mut self, ids: &[TaskId]) -> Result<Vec<Option<EndedTask>>, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let mut select = snapshot
+            .prepare_cached("SELECT id, digest, state, team FROM tasks WHERE id = ?1 AND ended_at IS NOT NULL")
+            .map_err(fault("reading"))?;
+        let found = ids.iter().map(|id| select.query_row([id.as_str()], ended).optional()).collect::<Result<_, _>>();
+        found.map_err(fault("reading ended tasks"))
+    }
+
+    fn update_result(&mut self, from: &Sender, id: &RequestId) -> Result<Option<UpdateResult>, StoreError> {
+        self.one(
+            "SELECT refused FROM updates WHERE sender = ?1 AND id = ?2",
+            params![sender(from), id.as_str()],
+            |row| {
+                let refused = row.get_ref(0)?.as_str_or_null().map_err(|error| bad(0, error))?;
+                let refused = refused.map(serde_json::from_str).transpose().map_err(|error| bad(0, error))?;
+                Ok(UpdateResult { refused })
+            },
+        )
+    }
+
+    fn suspect_attempts(&mut self, message: &Link) -> Result<u32, StoreError> {
+        let found = self.one("SELECT attempts FROM suspects WHERE message = ?1", params![message], |row| row.get(0))?;
+        Ok(found.unwrap_or(0))
+    }
+
+    fn facts_after(&mut self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError> {
+        self.facts("seq > ?1 ORDER BY seq LIMIT ?2", params![integer(after.0)?, rows_of(limit)])
+    }
+
+    fn history(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Fact>, StoreError> {
+        self.facts("task = ?1 ORDER BY task_seq LIMIT ?2", params![task.as_str(), rows_of(limit)])
+    }
+
+    fn messages_for(&mut self, team: &TeamId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError> {
+        self.facts(
+            "team = ?1 AND addressed IS NOT NULL AND seq > ?2 ORDER BY seq LIMIT ?3",
+            params![team.as_str(), integer(after.0)?, rows_of(limit)],
+        )
+    }
+
+    fn cursor(&mut self, team: &TeamId) -> Result<FactSeq, StoreError> {
+        let found = self.one("SELECT seq FROM cursors WHERE team = ?1", [team.as_str()], |row| unsigned(row, 0))?;
+        Ok(FactSeq(found.unwrap_or(0)))
+    }
+
+    fn facts_at(&mut self, seqs: &[FactSeq]) -> Result<Vec<Fact>, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let sql = format!("SELECT {FACT_COLUMNS} FROM facts WHERE seq = ?1");
+        let mut found = Vec::with_capacity(seqs.len());
+        for seq in seqs {
+            found.extend(rows(&snapshot, &sql, [integer(seq.0)?], fact)?);
+        }
+        Ok(found)
+    }
+
+    fn payload(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError> {
+        self.one("SELECT body FROM payloads JOIN tasks USING (arrival) WHERE id = ?1", [task.as_str()], |row| {
+            row.get(0)
+        })
+    }
+
+    fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
+        self.one("SELECT row FROM tasks WHERE id = ?1", [id.as_str()], task)
+    }
+
+    fn tasks(&mut self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let mut found = Vec::new();
+        for state in STATES.into_iter().filter(|state| query.state.as_deref().is_none_or(|wanted| wanted == *state)) {
+            let (sql, values) = tasks_in_state(query, state)?;
+            found.extend(rows(&snapshot, &sql, params_from_iter(values), task)?);
+        }
+        found.sort_unstable_by_key(|task| task.arrival);
+        found.truncate(query.limit);
+        Ok(found)
+    }
+
+    fn roster(&mut self, digest: &RosterDigest) -> Result<Option<RosterVersion>, StoreError> {
+        self.one("SELECT digest, text, first_at FROM rosters WHERE digest = ?1", [&digest.0], roster)
+    }
+}
+
+/// One state of a listing: one range of one index, read no further than the limit. All that a team has is less than all
+/// that a client has, so that the team's index goes first.
+fn tasks_in_state(query: &TaskQuery, state: &str) -> Result<(String, Vec<Value>), StoreError> {
+    // Arrival numbers are never negative.
+    let after = query.after_arrival.map_or(Ok(-1), integer)?;
+    let mut values = vec![Value::from(state.to_owned()), Value::from(after)];
+    let mut condition = String::from("state = ?1 AND arrival > ?2");
+    let mut index = "tasks_by_state";
+    if let Some(client) = &query.client {
+        values.push(Value::from(client.as_str().to_owned()));
+        condition += &format!(" AND client = ?{}", values.len());
+        index = "tasks_by_client";
+    }
+    if let Some(team) = &query.team {
+        values.push(Value::from(team.as_str().to_owned()));
+        condition += &format!(" AND team = ?{}", values.len());
+        index = "tasks_by_team";
+    }
+    values.push(Value::from(rows_of(query.limit)));
+    let limit = values.len();
+    Ok((format!("SELECT row FROM tasks INDEXED BY {index} WHERE {condition} ORDER BY arrival LIMIT ?{limit}"), values))
+}
+
+fn ended(row: &Row<'_>) -> rusqlite::Result<EndedTask> {
+    Ok(EndedTask { id: id_of(row, 0)?, digest: RequestDigest(row.get(1)?), state: row.get(2)?, team: id(row, 3)? })
+}
+
+fn rows<T>(
+    connection: &Connection,
+    sql: &str,
+    values: impl Params,
+    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(fault("reading"))?;
+    let found = statement.query_map(values, read).map_err(fault("reading"))?;
+    found.collect::<Result<_, _>>().map_err(fault("reading"))
+}
+
+/// A limit that SQLite's integers hold; none is that large.
+fn rows_of(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{SqliteStore, schema};
+    use super::*;
+    use crate::engine::id::ClientId;
+
+    #[test]
+    fn every_listing_reads_one_range_of_an_index_in_order() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        schema::migrate(&mut connection, Path::new("a.db"), schema::MIGRATIONS).expect("the tables");
+        let (client, team) = (ClientId::new("acme").ok(), TeamId::new("sydney").ok());
+        for (client, team, index) in [
+            (None, None, "tasks_by_state (state=? AND rowid>?)"),
+            (client.clone(), None, "tasks_by_client (client=? AND state=? AND rowid>?)"),
+            (None, team.clone(), "tasks_by_team (team=? AND state=? AND rowid>?)"),
+            (client, team, "tasks_by_team (team=? AND state=? AND rowid>?)"),
+        ] {
+            let query = TaskQuery { client, team, state: None, after_arrival: Some(7), limit: 10 };
+            let (sql, values) = tasks_in_state(&query, "waiting").expect("a statement");
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a plan");
+            let plan: Vec<String> = explain
+                .query_map(params_from_iter(values), |row| row.get(3))
+                .and_then(Iterator::collect)
+                .expect("the plan's lines");
+            assert_eq!(plan, [format!("SEARCH tasks USING INDEX {index}")]);
+        }
+    }
+
+    #[test]
+    fn a_reader_cannot_write() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let store = SqliteStore::open(directory.path().join("store.db")).expect("a store");
+        let reader = SqliteReader::open(&store.path).expect("a reader");
+        let error = reader.connection.execute("DELETE FROM meta", []).expect_err("it may only read");
+        assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::ReadOnly));
+    }
+}

@@ -1,0 +1,292 @@
+//! One batch as rows.
+//!
+//! Facts must continue the sequence without a hole, and each task's own numbers too; arrivals are never given twice.
+//! What contradicts that is refused and the whole batch with it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{CachedStatement, Connection, params};
+
+use super::columns::{fault, integer, meta, sender, unsigned};
+use crate::engine::id::TaskId;
+use crate::engine::task::{Task, TaskState};
+use crate::store::{Batch, RosterVersion, StoreError, TaskRow};
+use crate::wire::fact::{Fact, FactSeq, Link};
+
+/// Where the store ends: what the next batch continues.
+#[derive(Debug, Clone)]
+pub(super) struct Tip {
+    pub last_seq: FactSeq,
+    pub last_link: Link,
+    pub watermark: FactSeq,
+    pub next_arrival: u64,
+    pub last_at: Option<i64>,
+}
+
+impl Tip {
+    pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
+        meta(connection, "last_seq, last_link, watermark, next_arrival, last_at", |row| {
+            Ok(Self {
+                last_seq: FactSeq(unsigned(row, 0)?),
+                last_link: row.get(1)?,
+                watermark: FactSeq(unsigned(row, 2)?),
+                next_arrival: unsigned(row, 3)?,
+                last_at: row.get(4)?,
+            })
+        })
+    }
+
+    fn write(&self, connection: &Connection) -> Result<(), StoreError> {
+        execute(
+            &mut prepare(
+                connection,
+                "UPDATE meta SET last_seq = ?1, last_link = ?2, watermark = ?3, next_arrival = ?4, last_at = ?5",
+            )?,
+            params![
+                integer(self.last_seq.0)?,
+                self.last_link,
+                integer(self.watermark.0)?,
+                integer(self.next_arrival)?,
+                self.last_at
+            ],
+            "writing meta",
+        )?;
+        Ok(())
+    }
+}
+
+/// Writes the batch inside the caller's transaction; says where the store ends then.
+pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result<Tip, StoreError> {
+    let mut tip = tip.clone();
+    write_facts(connection, &batch.facts, &mut tip)?;
+    write_tasks(connection, &batch.tasks, &mut tip)?;
+    write_payloads(connection, batch)?;
+    write_answers(connection, batch)?;
+    write_suspects(connection, batch)?;
+    write_delivery(connection, batch)?;
+    if let Some(roster) = &batch.roster {
+        write_roster(connection, roster)?;
+    }
+    if let Some(watermark) = batch.watermark {
+        if watermark < tip.watermark || watermark > tip.last_seq {
+            return Err(StoreError::Inconsistent(format!(
+                "watermark {} is outside {} to {}",
+                watermark.0, tip.watermark.0, tip.last_seq.0
+            )));
+        }
+        tip.watermark = watermark;
+    }
+    tip.last_at = batch.at.map(|at| at.timestamp_millis()).or(tip.last_at);
+    tip.write(connection)?;
+    Ok(tip)
+}
+
+fn write_facts(connection: &Connection, facts: &[Fact], tip: &mut Tip) -> Result<(), StoreError> {
+    let mut insert = prepare(
+        connection,
+        "INSERT INTO facts (seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest,
+         link, decision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    let mut last_of_task: BTreeMap<&TaskId, u64> = BTreeMap::new();
+    for fact in facts {
+        if fact.seq.0 != tip.last_seq.0 + 1 {
+            return Err(StoreError::Inconsistent(format!(
+                "fact {} follows fact {}: the sequence has a hole",
+                fact.seq.0, tip.last_seq.0
+            )));
+        }
+        if let Some((task, number)) = &fact.task {
+            check_task_seq(connection, task, *number, last_of_task.insert(task, *number))?;
+        }
+        let values = params![
+            integer(fact.seq.0)?,
+            whole_milliseconds(fact)?,
+            fact.event_type,
+            fact.task.as_ref().map(|(task, _)| task.as_str()),
+            fact.task.as_ref().map(|(_, number)| integer(*number)).transpose()?,
+            fact.client.as_ref().map(|client| client.as_str()),
+            fact.team.as_ref().map(|team| team.as_str()),
+            fact.addressed.map(|message| message.as_str()),
+            fact.with_payload,
+            fact.body,
+            fact.body_digest,
+            fact.link,
+            fact.decision,
+        ];
+        execute(&mut insert, values, "writing a fact")?;
+        tip.last_seq = fact.seq;
+        tip.last_link = fact.link;
+    }
+    Ok(())
+}
+
+/// The numbers of a task's facts rise by one from 1; that none stands twice is the index's to hold.
+fn check_task_seq(
+    connection: &Connection,
+    task: &TaskId,
+    number: u64,
+    last_in_batch: Option<u64>,
+) -> Result<(), StoreError> {
+    let continues = match (number.checked_sub(1), last_in_batch) {
+        (None, _) => false,
+        (Some(before), Some(last)) => last == before,
+        (Some(0), None) => true,
+        (Some(before), None) => prepare(connection, "SELECT 1 FROM facts WHERE task = ?1 AND task_seq = ?2")?
+            .exists(params![task.as_str(), integer(before)?])
+            .map_err(fault("checking a task's facts"))?,
+    };
+    if continues {
+        return Ok(());
+    }
+    Err(StoreError::Inconsistent(format!("fact {number} of task {task} does not follow its last one")))
+}
+
+/// The chain covers a fact's instant, so that it must come back as it was.
+fn whole_milliseconds(fact: &Fact) -> Result<i64, StoreError> {
+    if fact.at.timestamp_subsec_nanos() % 1_000_000 == 0 {
+        return Ok(fact.at.timestamp_millis());
+    }
+    Err(StoreError::Inconsistent(format!("instant {} of fact {} is not in whole milliseconds", fact.at, fact.seq.0)))
+}
+
+fn write_tasks(connection: &Connection, tasks: &[TaskRow], tip: &mut Tip) -> Result<(), StoreError> {
+    let mut upsert = prepare(
+        connection,
+        "INSERT INTO tasks (arrival, id, client, request, digest, state, team, owner, assignment, next_due_at, ended_at,
+         row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, team = excluded.team, owner = excluded.owner,
+         assignment = excluded.assignment, next_due_at = excluded.next_due_at, ended_at = excluded.ended_at,
+         row = excluded.row WHERE arrival = excluded.arrival AND digest = excluded.digest",
+    )?;
+    let mut json = Vec::new();
+    for TaskRow { task, next_due_at } in tasks {
+        json.clear();
+        serde_json::to_writer(&mut json, task).map_err(|error| unwritable(task, &error))?;
+        let json = std::str::from_utf8(&json).map_err(|error| unwritable(task, &error))?;
+        let (owner, assignment, ended_at) = columns_of(&task.state);
+        let values = params![
+            integer(task.arrival.0)?,
+            task.id.as_str(),
+            task.client.as_str(),
+            task.request.as_str(),
+            task.digest.0,
+            task.state.as_str(),
+            task.state.team().map(|team| team.as_str()),
+            owner,
+            assignment,
+            next_due_at.map(|at| at.timestamp_millis()),
+            ended_at.map(|at| at.timestamp_millis()),
+            json,
+        ];
+        if execute(&mut upsert, values, "writing a task")? == 0 {
+            return Err(StoreError::Inconsistent(format!(
+                "task {} is stored with another arrival or another digest",
+                task.id
+            )));
+        }
+        tip.next_arrival = tip.next_arrival.max(task.arrival.0 + 1);
+    }
+    Ok(())
+}
+
+/// Owner, current assignment and end of a task.
+fn columns_of(state: &TaskState) -> (Option<&str>, Option<u32>, Option<DateTime<Utc>>) {
+    match state {
+        TaskState::Waiting(_) => (None, None, None),
+        TaskState::Offered(offer) => (None, Some(offer.assignment), None),
+        TaskState::Active(active) => (Some(active.team.as_str()), Some(active.assignment), None),
+        TaskState::Completed { at, .. } | TaskState::Cancelled { at, .. } => (None, None, Some(*at)),
+    }
+}
+
+fn unwritable(task: &Task, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Inconsistent(format!("task {} cannot be written as JSON: {error}", task.id))
+}
+
+/// A payload is written once, under its task's number: rows are appended, whatever the ids look like.
+fn write_payloads(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let mut insert =
+        prepare(connection, "INSERT INTO payloads (arrival, body) SELECT arrival, ?2 FROM tasks WHERE id = ?1")?;
+    for (task, payload) in &batch.payloads {
+        if execute(&mut insert, params![task.as_str(), payload], "writing a payload")? == 0 {
+            return Err(StoreError::Inconsistent(format!("payload of task {task}, which is not stored")));
+        }
+    }
+    Ok(())
+}
+
+/// The first answer to an update stands: every repeat gets the same.
+fn write_answers(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let mut insert =
+        prepare(connection, "INSERT INTO updates (sender, id, refused) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    for (from, id, result) in &batch.updates {
+        let refused = result.refused.as_ref().map(serde_json::to_string).transpose();
+        let refused = refused.map_err(|error| StoreError::Inconsistent(format!("answer to update {id}: {error}")))?;
+        execute(&mut insert, params![sender(from), id.as_str(), refused], "writing an answer")?;
+    }
+    Ok(())
+}
+
+fn write_suspects(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let mut upsert = prepare(
+        connection,
+        "INSERT INTO suspects (message, attempts) VALUES (?1, ?2)
+         ON CONFLICT (message) DO UPDATE SET attempts = excluded.attempts",
+    )?;
+    for (message, attempts) in &batch.suspects {
+        execute(&mut upsert, params![message, attempts], "writing a suspect")?;
+    }
+    let mut delete = prepare(connection, "DELETE FROM suspects WHERE message = ?1")?;
+    for message in &batch.cleared_suspects {
+        execute(&mut delete, params![message], "clearing a suspect")?;
+    }
+    Ok(())
+}
+
+fn write_delivery(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let mut upsert = prepare(
+        connection,
+        "INSERT INTO cursors (team, seq) VALUES (?1, ?2) ON CONFLICT (team) DO UPDATE SET seq = excluded.seq",
+    )?;
+    for (team, seq) in &batch.cursors {
+        execute(&mut upsert, params![team.as_str(), integer(seq.0)?], "writing a cursor")?;
+    }
+    let mut insert = prepare(
+        connection,
+        "INSERT INTO undelivered (seq, team) VALUES (?1, ?2) ON CONFLICT (seq) DO UPDATE SET team = excluded.team",
+    )?;
+    for (seq, team) in &batch.undelivered {
+        execute(&mut insert, params![integer(seq.0)?, team.as_str()], "writing an undelivered fact")?;
+    }
+    let mut delete = prepare(connection, "DELETE FROM undelivered WHERE seq = ?1")?;
+    for seq in &batch.delivered {
+        execute(&mut delete, params![integer(seq.0)?], "clearing an undelivered fact")?;
+    }
+    Ok(())
+}
+
+/// A roster may come into force again; its bytes are kept once.
+fn write_roster(connection: &Connection, roster: &RosterVersion) -> Result<(), StoreError> {
+    let at = roster.at.timestamp_millis();
+    let mut insert = prepare(
+        connection,
+        "INSERT INTO rosters (digest, text, first_at) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING",
+    )?;
+    execute(&mut insert, params![roster.digest.0, roster.text, at], "writing a roster")?;
+    let mut insert = prepare(connection, "INSERT INTO roster_history (digest, at) VALUES (?1, ?2)")?;
+    execute(&mut insert, params![roster.digest.0, at], "writing a roster")?;
+    Ok(())
+}
+
+fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreError> {
+    connection.prepare_cached(sql).map_err(fault("preparing a statement"))
+}
+
+fn execute(
+    statement: &mut CachedStatement<'_>,
+    values: impl rusqlite::Params,
+    during: &'static str,
+) -> Result<usize, StoreError> {
+    statement.execute(values).map_err(fault(during))
+}
