@@ -7,5 +7,6 @@
 //! ```
 
 pub mod engine;
+pub mod roster;
 pub mod store;
 pub mod wire;
