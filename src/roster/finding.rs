@@ -1,0 +1,77 @@
+//! What is wrong with a roster, and where: `file:line:column: message`.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Findings that are shown at most; a file that is not a roster at all would give one for each line.
+pub const MAX_FINDINGS: usize = 1_000;
+
+/// One fault or warning. Findings sort by file, line and column.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Finding {
+    /// The file as it was named; empty when the finding is about no file.
+    pub file: Arc<str>,
+    /// Line, from 1; 0 when the finding is about the whole file.
+    pub line: u32,
+    /// Column in characters, from 1; 0 when the finding is about the whole file.
+    pub column: u32,
+    /// What is wrong and what to do, in lower case.
+    pub message: String,
+}
+
+impl Finding {
+    /// A finding about a file as a whole, such as one that cannot be read.
+    #[must_use]
+    pub fn of_file(file: &str, message: impl Into<String>) -> Self {
+        Self { file: file.into(), line: 0, column: 0, message: message.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.file.as_ref(), self.line) {
+            ("", _) => f.write_str(&self.message),
+            (file, 0) => write!(f, "{file}: {}", self.message),
+            (file, line) => write!(f, "{file}:{line}:{}: {}", self.column, self.message),
+        }
+    }
+}
+
+/// Every fault of a roster in the order of its files: at least one, at most [`MAX_FINDINGS`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults(pub Vec<Finding>);
+
+impl Faults {
+    /// Sorts, and replaces what is over [`MAX_FINDINGS`] by its number.
+    pub(super) fn of(mut findings: Vec<Finding>) -> Self {
+        findings.sort();
+        findings.dedup();
+        if findings.len() > MAX_FINDINGS {
+            let more = findings.len() - MAX_FINDINGS;
+            findings.truncate(MAX_FINDINGS - 1);
+            let file = findings.last().map_or_else(|| Arc::from(""), |last| Arc::clone(&last.file));
+            findings.push(Finding { file, line: 0, column: 0, message: format!("{} more faults", more + 1) });
+        }
+        Self(findings)
+    }
+}
+
+impl From<Finding> for Faults {
+    fn from(finding: Finding) -> Self {
+        Self(vec![finding])
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, finding) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{finding}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
