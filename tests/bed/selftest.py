@@ -1,6 +1,7 @@
 """The test bed's own test: what it starts works, stays on loopback and leaves nothing behind."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ def test_a_message_confirmed_by_a_quorum_queue_outlives_a_kill_of_the_node():
             channel.queue_declare("requests", durable=True, arguments={"x-queue-type": "quorum"})
             channel.confirm_delivery()
             channel.basic_publish("", "requests", b"kept", pika.BasicProperties(delivery_mode=2), mandatory=True)
+        node.sync_queue_metadata()
         before = node.pid
         node.kill()
         node.restart()
@@ -90,22 +92,23 @@ def test_rabbitmqctl_reports_failure(node):
 def test_nothing_is_left_when_the_block_ends():
     with RabbitNode() as node:
         pids = node.processes()
-        folder = node._folder
+        folder = _folder(pids)
         assert node.pid in pids
     assert [pid for pid in pids if _is_alive(pid)] == []
     assert not folder.exists()
 
 
 def test_nothing_is_left_running_when_the_harness_is_killed():
-    program = "import time, node\nwith node.RabbitNode() as n:\n print(*n.processes(), n._folder, flush=True)\n time.sleep(600)"
+    program = "import time, node\nwith node.RabbitNode() as n:\n print(*n.processes(), flush=True)\n time.sleep(600)"
     harness = subprocess.Popen([sys.executable, "-c", program], cwd=HERE, stdout=subprocess.PIPE, text=True)
-    *pids, folder = harness.stdout.readline().split()
+    pids = [int(pid) for pid in harness.stdout.readline().split()]
+    folder = _folder(pids)
     harness.kill()
     harness.wait()
     harness.stdout.close()
     assert len(pids) >= 2
-    _await_gone([int(pid) for pid in pids])
-    subprocess.run(["rm", "-r", folder], check=True)
+    _await_gone(pids)
+    shutil.rmtree(folder)
 
 
 def test_with_node_gives_vhosts_and_returns_the_exit_code():
@@ -159,6 +162,10 @@ def test_the_installed_broker_runs_nowhere_but_in_tests():
 
 def _all_pids():
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def _folder(pids):
+    return Path(os.readlink(f"/proc/{min(pids)}/cwd"))
 
 
 def _command(pid):
