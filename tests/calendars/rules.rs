@@ -507,6 +507,17 @@ fn a_timeline_merges_clips_and_drops_what_it_is_given() {
 }
 
 #[test]
+fn a_timeline_of_all_time_stays_small_and_right() {
+    let (first, last) = (chrono::DateTime::<chrono::Utc>::MIN_UTC, chrono::DateTime::<chrono::Utc>::MAX_UTC);
+    let days = (0..1000).map(|day| at("2026-06-01T09:00:00Z") + TimeDelta::days(day));
+    let timeline = Timeline::new(first, last, days.map(|open| (open, open + hours(8))));
+    assert_eq!(timeline.total(), hours(8000));
+    assert_eq!(timeline.next_open(first), Ok(at("2026-06-01T09:00:00Z")));
+    assert_eq!(timeline.add(at("2026-06-03T10:00:00Z"), hours(7 + 8 * 90), &[]), Ok(at("2026-09-01T17:00:00Z")));
+    assert!(timeline.next_open(last).is_err());
+}
+
+#[test]
 fn a_calendar_is_shared_between_threads() {
     fn shareable<T: Send + Sync>(_: &T) {}
     shareable(&london());
