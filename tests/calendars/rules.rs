@@ -197,6 +197,17 @@ fn rule_6_of_several_dated_entries_the_last_with_hours_holds_and_all_breaks_appl
 }
 
 #[test]
+fn rule_6_hours_of_a_dated_entry_set_a_date_cut_aside_and_empty_hours_do_not() {
+    let calendar = |hours: &[&str]| {
+        let spec = office("UTC").daily(&["22:00-06:00"]).holiday("2026-06-02").cutting_dates();
+        spec.dated("2026-06-02", "2026-06-02", Some(hours), &[]).around("2026-06-01T00:00:00Z")
+    };
+    let (from, to) = ("2026-06-01T12:00:00Z", "2026-06-03T12:00:00Z");
+    assert_eq!(open(&calendar(&["10:00-12:00"]), from, to), ["06-01T22:00/06-02T06:00", "06-02T10:00/06-02T12:00"]);
+    assert_eq!(open(&calendar(&[]), from, to), ["06-01T22:00/06-02T00:00"]);
+}
+
+#[test]
 fn closures_are_subtracted_from_everything() {
     let calendar = office("Europe/London")
         .daily(&["22:00-06:00"])
