@@ -197,6 +197,17 @@ fn rule_6_of_several_dated_entries_the_last_with_hours_holds_and_all_breaks_appl
 }
 
 #[test]
+fn rule_6_hours_of_a_dated_entry_set_a_date_cut_aside_and_empty_hours_do_not() {
+    let calendar = |hours: &[&str]| {
+        let spec = office("UTC").daily(&["22:00-06:00"]).holiday("2026-06-02").cutting_dates();
+        spec.dated("2026-06-02", "2026-06-02", Some(hours), &[]).around("2026-06-01T00:00:00Z")
+    };
+    let (from, to) = ("2026-06-01T12:00:00Z", "2026-06-03T12:00:00Z");
+    assert_eq!(open(&calendar(&["10:00-12:00"]), from, to), ["06-01T22:00/06-02T06:00", "06-02T10:00/06-02T12:00"]);
+    assert_eq!(open(&calendar(&[]), from, to), ["06-01T22:00/06-02T00:00"]);
+}
+
+#[test]
 fn closures_are_subtracted_from_everything() {
     let calendar = office("Europe/London")
         .daily(&["22:00-06:00"])
@@ -504,6 +515,17 @@ fn a_timeline_merges_clips_and_drops_what_it_is_given() {
     assert_eq!(timeline.open_intervals(instant(8), instant(6)).unwrap().count(), 0);
     assert_eq!(timeline.elapsed(instant(0), instant(24), &[]), Ok(hours(4)), "up to its very end");
     assert!(Timeline::new(instant(2), instant(1), []).next_open(instant(2)).is_err());
+}
+
+#[test]
+fn a_timeline_of_all_time_stays_small_and_right() {
+    let (first, last) = (chrono::DateTime::<chrono::Utc>::MIN_UTC, chrono::DateTime::<chrono::Utc>::MAX_UTC);
+    let days = (0..1000).map(|day| at("2026-06-01T09:00:00Z") + TimeDelta::days(day));
+    let timeline = Timeline::new(first, last, days.map(|open| (open, open + hours(8))));
+    assert_eq!(timeline.total(), hours(8000));
+    assert_eq!(timeline.next_open(first), Ok(at("2026-06-01T09:00:00Z")));
+    assert_eq!(timeline.add(at("2026-06-03T10:00:00Z"), hours(7 + 8 * 90), &[]), Ok(at("2026-09-01T17:00:00Z")));
+    assert!(timeline.next_open(last).is_err());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Business calendars: when it is open, when it opens next, where a sum of business time ends, how much lies between.
 //!
 //! A [`Calendar`] turns local rules ([`CalendarSpec`]) into sorted half-open UTC intervals ([`Timeline`]) for a horizon of
-//! [`HORIZON_YEARS`] on each side of its anchor, and answers by binary search. Beyond the horizon it answers with a typed
+//! [`HORIZON_YEARS`] on each side of its anchor, and answers from an index of time. Beyond the horizon it answers with a typed
 //! error, never with a guess.
 
 mod compile;
