@@ -8,5 +8,6 @@
 
 pub mod engine;
 pub mod roster;
+pub mod settings;
 pub mod store;
 pub mod wire;
