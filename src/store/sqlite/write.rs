@@ -144,7 +144,7 @@ fn check_task_seq(
 
 /// The chain covers a fact's instant, so that it must come back as it was.
 fn whole_milliseconds(fact: &Fact) -> Result<i64, StoreError> {
-    if fact.at.timestamp_subsec_nanos() % 1_000_000 == 0 {
+    if fact.at.timestamp_subsec_nanos().is_multiple_of(1_000_000) {
         return Ok(fact.at.timestamp_millis());
     }
     Err(StoreError::Inconsistent(format!("instant {} of fact {} is not in whole milliseconds", fact.at, fact.seq.0)))

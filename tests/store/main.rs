@@ -1,0 +1,7 @@
+//! What the store promises, held against every store there is.
+
+mod conformance;
+mod crash;
+mod samples;
+mod sqlite;
+mod upkeep;
