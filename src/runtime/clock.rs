@@ -1,0 +1,141 @@
+//! The only place that reads time.
+//!
+//! Engine time is the wall clock at start, advanced by the time since boot (which counts suspended time), times a
+//! speed that only `demo` and test builds set. Against the wall clock it is slewed by at most 500 ppm while they differ
+//! by up to two seconds; a larger difference is a step, which stops timers until it ends or a restart accepts it.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// The largest difference from the wall clock that is slewed away, in milliseconds.
+pub const MAX_SLEWED_MS: i64 = 2_000;
+
+/// How much a correction moves the clock at most, in parts per million of the time since the last one.
+pub const SLEW_PPM: i64 = 500;
+
+/// Engine time.
+#[derive(Debug)]
+pub struct Clock {
+    base: DateTime<Utc>,
+    booted_base: Duration,
+    speed: u32,
+    /// What slewing has added, in microseconds.
+    slewed_us: AtomicI64,
+}
+
+/// How engine time stands to the wall clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Difference {
+    /// Wall clock less engine time.
+    pub wall_ahead: TimeDelta,
+    /// Whether it is too large to be slewed away.
+    pub stepped: bool,
+}
+
+impl Clock {
+    /// The wall clock from now on.
+    #[must_use]
+    pub fn real() -> Self {
+        Self::starting(wall(), 1)
+    }
+
+    /// A clock that starts at `base` and runs `speed` times as fast as the real one.
+    #[must_use]
+    pub fn starting(base: DateTime<Utc>, speed: u32) -> Self {
+        Self { base, booted_base: since_boot(), speed: speed.max(1), slewed_us: AtomicI64::new(0) }
+    }
+
+    /// Engine time, in whole milliseconds, never going back.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        let elapsed = since_boot().saturating_sub(self.booted_base) * self.speed;
+        let elapsed_us = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
+        let slewed_us = self.slewed_us.load(Ordering::Relaxed);
+        self.base + TimeDelta::milliseconds(elapsed_us.saturating_add(slewed_us).div_euclid(1_000))
+    }
+
+    /// How much real time passes until engine time is `at`; zero when it has passed.
+    #[must_use]
+    pub fn until(&self, at: DateTime<Utc>) -> Duration {
+        let engine = (at - self.now()).to_std().unwrap_or_default();
+        // A millisecond more, since engine time is cut to whole ones and a timer must never be early.
+        if engine.is_zero() { engine } else { engine / self.speed + Duration::from_millis(1) }
+    }
+
+    /// How many times as fast as the real clock it runs.
+    #[must_use]
+    pub fn speed(&self) -> u32 {
+        self.speed
+    }
+
+    /// Compares with the wall clock and slews; to be called about once in `every`. An accelerated clock has no wall
+    /// clock to follow.
+    pub fn correct(&self, every: Duration) -> Difference {
+        if self.speed != 1 {
+            return Difference { wall_ahead: TimeDelta::zero(), stepped: false };
+        }
+        let wall_ahead = wall() - self.now();
+        let stepped = wall_ahead.num_milliseconds().abs() > MAX_SLEWED_MS;
+        if !stepped {
+            let most_us = i64::try_from(every.as_micros()).unwrap_or(0) * SLEW_PPM / 1_000_000;
+            let wanted_us = wall_ahead.num_microseconds().unwrap_or(0);
+            self.slewed_us.fetch_add(wanted_us.clamp(-most_us, most_us), Ordering::Relaxed);
+        }
+        Difference { wall_ahead, stepped }
+    }
+}
+
+/// The wall clock, in whole milliseconds.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this file is the runtime's clock")]
+pub fn wall() -> DateTime<Utc> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    DateTime::<Utc>::UNIX_EPOCH + TimeDelta::milliseconds(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// Time since boot, suspended time included.
+fn since_boot() -> Duration {
+    let at = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Duration::new(u64::try_from(at.tv_sec).unwrap_or(0), u32::try_from(at.tv_nsec).unwrap_or(0))
+}
+
+/// A stopwatch for durations in metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Duration);
+
+impl Stopwatch {
+    /// Starts it.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(since_boot())
+    }
+
+    /// Time since the start.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        since_boot().saturating_sub(self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fast_clock_starts_at_its_base_and_waits_for_less() {
+        let base = DateTime::parse_from_rfc3339("2026-11-24T08:58:00Z").unwrap().to_utc();
+        let clock = Clock::starting(base, 60);
+        assert!(clock.now() >= base && clock.now() < base + TimeDelta::minutes(10));
+        let wait = clock.until(base + TimeDelta::hours(1));
+        assert!(wait <= Duration::from_millis(60_001), "{wait:?}");
+        assert_eq!(clock.until(base - TimeDelta::seconds(1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_real_clock_follows_the_wall_clock_without_a_step() {
+        let difference = Clock::real().correct(Duration::from_secs(1));
+        assert!(!difference.stepped && difference.wall_ahead.num_milliseconds().abs() < 1_000, "{difference:?}");
+    }
+}

@@ -1,0 +1,112 @@
+//! The one thread that writes the store.
+//!
+//! It takes one batch at a time and says when it is on disk. A failure ends the thread: nothing is written after it,
+//! and the daemon stops, since what the disk holds is not known any more.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::store::{Batch, StoreError, Writer};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::words::StoreOperation;
+
+use super::clock::Stopwatch;
+
+/// After so long without a batch the write-ahead log is moved into the store.
+const IDLE_FOR: Duration = Duration::from_millis(250);
+
+/// Hands batches to the thread and hears of their end.
+#[derive(Debug)]
+pub struct Committer {
+    batches: SyncSender<Arc<Batch>>,
+    done: mpsc::Receiver<Result<(), StoreError>>,
+    thread: JoinHandle<()>,
+}
+
+impl Committer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The operating system's, when it gives no thread.
+    pub fn start(writer: Box<dyn Writer>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+        let (batches, receiver) = sync_channel(1);
+        let (sender, done) = mpsc::channel(1);
+        let thread = std::thread::Builder::new()
+            .name("store".into())
+            .spawn(move || write_all(writer, &receiver, &sender, &metrics))?;
+        Ok(Self { batches, done, thread })
+    }
+
+    /// Begins to write a batch; the owner begins the next one only after [`Committer::done`].
+    ///
+    /// # Errors
+    /// [`StoreError::Failed`] when the thread has ended.
+    pub fn begin(&self, batch: Arc<Batch>) -> Result<(), StoreError> {
+        self.batches.send(batch).map_err(|_| ended())
+    }
+
+    /// Waits until the batch begun last is on disk.
+    ///
+    /// # Errors
+    /// What the store says; nothing may be written after it.
+    pub async fn done(&mut self) -> Result<(), StoreError> {
+        self.done.recv().await.unwrap_or_else(|| Err(ended()))
+    }
+
+    /// Ends the thread, with the log moved into the store.
+    pub fn stop(self) {
+        drop(self.batches);
+        drop(self.done);
+        // A thread that panicked has nothing left to stop, and its panic was reported.
+        let _ = self.thread.join();
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::Failed { during: "commit", message: "the thread that writes the store has ended".into() }
+}
+
+fn write_all(
+    mut writer: Box<dyn Writer>,
+    batches: &Receiver<Arc<Batch>>,
+    done: &mpsc::Sender<Result<(), StoreError>>,
+    metrics: &Metrics,
+) {
+    let mut clean = true;
+    loop {
+        match batches.recv_timeout(IDLE_FOR) {
+            Ok(batch) => {
+                let watch = Stopwatch::start();
+                let result = writer.commit(&batch);
+                metrics.committed(watch.elapsed());
+                clean = false;
+                let failed = result.is_err();
+                if failed {
+                    metrics.store_failed(StoreOperation::Commit);
+                }
+                if done.blocking_send(result).is_err() || failed {
+                    return;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) if !clean => clean = checkpoint(writer.as_mut(), metrics),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                checkpoint(writer.as_mut(), metrics);
+                return;
+            }
+        }
+    }
+}
+
+/// A checkpoint that fails poisons the writer, which the next commit reports.
+fn checkpoint(writer: &mut dyn Writer, metrics: &Metrics) -> bool {
+    if let Err(error) = writer.checkpoint() {
+        metrics.store_failed(StoreOperation::Checkpoint);
+        tracing::error!(%error, "checkpoint failed");
+    }
+    true
+}

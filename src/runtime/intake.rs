@@ -1,0 +1,66 @@
+//! What reaches the one loop, and how it is answered once its facts are on disk.
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::broker;
+use crate::engine::explain::Verdict;
+use crate::engine::id::{TaskId, TeamId};
+use crate::engine::scheduler::Census;
+use crate::http::backend::{SubmitAnswer, UpdateAnswer};
+use crate::wire::fact::FactSeq;
+use crate::wire::update::SenderHint;
+
+use super::snapshot::TeamSnapshot;
+
+/// How many messages may wait for the loop; past it senders wait, and the broker keeps what it has.
+pub const INTAKE_LIMIT: usize = 2_048;
+
+/// A message to the loop.
+#[derive(Debug)]
+pub enum Inbound {
+    /// From the broker.
+    Delivery(Box<broker::Delivery>),
+    /// Requests over HTTP, answered in order after the commit.
+    Requests {
+        /// The bodies, unread.
+        bodies: Vec<Bytes>,
+        /// Where the answers go.
+        reply: oneshot::Sender<Vec<SubmitAnswer>>,
+    },
+    /// An update over HTTP.
+    Update {
+        /// The body, unread.
+        body: Bytes,
+        /// The task that the call names.
+        task: TaskId,
+        /// Who sends it, as far as known.
+        sender: SenderHint,
+        /// Where the answer goes.
+        reply: oneshot::Sender<UpdateAnswer>,
+    },
+    /// A team has read its messages up to here over HTTP.
+    MessagesRead {
+        /// The team.
+        team: TeamId,
+        /// The last message read.
+        up_to: FactSeq,
+        /// Told when it is durable.
+        reply: oneshot::Sender<()>,
+    },
+    /// A look at the loop's state, answered once what it rests on is committed.
+    Inspect(oneshot::Sender<Inspection>),
+    /// Every team's verdict on an open task now.
+    Explain(TaskId, oneshot::Sender<Option<Vec<Verdict>>>),
+}
+
+/// The loop's state at one instant.
+#[derive(Debug, Clone)]
+pub struct Inspection {
+    /// Counts of open tasks.
+    pub census: Census,
+    /// How many tasks are open.
+    pub open_tasks: usize,
+    /// Every team, in the order of team ids.
+    pub teams: Vec<TeamSnapshot>,
+}

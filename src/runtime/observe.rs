@@ -1,0 +1,59 @@
+//! From decisions to metrics.
+
+use crate::engine::effect::{Answer, Effect, Recorded};
+use crate::engine::event::RefusalCode;
+use crate::engine::forecast;
+use crate::engine::roster::Roster;
+use crate::engine::scheduler::Scheduler;
+use crate::engine::task::{Task, TaskState};
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::words::{Outcome, SlaResult};
+
+/// How a message was settled.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it was refused.
+    pub refused: Option<RefusalCode>,
+}
+
+/// How an answer counts.
+#[must_use]
+pub fn outcome(answer: &Answer) -> Settled {
+    let (outcome, refused) = match answer {
+        Answer::Admitted(_) => (Outcome::Admitted, None),
+        Answer::Duplicate(_) => (Outcome::Duplicate, None),
+        Answer::Applied => (Outcome::Applied, None),
+        Answer::Refused(refusal) if refusal.code == RefusalCode::Conflict => (Outcome::Conflict, Some(refusal.code)),
+        Answer::Refused(refusal) => (Outcome::Rejected, Some(refusal.code)),
+    };
+    Settled { outcome, refused }
+}
+
+/// The first accept of a task ends its wait for a team.
+pub fn recorded(metrics: &Metrics, recorded: &Recorded, scheduler: &Scheduler) {
+    let (Effect::Accept { .. }, Some((id, _))) = (&recorded.effect, &recorded.task) else { return };
+    if let Some(task) = scheduler.task(id)
+        && task.holders.is_empty()
+        && let Some(ready_at) = task.ready_at
+    {
+        metrics.routed(task.priority, recorded.at - ready_at);
+    }
+}
+
+/// A task ended; a completed one met its due time, missed it, or had none.
+pub fn ended(metrics: &Metrics, task: &Task, roster: &Roster) {
+    let TaskState::Completed { at, team } = &task.state else { return };
+    let mut as_running = task.clone();
+    for clock in &mut as_running.clocks {
+        clock.stopped_at = None;
+    }
+    let team = roster.team_index(team).map(|index| roster.team(index));
+    let sla = match forecast::due_at(&as_running, roster, team, None) {
+        None => SlaResult::None,
+        Some(due_at) if *at <= due_at => SlaResult::Met,
+        Some(_) => SlaResult::Breached,
+    };
+    metrics.completed(task.priority, sla, *at - task.admitted_at);
+}
