@@ -152,7 +152,7 @@ fn from_base64(text: &str) -> Result<Vec<u8>, Refusal> {
         b'/' => Some(63),
         _ => None,
     };
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         return Err(refuse());
     }
     let digits = text.trim_end_matches('=');

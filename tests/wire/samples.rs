@@ -1,0 +1,167 @@
+//! One of each thing that the tests share.
+
+use chrono::{DateTime, Utc};
+use heliograph::engine::effect::{Admission, Effect, OfferBrief, Recorded, WithdrawReason, WorkMessage};
+use heliograph::engine::event::{Refusal, RefusalCode};
+use heliograph::engine::id::{ClientId, RequestId, TaskId, TeamId, Term};
+use heliograph::engine::request::{Consent, Place, Priority, SkillNeed};
+use heliograph::engine::roster::RosterDigest;
+use heliograph::engine::task::{Holder, WaitReason, Waiting, WakeCause};
+use heliograph::engine::update::{Amendment, DeclineReason};
+use heliograph::wire::Rules;
+use heliograph::wire::request::{Parsed, RefusedRequest, parse};
+
+pub const EXAMPLE: &str = include_str!("../fixtures/wire/request.json");
+
+pub fn at(text: &str) -> DateTime<Utc> {
+    text.parse().expect("an instant")
+}
+
+pub fn term(text: &str) -> Term {
+    Term::new(text).expect("a term")
+}
+
+pub fn place(text: &str) -> Place {
+    Place::new(text).expect("a place")
+}
+
+/// Reads a request under the default rules.
+pub fn read(body: impl AsRef<[u8]>) -> Result<Parsed, RefusedRequest> {
+    parse(body.as_ref(), &Rules::default())
+}
+
+/// A request of the required fields and these members, each `"name":value`.
+pub fn request_with(members: &str) -> String {
+    let comma = if members.is_empty() { "" } else { "," };
+    format!(r#"{{"id":"r1","client":"acme-llp","matter":"M-1","work_type":"document_review"{comma}{members}}}"#)
+}
+
+/// Code, field and message of the refusal of a request.
+pub fn refusal(body: impl AsRef<[u8]>) -> (RefusalCode, Option<String>, String) {
+    let refused = read(body).expect_err("the request is refused").refusal;
+    (refused.code, refused.field.map(String::from), refused.message.into())
+}
+
+/// One effect of each kind, with every optional field given; a new kind does not compile until it is sampled.
+pub fn effects() -> Vec<Effect> {
+    let now = at("2026-11-24T09:00:00Z");
+    let refused = Refusal::of_field(RefusalCode::InvalidField, "sla", "\"tin\" is not known");
+    let id = RequestId::new("req-1").unwrap();
+    let all = vec![
+        Effect::Admit(Admission {
+            id: id.clone(),
+            matter: "Smith \"v\" Müller".parse().unwrap(),
+            work_type: "document_review".parse().unwrap(),
+            priority: Priority::High,
+            effort_minutes: 90,
+            deadline: Some(now),
+            ready: true,
+        }),
+        Effect::MarkReady {},
+        Effect::Park(Waiting {
+            reason: WaitReason::NoTeamOpen,
+            since: now,
+            wakes_at: Some(now),
+            woken_by: vec![WakeCause::SeatFrees],
+        }),
+        Effect::ReportUnroutable { rejected: vec![(term("wall"), 2)] },
+        Effect::ReportInfeasible { due_at: now, best_finish_at: now },
+        Effect::Offer(Box::new(brief(now))),
+        Effect::Withdraw { assignment: 1, reason: WithdrawReason::ShiftEnd },
+        Effect::Accept { assignment: 1, implicit: false, with_payload: true },
+        Effect::Decline { assignment: 1, reason: DeclineReason::Busy, note: Some("full".into()) },
+        Effect::Lapse { assignment: 1, due_at: now },
+        Effect::Release { assignment: 1, reason: "ill".into() },
+        Effect::Progress { assignment: 1, remaining_minutes: 30, note: Some("half".into()) },
+        Effect::Pause { reason: term("client_question") },
+        Effect::Resume {},
+        Effect::Hold { held: true },
+        Effect::Amend(Box::new(Amendment {
+            deadline: Some(now),
+            effort_minutes: Some(60),
+            consent: Some(Consent { offshore: true, reference: None }),
+            allowed_countries: Some(vec![place("US")]),
+            denied_countries: Some(vec![]),
+            excluded_teams: Some(vec![]),
+            not_before: Some(now),
+        })),
+        Effect::Reprioritise { priority: Priority::Low },
+        Effect::Complete { assignment: 1, note: Some("done".into()) },
+        Effect::Cancel { reason: "settled".into() },
+        Effect::Keep { assignment: 1, reason: "nearly done".into() },
+        Effect::RejectRequest { id: Some(id.clone()), refusal: refused.clone() },
+        Effect::ReportConflict { id: id.clone(), refusal: refused.clone() },
+        Effect::RejectUpdate { id: Some(id), refusal: refused },
+        Effect::AdoptRoster { digest: RosterDigest("ab".into()), tzdata: "2026b".into() },
+    ];
+    for effect in &all {
+        match effect {
+            Effect::Admit(_)
+            | Effect::MarkReady {}
+            | Effect::Park(_)
+            | Effect::ReportUnroutable { .. }
+            | Effect::ReportInfeasible { .. }
+            | Effect::Offer(_)
+            | Effect::Withdraw { .. }
+            | Effect::Accept { .. }
+            | Effect::Decline { .. }
+            | Effect::Lapse { .. }
+            | Effect::Release { .. }
+            | Effect::Progress { .. }
+            | Effect::Pause { .. }
+            | Effect::Resume {}
+            | Effect::Hold { .. }
+            | Effect::Amend(_)
+            | Effect::Reprioritise { .. }
+            | Effect::Complete { .. }
+            | Effect::Cancel { .. }
+            | Effect::Keep { .. }
+            | Effect::RejectRequest { .. }
+            | Effect::ReportConflict { .. }
+            | Effect::RejectUpdate { .. }
+            | Effect::AdoptRoster { .. } => {}
+        }
+    }
+    all
+}
+
+fn brief(now: DateTime<Utc>) -> OfferBrief {
+    OfferBrief {
+        assignment: 1,
+        until: now,
+        id: "req-1".parse().unwrap(),
+        matter: "M-1".parse().unwrap(),
+        work_type: "document_review".parse().unwrap(),
+        jurisdiction: Some(place("US-NY")),
+        specialty: Some(term("litigation")),
+        languages: vec![term("en")],
+        skills: vec![SkillNeed { name: term("privilege-review"), level: 2 }],
+        place: Some(place("US")),
+        priority: Priority::Normal,
+        remaining_minutes: 90,
+        due_at: Some(now),
+        packet: vec![Holder {
+            team: TeamId::new("sydney-1").unwrap(),
+            assignment: 1,
+            from: now,
+            until: now,
+            remaining_minutes: 90,
+            notes: None,
+        }],
+        with_payload: true,
+    }
+}
+
+/// An effect on a task of `acme-llp` at `manila-1`, addressed to the team when it is an offer.
+pub fn recorded(effect: Effect, task_seq: u64) -> Recorded {
+    Recorded {
+        at: at("2026-11-24T09:00:00.1239Z"),
+        task: Some((TaskId::new("acme-llp/req-1").unwrap(), task_seq)),
+        client: Some(ClientId::new("acme-llp").unwrap()),
+        team: Some(TeamId::new("manila-1").unwrap()),
+        addressed: matches!(effect, Effect::Offer(_)).then_some(WorkMessage::Offer),
+        update: None,
+        decision: None,
+        effect,
+    }
+}

@@ -1,0 +1,133 @@
+//! A task as it is shown.
+
+use heliograph::engine::request::{Consent, Presence, Priority, RequestDigest};
+use heliograph::engine::roster::{HandoffRule, PayloadOn};
+use heliograph::engine::task::{
+    Active, Arrival, Holder, Needs, Offer, Pause, Task, TaskState, TurnDown, TurnDownCause, WaitReason, Waiting,
+    WakeCause,
+};
+use heliograph::engine::update::DeclineReason;
+use heliograph::wire::view::TaskView;
+use serde_json::{Value, json};
+
+use super::samples::{at, place, term};
+
+fn task(state: TaskState) -> Task {
+    let needs = Needs {
+        work_type: "document_review".parse().unwrap(),
+        jurisdiction: Some(place("US-NY")),
+        specialty: None,
+        languages: vec![term("en")],
+        skills: vec![],
+        presence: Presence::InPerson,
+        place: Some(place("US")),
+        allowed_countries: vec![],
+        denied_countries: vec![place("GB")],
+        consent: Some(Consent { offshore: true, reference: Some("SECRET-REFERENCE".into()) }),
+        preferred_team: None,
+        excluded_teams: vec![],
+        handoff: HandoffRule::Never,
+        payload_on: PayloadOn::Offer,
+    };
+    Task {
+        arrival: Arrival(1),
+        id: "acme-llp/req-1".parse().unwrap(),
+        request: "req-1".parse().unwrap(),
+        client: "acme-llp".parse().unwrap(),
+        matter: "M-1".parse().unwrap(),
+        digest: RequestDigest("SECRET-DIGEST".into()),
+        needs,
+        priority: Priority::High,
+        effort_minutes: 90,
+        deadline: Some(at("2026-11-24T22:00:00Z")),
+        not_before: None,
+        after: vec![],
+        sla: Some("gold".parse().unwrap()),
+        clocks: vec![],
+        admitted_at: at("2026-11-24T09:00:00Z"),
+        ready_at: None,
+        state,
+        paused: Some(Pause { reason: term("client_question"), from: at("2026-11-24T09:00:00Z") }),
+        held: false,
+        assignments: 2,
+        turn_downs: vec![TurnDown {
+            team: "sydney-1".parse().unwrap(),
+            cause: TurnDownCause::Declined(DeclineReason::NotQualified),
+            times: 1,
+            until: None,
+        }],
+        holders: vec![Holder {
+            team: "lima-1".parse().unwrap(),
+            assignment: 1,
+            from: at("2026-11-23T09:00:00Z"),
+            until: at("2026-11-23T17:00:00Z"),
+            remaining_minutes: 30,
+            notes: None,
+        }],
+        task_seq: 7,
+    }
+}
+
+fn view(state: TaskState) -> Value {
+    serde_json::to_value(TaskView::from(&task(state))).unwrap()
+}
+
+#[test]
+fn a_waiting_task_says_why_and_when_it_wakes() {
+    let view = view(TaskState::Waiting(Waiting {
+        reason: WaitReason::NoTeamOpen,
+        since: at("2026-11-24T09:00:01Z"),
+        wakes_at: Some(at("2026-11-24T13:00:00Z")),
+        woken_by: vec![WakeCause::SeatFrees, WakeCause::RosterChanges],
+    }));
+    let waiting = json!({ "reason": "no_team_open", "wakes_at": "2026-11-24T13:00:00.000Z", "woken_by": ["seat_frees", "roster_changes"] });
+    assert_eq!((&view["state"], &view["since"]), (&json!("waiting"), &json!("2026-11-24T09:00:01.000Z")));
+    assert_eq!((&view["waiting"], &view["team"], &view["assignment"]), (&waiting, &Value::Null, &Value::Null));
+}
+
+#[test]
+fn an_offered_and_an_active_task_say_who_and_until_when() {
+    let offer = Offer {
+        team: "manila-1".parse().unwrap(),
+        assignment: 2,
+        at: at("2026-11-24T09:00:01Z"),
+        until: at("2026-11-24T09:15:01Z"),
+        until_shift_end: false,
+    };
+    let offered = view(TaskState::Offered(offer));
+    assert_eq!((&offered["team"], &offered["assignment"]), (&json!("manila-1"), &json!(2)));
+    assert_eq!(offered["until"], "2026-11-24T09:15:01.000Z");
+    let active = Active {
+        team: "manila-1".parse().unwrap(),
+        assignment: 2,
+        offered_at: at("2026-11-24T09:00:01Z"),
+        at: at("2026-11-24T09:05:00Z"),
+        remaining_minutes: 45,
+        reported_at: None,
+        closed_because: None,
+    };
+    let active = view(TaskState::Active(active));
+    assert_eq!((&active["remaining_minutes"], &active["until"]), (&json!(45), &Value::Null));
+    assert_eq!(active["since"], "2026-11-24T09:05:00.000Z");
+}
+
+#[test]
+fn a_view_shows_the_story_and_keeps_digest_and_consent_record_inside() {
+    let view = view(TaskState::Cancelled { at: at("2026-11-24T10:00:00Z"), reason: "settled".into() });
+    assert_eq!(
+        (&view["reason"], &view["paused"], &view["priority"]),
+        (&json!("settled"), &json!("client_question"), &json!("high"))
+    );
+    assert_eq!(view["turn_downs"], json!([{ "team": "sydney-1", "cause": "not_qualified", "until": null }]));
+    assert_eq!(view["holders"][0]["until"], "2026-11-23T17:00:00.000Z");
+    assert_eq!((&view["needs"]["presence"], &view["needs"]["consent_offshore"]), (&json!("in_person"), &json!(true)));
+    assert!(!view.to_string().contains("SECRET"));
+}
+
+#[test]
+fn the_schema_of_a_view_has_its_fields() {
+    let schema = serde_json::to_value(schemars::schema_for!(TaskView)).unwrap();
+    let shown = view(TaskState::Completed { at: at("2026-11-24T10:00:00Z"), team: "manila-1".parse().unwrap() });
+    let described: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+    assert_eq!(shown.as_object().unwrap().keys().collect::<Vec<_>>(), described);
+}
