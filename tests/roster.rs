@@ -10,6 +10,10 @@ use heliograph::roster::{self, Faults, Loaded, Source};
 mod faults;
 #[path = "roster/files.rs"]
 mod files;
+#[path = "roster/sample.rs"]
+mod sample;
+#[path = "roster/warnings.rs"]
+mod warnings;
 
 /// The instant at which the tests load their rosters.
 fn anchor() -> DateTime<Utc> {

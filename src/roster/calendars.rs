@@ -28,8 +28,8 @@ pub const MAX_DATES_PER_ENTRY: i64 = 3_660;
 pub const MAX_FEEDS: usize = 16;
 /// Age over which a feed gives a warning, unless it says otherwise.
 pub const DEFAULT_FEED_AGE_DAYS: u32 = 90;
-/// Years from the load on that holiday data must cover; a missing one gives a warning.
-pub const HOLIDAY_YEARS: i32 = 3;
+/// Years, that of the load and the ones after it, for which holidays must be known; a missing one gives a warning.
+pub const HOLIDAY_YEARS: i32 = 2;
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
@@ -97,9 +97,10 @@ impl Surroundings<'_> {
         Some(zone)
     }
 
-    /// Region codes and single dates as holidays by date.
+    /// Region codes and single dates as holidays by date; a date that is listed has its region's name where there is one.
     fn holidays(&self, nodes: &[Node], report: &mut Report) -> BTreeMap<NaiveDate, Holiday> {
-        let mut days = BTreeMap::new();
+        let mut listed = BTreeMap::new();
+        let mut regions = Vec::new();
         for node in nodes {
             let own_date = node.value.as_datetime().map(ToString::to_string);
             let Some(text) = values::string(*node).or(own_date.as_deref()) else {
@@ -107,32 +108,40 @@ impl Surroundings<'_> {
                 continue;
             };
             if text.starts_with(|first: char| first.is_ascii_digit()) {
-                if let Some(date) = values::date(*node, report) {
-                    days.insert(date, Holiday { name: "listed in the roster".to_owned(), estimated: false });
+                let date = values::date(*node, report);
+                listed.extend(
+                    date.map(|date| (date, Holiday { name: "listed in the roster".to_owned(), estimated: false })),
+                );
+            } else {
+                match holidays::region(text) {
+                    Ok(region) => regions.push((*node, region)),
+                    Err(error) => report.fault(node.at, error.to_string()),
                 }
-                continue;
-            }
-            match holidays::region(text) {
-                Ok(region) => {
-                    self.warn_of_uncovered_years(*node, &region, report);
-                    for day in region.days {
-                        let holiday = Holiday { name: day.name.to_owned(), estimated: day.estimated };
-                        days.entry(day.date).or_insert(holiday);
-                    }
-                }
-                Err(error) => report.fault(node.at, error.to_string()),
             }
         }
-        days
+        for (node, region) in &regions {
+            self.warn_of_unknown_years(*node, region, &listed, report);
+        }
+        let days = regions.into_iter().flat_map(|(_, region)| region.days);
+        let mut holidays = listed;
+        holidays.extend(days.map(|day| (day.date, Holiday { name: day.name.to_owned(), estimated: day.estimated })));
+        holidays
     }
 
-    fn warn_of_uncovered_years(&self, node: Node, region: &holidays::Region, report: &mut Report) {
+    /// A year that the data does not cover is known when the roster lists a date of it.
+    fn warn_of_unknown_years(
+        &self,
+        node: Node,
+        region: &holidays::Region,
+        listed: &BTreeMap<NaiveDate, Holiday>,
+        report: &mut Report,
+    ) {
         let first = self.anchor.year();
-        let missing = (first..first + HOLIDAY_YEARS).filter(|year| !region.years.contains(year));
-        let missing: Vec<_> = missing.map(|year| year.to_string()).collect();
-        if !missing.is_empty() {
-            let years = missing.join(", ");
-            let code = region.code;
+        let is_known = |year: &i32| region.years.contains(year) || listed.keys().any(|date| date.year() == *year);
+        let unknown = (first..first + HOLIDAY_YEARS).filter(|year| !is_known(year));
+        let years: Vec<_> = unknown.map(|year| year.to_string()).collect();
+        if !years.is_empty() {
+            let (code, years) = (region.code, years.join(", "));
             report.warn(node.at, format!("holidays of {code} are not known for {years}: list their dates here"));
         }
     }

@@ -21,7 +21,7 @@ mod teams;
 mod values;
 mod work_types;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ use toml::de::DeTable;
 use self::reader::{At, Fields, Names, Node, Report};
 use self::zones::{ZoneSource, Zones};
 use crate::engine::calendar::Calendar;
-use crate::engine::id::CalendarId;
-use crate::engine::roster::{MAX_TEAMS, Roster};
+use crate::engine::id::{CalendarId, Term};
+use crate::engine::roster::{MAX_TEAMS, Roster, Team};
 
 pub use calendars::{
     DEFAULT_FEED_AGE_DAYS, HOLIDAY_YEARS, MAX_CALENDARS, MAX_DATES, MAX_DATES_PER_ENTRY, MAX_FEEDS, MAX_HOLIDAYS,
@@ -267,6 +267,7 @@ impl<'a> Sections<'a> {
         let processes: Vec<_> = (self.processes.iter())
             .filter_map(|(at, node)| processes::process(*at, *node, &work_types, &work_type_names, report))
             .collect();
+        self.warn_of_names_without_teams(&teams, report);
         let walls = clients::walls(&self.walls, &team_names, &client_names, report);
         let routing = routing::routing(self.routing, report);
         Roster {
@@ -281,6 +282,23 @@ impl<'a> Sections<'a> {
             processes: processes.into_iter().map(|process| (process.id.clone(), process)).collect(),
             walls,
             routing,
+        }
+    }
+
+    /// Warns of regions and specialties that the roster asks for and no team has. Nothing defines them, so a typing error
+    /// would show only as work that nobody may do.
+    fn warn_of_names_without_teams(&self, teams: &[Team], report: &mut Report) {
+        let held = || teams.iter().flat_map(|team| &team.capabilities);
+        let specialties: BTreeSet<_> = held().filter_map(|held| held.specialty.as_ref().map(Term::as_str)).collect();
+        let regions: BTreeSet<_> = teams.iter().filter_map(|team| team.region.as_ref().map(Term::as_str)).collect();
+        let holds_all = held().any(|held| held.specialty.is_none());
+        let work_types = self.work_types.iter().map(|(_, node)| *node);
+        let steps = self.processes.iter().flat_map(|(_, node)| node.elements("steps"));
+        for asked in work_types.chain(steps).filter_map(|node| node.field("specialty")) {
+            asked.warn_unless_among(&specialties, holds_all, "no team holds the specialty", report);
+        }
+        for asked in self.clients.iter().flat_map(|node| node.elements("residency")) {
+            asked.warn_unless_among(&regions, false, "no team is in region", report);
         }
     }
 }

@@ -67,7 +67,10 @@ fn step(
 
 /// The first step, in the order of the file, from which waiting leads back to itself, with the way there.
 fn cycle(steps: &[(At, Step)]) -> Option<(At, Vec<&str>)> {
-    let by_id: BTreeMap<&RequestId, &Step> = steps.iter().map(|(_, step)| (&step.id, step)).collect();
+    let mut by_id: BTreeMap<&RequestId, &Step> = BTreeMap::new();
+    for (_, step) in steps {
+        by_id.entry(&step.id).or_insert(step);
+    }
     steps.iter().find_map(|(at, step)| path_back(&step.id, &by_id).map(|path| (*at, path)))
 }
 

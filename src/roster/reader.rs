@@ -1,6 +1,6 @@
 //! Reading TOML with positions: every fault is kept with its place, and reading goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -106,6 +106,24 @@ impl<'a> Node<'a> {
         entries.sort_by_key(|(at, _)| *at);
         entries.truncate(limit);
         entries
+    }
+
+    /// A key of a table, for a second look at what was read already.
+    pub fn field(self, key: &'static str) -> Option<Self> {
+        self.value.as_table()?.get(key).map(|value| Node::of(self.at.file, key, value))
+    }
+
+    /// The elements of an array under a key, for a second look.
+    pub fn elements(self, key: &'static str) -> impl Iterator<Item = Node<'a>> {
+        let array = self.field(key).and_then(|node| node.value.as_array());
+        array.into_iter().flat_map(|array| array.iter()).map(move |value| Node::of(self.at.file, key, value))
+    }
+
+    /// Warns when this text is not among those that exist.
+    pub fn warn_unless_among(self, existing: &BTreeSet<&str>, all: bool, message: &str, report: &mut Report) {
+        let Some(text) = self.value.as_str().filter(|text| !all && !existing.contains(text)) else { return };
+        let near = nearest(text, existing.iter().copied());
+        report.warn(self.at, format!("{message} {text:?}{}", hint(near.as_deref())));
     }
 
     /// Says what was wanted instead of this value.

@@ -156,7 +156,10 @@ pub(super) fn pause(at: At, node: Node, report: &mut Report) -> Option<(Term, Pa
     let mut parties = |key| {
         let parties = fields.need(key, report, |node, report| {
             if node.value.as_array().is_some_and(|array| array.is_empty()) {
-                node.wrong("at least one of \"team\", \"client\" and \"operator\"", report);
+                report.fault(
+                    node.at,
+                    format!("{key} is empty: use at least one of \"team\", \"client\" and \"operator\""),
+                );
             }
             let elements = node.array(PARTIES.len(), report);
             Some(elements.into_iter().filter_map(|node| values::choice(&PARTIES)(node, report)).collect::<Vec<_>>())
