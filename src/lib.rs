@@ -6,6 +6,7 @@
 //! main -> cli -> runtime -> { broker | http | store | telemetry | simulate } -> { wire | settings | roster } -> engine
 //! ```
 
+pub mod broker;
 pub mod engine;
 pub mod roster;
 pub mod settings;

@@ -1,0 +1,114 @@
+//! What can go wrong with a broker, in words that an operator can act on.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lapin::ErrorKind;
+
+/// A fault of the broker, of the way to it, or of what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The address cannot be read. It is not repeated, since it holds a password.
+    #[error(
+        "amqp.url is not valid; write amqp[s]://user:password@host:port/vhost, with special characters percent-encoded"
+    )]
+    Url,
+    /// A password would travel unencrypted.
+    #[error(
+        "amqp.url is plain AMQP to {host}, which is not this machine; use amqps, or set amqp.allow_plain_remote = true"
+    )]
+    PlainRemote {
+        /// The host.
+        host: String,
+    },
+    /// A name cannot be used.
+    #[error("{field} gives the name `{name}` to a queue or exchange, but {fault}; shorten or change it")]
+    Name {
+        /// The setting or id that the name comes from.
+        field: &'static str,
+        /// The whole name.
+        name: String,
+        /// What is wrong.
+        fault: &'static str,
+    },
+    /// A file for TLS cannot be read.
+    #[error("{field} = {}: {reason}", path.display())]
+    TlsFile {
+        /// The setting.
+        field: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Nobody answers at the address, or not as a broker should.
+    #[error("the broker at {address} cannot be reached: {reason}")]
+    Unreachable {
+        /// `host:port`.
+        address: String,
+        /// What was met.
+        reason: String,
+    },
+    /// The broker did not answer in time.
+    #[error("{doing} took longer than {} ms", within.as_millis())]
+    Timeout {
+        /// What was awaited.
+        doing: &'static str,
+        /// The limit.
+        within: Duration,
+    },
+    /// The link failed, or the broker refused.
+    #[error("{doing}: {reason}")]
+    Link {
+        /// What was tried.
+        doing: &'static str,
+        /// The broker's or the system's words.
+        reason: String,
+    },
+    /// Exchanges or queues are not as they must be; every fault is listed.
+    #[error("{}", list(.0))]
+    Topology(Vec<TopologyFault>),
+}
+
+/// One exchange, queue or binding that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopologyFault {
+    /// Which, such as ``queue `heliograph.requests` ``.
+    pub object: String,
+    /// What differs.
+    pub fault: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for TopologyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}; {}", self.object, self.fault, self.remedy)
+    }
+}
+
+fn list(faults: &[TopologyFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// Awaits an answer of the broker for so long and no longer.
+pub(super) async fn within<T>(
+    limit: Duration,
+    doing: &'static str,
+    answer: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, BrokerError> {
+    match tokio::time::timeout(limit, answer).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(BrokerError::Link { doing, reason: error.to_string() }),
+        Err(_) => Err(BrokerError::Timeout { doing, within: limit }),
+    }
+}
+
+/// The AMQP reply code and text of an error, when the broker gave one.
+pub(super) fn reply(error: &lapin::Error) -> Option<(u16, String)> {
+    match error.kind() {
+        ErrorKind::ProtocolError(error) => Some((error.get_id(), error.get_message().to_string())),
+        _ => None,
+    }
+}
