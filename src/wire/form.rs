@@ -392,6 +392,15 @@ impl<T: Words> Form for T {
     }
 }
 
+/// The word of a reason for declining.
+pub(super) fn decline_word(reason: DeclineReason) -> &'static str {
+    match reason {
+        DeclineReason::Busy => "busy",
+        DeclineReason::NotQualified => "not_qualified",
+        DeclineReason::Conflict => "conflict",
+    }
+}
+
 fn words<T: Words>() -> Vec<&'static str> {
     T::WORDS.iter().map(|(word, _)| *word).collect()
 }

@@ -3,8 +3,11 @@
 //! Everything that comes from outside is checked once, here, and is a typed value from then on; a "no" names the
 //! field, the value, the limit and what to do. Everything that leaves has the same bytes each time it is made.
 
+mod asyncapi;
 pub mod chain;
+pub mod cloudevents;
 mod digest;
+mod event;
 pub mod fact;
 mod form;
 mod instant;
@@ -12,7 +15,9 @@ mod json;
 pub mod message;
 pub mod request;
 mod rules;
+pub mod schema;
 pub mod update;
+pub mod view;
 
 pub use rules::{
     MAX_BODY_BYTES, MAX_DEPTH, MAX_ENTRIES, MAX_LINE_CHARS, MAX_MINUTES, MAX_NOTE_CHARS, MAX_REFERENCE_CHARS,

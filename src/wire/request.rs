@@ -306,11 +306,6 @@ pub(super) fn presence_word(presence: Presence) -> &'static str {
     }
 }
 
-/// The names that [`parse`] knows.
-pub(super) fn known_names() -> impl Iterator<Item = &'static str> {
-    RequestForm::NAMES.iter().copied().chain([PAYLOAD])
-}
-
 /// The object of a request: its fields, and its payload as it stands.
 struct Envelope<'a> {
     fields: Fields<'a>,

@@ -160,11 +160,6 @@ fn kind_schema(kind: &Kind) -> Schema {
     whole
 }
 
-/// The words of the kinds, each with every name that [`parse`] knows for it.
-pub(super) fn known_names() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    KINDS.iter().map(|kind| (kind.word, Head::NAMES.iter().chain(kind.names).copied().collect()))
-}
-
 form! {
     /// What all updates have.
     struct Head {

@@ -1,0 +1,231 @@
+//! What each event carries beside the fields that all have: the contract that a body is held to.
+//!
+//! The engine's effects are what is encoded; this table is what the schema says of them, and a test encodes one of each
+//! and compares both ways.
+
+use schemars::{Schema, json_schema};
+use serde_json::{Value, json};
+
+/// What a field of an event is.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Text,
+    Instant,
+    Number,
+    Flag,
+    List,
+    Object,
+}
+
+use Shape::{Flag, Instant, List, Number, Object, Text};
+
+/// Whether null stands for "none" in a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Null {
+    Never,
+    Allowed,
+    /// The field is left out instead.
+    Absent,
+}
+
+use Null::{Absent, Allowed, Never};
+
+/// A field of an event.
+type Field = (&'static str, Shape, Null, &'static str);
+
+/// The events that are published, in the order of the contract, with their own fields.
+const EVENTS: &[(&str, &str, &[Field])] = &[
+    (
+        "task.admitted",
+        "A work request became a task.",
+        &[
+            ("id", Text, Never, "The firm's id of the request."),
+            ("matter", Text, Never, "The firm's case."),
+            ("work_type", Text, Never, "Kind of work."),
+            ("priority", Text, Never, "Priority."),
+            ("effort_minutes", Number, Never, "Effort in minutes."),
+            ("deadline", Instant, Allowed, "Instant by which it must be done."),
+            ("ready", Flag, Never, "Whether nothing has to come first."),
+        ],
+    ),
+    ("task.ready", "Nothing has to come first any more.", &[]),
+    (
+        "task.waiting",
+        "No team owns the task now.",
+        &[
+            ("reason", Text, Never, "Why."),
+            ("since", Instant, Never, "Since when."),
+            ("wakes_at", Instant, Allowed, "When it is looked at again by the calendar alone."),
+            ("woken_by", List, Never, "What could wake it sooner."),
+        ],
+    ),
+    (
+        "task.unroutable",
+        "No team may do it as things stand.",
+        &[("rejected", List, Never, "How many teams each filter rejects.")],
+    ),
+    (
+        "task.infeasible",
+        "It cannot be done in time.",
+        &[
+            ("due_at", Instant, Never, "When it must be done."),
+            ("best_finish_at", Instant, Never, "When it can be done at best."),
+        ],
+    ),
+    (
+        "task.offered",
+        "It is proposed to a team.",
+        &[
+            ("assignment", Number, Never, "The offer's number."),
+            ("until", Instant, Never, "When it lapses."),
+            ("id", Text, Never, "The firm's id of the request."),
+            ("matter", Text, Never, "The firm's case."),
+            ("work_type", Text, Never, "Kind of work."),
+            ("jurisdiction", Text, Allowed, "Jurisdiction whose law applies."),
+            ("specialty", Text, Allowed, "Specialty."),
+            ("languages", List, Never, "Languages."),
+            ("skills", List, Never, "Skills with levels."),
+            ("place", Text, Allowed, "Where somebody has to be."),
+            ("priority", Text, Never, "Priority."),
+            ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
+            ("due_at", Instant, Allowed, "When it must be done."),
+            ("packet", List, Never, "Earlier holders and what they said."),
+        ],
+    ),
+    (
+        "task.withdrawn",
+        "The offer is taken back.",
+        &[("assignment", Number, Never, "The offer's number."), ("reason", Text, Never, "Why.")],
+    ),
+    (
+        "task.accepted",
+        "The team owns it.",
+        &[
+            ("assignment", Number, Never, "The offer's number."),
+            ("implicit", Flag, Never, "Whether the team's policy accepts for it."),
+        ],
+    ),
+    (
+        "task.declined",
+        "The team refused.",
+        &[
+            ("assignment", Number, Never, "The offer's number."),
+            ("reason", Text, Never, "Why."),
+            ("note", Text, Allowed, "Free text."),
+        ],
+    ),
+    (
+        "task.lapsed",
+        "The team did not answer in time.",
+        &[("assignment", Number, Never, "The offer's number."), ("due_at", Instant, Never, "When the offer ended.")],
+    ),
+    (
+        "task.released",
+        "The team gave it back.",
+        &[("assignment", Number, Never, "The number of its ownership."), ("reason", Text, Never, "Why.")],
+    ),
+    (
+        "task.progressed",
+        "The holder said how much is left.",
+        &[
+            ("assignment", Number, Never, "The number of its ownership."),
+            ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
+            ("note", Text, Allowed, "Free text."),
+        ],
+    ),
+    ("task.paused", "It stands still.", &[("reason", Text, Never, "A pause reason of the roster.")]),
+    ("task.resumed", "It goes on.", &[]),
+    ("task.held", "The firm holds it back or lets it go on.", &[("held", Flag, Never, "Whether it is held now.")]),
+    (
+        "task.amended",
+        "The firm changed the request.",
+        &[
+            ("deadline", Instant, Absent, "New deadline."),
+            ("effort_minutes", Number, Absent, "New effort in minutes."),
+            ("consent", Object, Absent, "New consent."),
+            ("allowed_countries", List, Absent, "New allowed countries."),
+            ("denied_countries", List, Absent, "New denied countries."),
+            ("excluded_teams", List, Absent, "New excluded teams."),
+            ("not_before", Instant, Absent, "New earliest start."),
+        ],
+    ),
+    ("task.reprioritised", "Its priority changed.", &[("priority", Text, Never, "The priority now.")]),
+    (
+        "task.completed",
+        "It is done.",
+        &[
+            ("assignment", Number, Never, "The number of the ownership that ended."),
+            ("note", Text, Allowed, "Free text."),
+        ],
+    ),
+    ("task.cancelled", "It is called off.", &[("reason", Text, Never, "Why.")]),
+    (
+        "handoff.kept",
+        "The holder keeps it although its shift ends.",
+        &[("assignment", Number, Never, "The number of its ownership."), ("reason", Text, Never, "Why.")],
+    ),
+    ("request.rejected", "A request was refused.", REFUSED),
+    ("request.conflict", "A request came again with other content.", &[("id", Text, Never, "Its id."), REFUSED[1]]),
+    ("update.rejected", "An update was refused.", REFUSED),
+    (
+        "roster.changed",
+        "Another roster is in force.",
+        &[("digest", Text, Never, "Its digest."), ("tzdata", Text, Never, "Version of the zone rules.")],
+    ),
+];
+
+const REFUSED: &[Field] = &[
+    ("id", Text, Allowed, "The sender's id, as far as known."),
+    ("refusal", Object, Never, "Why: code, field, message."),
+];
+
+/// The schema of an event: one of the types.
+pub(super) fn schema() -> Schema {
+    let kinds: Vec<Value> = EVENTS.iter().map(|(event_type, about, own)| one(event_type, about, own)).collect();
+    json_schema!({ "title": "Event", "description": "A fact, as it is published.", "oneOf": kinds })
+}
+
+fn one(event_type: &str, about: &str, own: &[Field]) -> Value {
+    let mut properties = serde_json::Map::new();
+    let mut add = |name: &str, schema: Value| properties.insert(name.into(), schema);
+    add("type", json!({ "const": event_type }));
+    add("at", of(Instant, Never, "When it was decided."));
+    add("task", of(Text, Never, "The task."));
+    add("task_seq", of(Number, Never, "The number of this fact in its task; dense."));
+    add("stream_seq", of(Number, Never, "The number of this fact, when it is about no task."));
+    add("client", of(Text, Never, "The client it concerns."));
+    add("team", of(Text, Never, "The team it concerns."));
+    add("update", of(Text, Never, "The update that caused it."));
+    for (name, shape, null, doc) in own {
+        add(name, of(*shape, *null, doc));
+    }
+    let own_required = own.iter().filter(|field| field.2 != Absent).map(|field| field.0);
+    let required: Vec<&str> = ["type", "at"].into_iter().chain(own_required).collect();
+    json!({
+        "type": "object",
+        "description": about,
+        "properties": properties,
+        "required": required,
+        "oneOf": [{ "required": ["task", "task_seq"] }, { "required": ["stream_seq"] }],
+        "additionalProperties": false,
+    })
+}
+
+fn of(shape: Shape, null: Null, doc: &str) -> Value {
+    let word = match shape {
+        Text | Instant => "string",
+        Number => "integer",
+        Flag => "boolean",
+        List => "array",
+        Object => "object",
+    };
+    let mut schema = match null {
+        Allowed => json!({ "type": [word, "null"] }),
+        Never | Absent => json!({ "type": word }),
+    };
+    if matches!(shape, Instant) {
+        schema["format"] = "date-time".into();
+    }
+    schema["description"] = doc.into();
+    schema
+}
