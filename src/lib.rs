@@ -7,6 +7,8 @@
 //! ```
 
 pub mod engine;
+pub mod http;
 pub mod roster;
 pub mod store;
+pub mod telemetry;
 pub mod wire;
