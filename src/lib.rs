@@ -8,7 +8,9 @@
 
 pub mod broker;
 pub mod engine;
+pub mod http;
 pub mod roster;
 pub mod settings;
 pub mod store;
+pub mod telemetry;
 pub mod wire;

@@ -1,0 +1,263 @@
+//! What the routes ask of the daemon; the runtime answers.
+//!
+//! Every answer shows committed state only. Nothing here waits for anything but a commit or a read: waiting for
+//! messages and events is done by the routes, on the numbers of committed facts that [`Backend::committed`] and
+//! [`Backend::committed_for`] tell.
+
+use std::future::Future;
+
+use axum::body::Bytes;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::engine::effect::WorkMessage;
+use crate::engine::event::Refusal;
+use crate::engine::explain::{Decision, Verdict};
+use crate::engine::id::{ClientId, TaskId, TeamId};
+use crate::engine::roster::Delivery;
+use crate::engine::task::{Arrival, Task};
+use crate::wire::fact::{Fact, FactSeq};
+use crate::wire::update::SenderHint;
+
+/// The daemon behind the routes.
+pub trait Backend: Clone + Send + Sync + 'static {
+    /// Handles work requests, each the raw bytes of one, and answers them in the same order after the commit.
+    fn submit(&self, requests: Vec<Bytes>) -> impl Future<Output = Vec<SubmitAnswer>> + Send;
+
+    /// Handles an update and answers after the commit. A body that names another task than `task` is refused.
+    fn update(&self, task: TaskId, body: Bytes, sender: SenderHint) -> impl Future<Output = UpdateAnswer> + Send;
+
+    /// One task; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn task(&self, id: &TaskId) -> impl Future<Output = Result<Option<Task>, Unavailable>> + Send;
+
+    /// Tasks that match, in order of arrival, at most `filter.limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn tasks(&self, filter: TaskFilter) -> impl Future<Output = Result<Vec<Task>, Unavailable>> + Send;
+
+    /// The facts of a task with a number above `after`, in sequence, at most `limit`; none for an unknown task.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn history(
+        &self,
+        id: &TaskId,
+        after: FactSeq,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Fact>, Unavailable>> + Send;
+
+    /// Why a task is where it is; `None` when there is no such task.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn explanation(&self, id: &TaskId) -> impl Future<Output = Result<Option<Explanation>, Unavailable>> + Send;
+
+    /// All teams of the roster in force, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn teams(&self) -> impl Future<Output = Result<Vec<TeamView>, Unavailable>> + Send;
+
+    /// Messages to a team that reads over HTTP, in sequence, at most `limit`, at once.
+    ///
+    /// With `after`, every message up to it counts as read, durably before the answer, and those behind it are
+    /// returned; without, those that are not read yet.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read or written now.
+    fn messages(
+        &self,
+        team: &TeamId,
+        after: Option<FactSeq>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Mailbox, Unavailable>> + Send;
+
+    /// Facts after a position, in sequence, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn events_after(&self, after: FactSeq, limit: usize)
+    -> impl Future<Output = Result<Vec<Fact>, Unavailable>> + Send;
+
+    /// The number of the oldest fact that is kept; one above the last when there is none.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn oldest_event(&self) -> impl Future<Output = Result<FactSeq, Unavailable>> + Send;
+
+    /// The number of the last committed fact, as it rises.
+    fn committed(&self) -> watch::Receiver<FactSeq>;
+
+    /// The number of the last committed fact that is addressed to a team, as it rises; `None` when the roster has no
+    /// such team. It ends when the team leaves the roster.
+    fn committed_for(&self, team: &TeamId) -> Option<watch::Receiver<FactSeq>>;
+
+    /// How the daemon is.
+    fn health(&self) -> Health;
+
+    /// The metrics as Prometheus text.
+    fn metrics(&self) -> String;
+}
+
+/// How a work request is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmitAnswer {
+    /// It is a task now.
+    Admitted {
+        /// The task.
+        task: TaskId,
+        /// Its state after the commit, such as `offered`.
+        state: &'static str,
+        /// The team that has it offered or owns it.
+        team: Option<TeamId>,
+    },
+    /// The same request was admitted before.
+    Duplicate {
+        /// The task.
+        task: TaskId,
+    },
+    /// It was not taken.
+    Refused(Refusal),
+    /// Whether it was taken is not known or it was not looked at; the same request may be sent again.
+    Unavailable(Unavailable),
+}
+
+/// How an update is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpdateAnswer {
+    /// It applied; so did its first copy when this is a repeat.
+    Applied,
+    /// It did not.
+    Refused(Refusal),
+    /// Whether it applied is not known or it was not looked at; the same update may be sent again.
+    Unavailable(Unavailable),
+}
+
+/// The daemon cannot answer now: it is starting or stopping, it stands by, or its store failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(
+    /// Why, and on a standby who leads.
+    pub String,
+);
+
+/// Which tasks to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskFilter {
+    /// Only this client's.
+    pub client: Option<ClientId>,
+    /// Only those offered to, owned by or completed by this team.
+    pub team: Option<TeamId>,
+    /// Only in this state, a word of [`crate::engine::task::TaskState::as_str`].
+    pub state: Option<&'static str>,
+    /// Only those that arrived after this one.
+    pub after: Option<Arrival>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Why a task is where it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// The last decision as it was stored; `None` when nothing has been decided yet.
+    pub decision: Option<Decision>,
+    /// Every team's verdict, worked out again as things stand now; `None` for a task that has ended.
+    pub verdicts: Option<Vec<Verdict>>,
+    /// When the verdicts were worked out.
+    pub at: DateTime<Utc>,
+}
+
+/// A team as the roster has it and as it is now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TeamView {
+    /// Its id.
+    pub id: TeamId,
+    /// Its name for people.
+    pub name: String,
+    /// Its country, with a subdivision where one is given.
+    pub country: String,
+    /// Id of its calendar.
+    pub calendar: String,
+    /// Whether it is open now.
+    pub open: bool,
+    /// When that changes next; `None` is not within the horizon.
+    pub next_transition_at: Option<DateTime<Utc>>,
+    /// Most tasks at once; `None` when its room is counted in effort.
+    pub seats: Option<u32>,
+    /// Most remaining effort at once, in minutes; `None` when its room is counted in tasks.
+    pub effort_limit_minutes: Option<u32>,
+    /// Tasks that take a seat: offered or owned, and not paused.
+    pub used: u32,
+    /// The remaining effort of those, in minutes.
+    pub used_minutes: u32,
+    /// How messages reach it.
+    pub delivery: Delivery,
+    /// Messages that could not be delivered and are tried again.
+    pub undelivered: u64,
+    /// Takes nothing new.
+    pub retired: bool,
+}
+
+/// What a team finds when it reads its messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mailbox {
+    /// These.
+    Messages(Vec<TeamMessage>),
+    /// The roster has no such team.
+    UnknownTeam,
+    /// The team reads its RabbitMQ queue, not HTTP.
+    ReadsItsQueue,
+    /// The message said to be read was never sent to the team; nothing was marked as read.
+    NeverSent {
+        /// The last that was; 0 when there was none.
+        last: FactSeq,
+    },
+}
+
+/// A message to a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TeamMessage {
+    /// The number of its fact.
+    pub seq: FactSeq,
+    /// What it is.
+    pub kind: WorkMessage,
+    /// A JSON object, with the payload when the message carries it.
+    pub body: Bytes,
+}
+
+/// How the daemon is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Whether the loop ticked lately; never depends on the broker.
+    pub live: bool,
+    /// Whether this daemon decides.
+    pub role: Role,
+    /// What readiness rests on.
+    pub checks: Vec<Check>,
+}
+
+/// Whether a daemon decides or stands by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It decides.
+    Active,
+    /// Another one does.
+    Standby,
+}
+
+/// One thing that readiness rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Such as `store`, `roster`, `broker`, `clock`, `leadership`.
+    pub name: &'static str,
+    /// Whether it is as it should be.
+    pub ok: bool,
+    /// What is seen, without secrets.
+    pub detail: String,
+}

@@ -1,0 +1,396 @@
+//! The metrics of the daemon, in a registry of its own. Base units; label sets that are known start at 0.
+//!
+//! No label holds a task, a matter or a client. State that is a picture (tasks, teams) is replaced as a whole, and a
+//! scrape sees one picture or the next, never a mixture.
+
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+};
+
+use crate::engine::event::RefusalCode;
+use crate::engine::id::TeamId;
+use crate::engine::request::Priority;
+use crate::engine::scheduler::Census;
+use crate::engine::task::WaitReason;
+
+use super::families::Families;
+use super::logs::LogCounts;
+pub use super::words::{Outcome, PublishFailure, Queue, SlaResult, StoreOperation};
+
+/// Bucket edges of waits and turnarounds, in seconds; the roster's SLA targets come beside them.
+pub const WAIT_BUCKETS_SECONDS: [u32; 15] =
+    [1, 10, 30, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400, 172_800, 259_200];
+/// Most edges of those histograms; the SLA targets above it have none of their own.
+pub const MAX_WAIT_BUCKETS: usize = 64;
+/// Bucket edges of what the daemon itself takes, in seconds.
+const WORK_BUCKETS_SECONDS: [f64; 13] =
+    [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+/// Codes of refusals that only updates meet.
+const UPDATE_REFUSALS: [RefusalCode; 5] = [
+    RefusalCode::UnknownTask,
+    RefusalCode::TaskEnded,
+    RefusalCode::StaleAssignment,
+    RefusalCode::IllegalMove,
+    RefusalCode::NotAllowed,
+];
+/// States of a task that a team has.
+const STATES_WITH_TEAM: [&str; 2] = ["offered", "active"];
+
+/// What is known when the metrics are made.
+#[derive(Debug, Clone, Copy)]
+pub struct Setup<'a> {
+    /// Version of the program.
+    pub version: &'a str,
+    /// Revision it was built from.
+    pub revision: &'a str,
+    /// IANA version of the zone rules in use.
+    pub tzdata_version: &'a str,
+    /// Where they come from, `system` or `bundled`.
+    pub tzdata_source: &'a str,
+    /// Targets of the roster's SLA clocks, in minutes.
+    pub sla_targets_minutes: &'a [u32],
+    /// Whether a broker is configured; without one there are no metrics of a broker.
+    pub broker: bool,
+}
+
+/// A team as the metrics show it.
+#[derive(Debug, Clone, Copy)]
+pub struct TeamGauge<'a> {
+    /// Which.
+    pub team: &'a TeamId,
+    /// Whether it is open.
+    pub open: bool,
+    /// When that changes next; `None` is not within the horizon and shows as 0.
+    pub next_transition_at: Option<DateTime<Utc>>,
+    /// Its seats; `None` when its room is counted in effort.
+    pub seats: Option<u32>,
+    /// Messages that could not be delivered to it.
+    pub undelivered: u64,
+}
+
+/// Every metric.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Written while a picture is replaced, read while it is rendered.
+    picture: RwLock<()>,
+    broker: Option<Broker>,
+    received: IntCounterVec,
+    settled: IntCounterVec,
+    rejected: IntCounterVec,
+    unsettled: IntGauge,
+    handling: Histogram,
+    commit: Histogram,
+    store_errors: IntCounterVec,
+    outbox: IntGauge,
+    open: IntGaugeVec,
+    waiting: IntGaugeVec,
+    oldest_waiting: GaugeVec,
+    routing_wait: HistogramVec,
+    turnaround: HistogramVec,
+    completed: IntCounterVec,
+    undelivered: IntGaugeVec,
+    team_open: IntGaugeVec,
+    team_transition: GaugeVec,
+    team_seats: IntGaugeVec,
+    clock_difference: Gauge,
+    timer_lag: Histogram,
+    reload_successful: IntGauge,
+    reload_success_at: Gauge,
+    roster_horizon_at: Gauge,
+}
+
+#[derive(Debug)]
+struct Broker {
+    up: IntGauge,
+    reconnects: IntCounter,
+    failures: IntCounterVec,
+    republished: IntCounter,
+}
+
+impl Metrics {
+    /// All metrics at their start.
+    #[must_use]
+    pub fn new(setup: Setup<'_>, logs: &LogCounts) -> Self {
+        let make = Families::default();
+        make.gauges("build_info", "Version of the program; always 1.", &["version", "revision"])
+            .with_label_values(&[setup.version, setup.revision])
+            .set(1);
+        make.gauges("tzdata_info", "Version of the zone rules in use; always 1.", &["version", "source"])
+            .with_label_values(&[setup.tzdata_version, setup.tzdata_source])
+            .set(1);
+        make.adopt(logs.family());
+        let waits = wait_buckets(setup.sla_targets_minutes);
+        let metrics = Self {
+            picture: RwLock::new(()),
+            broker: setup.broker.then(|| Broker::new(&make)),
+            received: make.counters("messages_received_total", "Messages that came in.", &["queue"]),
+            settled: make.counters("messages_settled_total", "Messages that were answered.", &["outcome"]),
+            rejected: make.counters("messages_rejected_total", "Messages that were refused.", &["reason"]),
+            unsettled: make.gauge("messages_unsettled", "Messages that came in and are not answered yet."),
+            handling: make.histogram(
+                "message_handling_duration_seconds",
+                "Time from a message's arrival to its answer.",
+                &WORK_BUCKETS_SECONDS,
+            ),
+            commit: make.histogram(
+                "store_commit_duration_seconds",
+                "Time of a commit until it is durable.",
+                &WORK_BUCKETS_SECONDS,
+            ),
+            store_errors: make.counters("store_errors_total", "Failures of the store.", &["operation"]),
+            outbox: make.gauge("outbox_messages", "Committed facts that are not published yet."),
+            open: make.gauges("tasks_open", "Tasks that a team has.", &["team", "state"]),
+            waiting: make.gauges("tasks_waiting", "Tasks that no team has.", &["priority", "reason"]),
+            oldest_waiting: make.float_gauges(
+                "tasks_oldest_waiting_timestamp_seconds",
+                "Since when the oldest task waits that some team may do; 0 when none does.",
+                &["priority"],
+            ),
+            routing_wait: make.histograms(
+                "task_routing_wait_seconds",
+                "Time from ready to the first accept.",
+                &["priority"],
+                &waits,
+            ),
+            turnaround: make.histograms(
+                "task_turnaround_seconds",
+                "Time from admission to completion.",
+                &["priority"],
+                &waits,
+            ),
+            completed: make.counters(
+                "tasks_completed_total",
+                "Tasks that were completed, by how they stood to their promises.",
+                &["priority", "sla"],
+            ),
+            undelivered: make.gauges("messages_undelivered", "Messages that could not be delivered yet.", &["team"]),
+            team_open: make.gauges("team_open", "Whether the team is open.", &["team"]),
+            team_transition: make.float_gauges(
+                "team_next_transition_timestamp_seconds",
+                "When the team opens or closes next; 0 when not within the horizon.",
+                &["team"],
+            ),
+            team_seats: make.gauges("team_seats", "Tasks that the team can hold at once.", &["team"]),
+            clock_difference: make
+                .float_gauge("clock_difference_seconds", "Engine time minus the wall clock of the machine."),
+            timer_lag: make.histogram(
+                "timer_lag_seconds",
+                "Time from a timer's due time to its firing.",
+                &WORK_BUCKETS_SECONDS,
+            ),
+            reload_successful: make
+                .gauge("roster_last_reload_successful", "Whether the last reading of the roster gave one to use."),
+            reload_success_at: make.float_gauge(
+                "roster_last_reload_success_timestamp_seconds",
+                "When the roster was last read with success.",
+            ),
+            roster_horizon_at: make.float_gauge(
+                "roster_horizon_timestamp_seconds",
+                "Until when the hours of the roster in force are worked out.",
+            ),
+            registry: make.into_registry(),
+        };
+        metrics.start_at_zero();
+        metrics
+    }
+
+    fn start_at_zero(&self) {
+        let _ = Queue::ALL.map(|it| self.received.with_label_values(&[it.as_str()]));
+        let _ = Outcome::ALL.map(|it| self.settled.with_label_values(&[it.as_str()]));
+        let _ = RefusalCode::OF_REQUESTS.map(|it| self.rejected.with_label_values(&[it.as_str()]));
+        let _ = UPDATE_REFUSALS.map(|it| self.rejected.with_label_values(&[it.as_str()]));
+        let _ = StoreOperation::ALL.map(|it| self.store_errors.with_label_values(&[it.as_str()]));
+        for priority in Priority::ALL {
+            let _ = self.routing_wait.with_label_values(&[priority.as_str()]);
+            let _ = self.turnaround.with_label_values(&[priority.as_str()]);
+            let _ = SlaResult::ALL.map(|it| self.completed.with_label_values(&[priority.as_str(), it.as_str()]));
+        }
+        self.show_waiting(&Census::default());
+    }
+
+    /// A message came in.
+    pub fn received(&self, queue: Queue) {
+        self.received.with_label_values(&[queue.as_str()]).inc();
+        self.unsettled.inc();
+    }
+
+    /// A message that came in was answered this long after its arrival.
+    pub fn settled(&self, outcome: Outcome, after: Duration) {
+        self.settled.with_label_values(&[outcome.as_str()]).inc();
+        self.unsettled.dec();
+        self.handling.observe(after.as_secs_f64());
+    }
+
+    /// Messages that came in will come again, as their link is gone.
+    pub fn forgotten(&self, messages: u64) {
+        self.unsettled.sub(count(messages));
+    }
+
+    /// Why a message was refused, beside how it was settled.
+    pub fn rejected(&self, reason: RefusalCode) {
+        self.rejected.with_label_values(&[reason.as_str()]).inc();
+    }
+
+    /// Whether the link to the broker is up.
+    pub fn set_broker_up(&self, up: bool) {
+        if let Some(broker) = &self.broker {
+            broker.up.set(up.into());
+        }
+    }
+
+    /// The link to the broker was made again.
+    pub fn broker_reconnected(&self) {
+        if let Some(broker) = &self.broker {
+            broker.reconnects.inc();
+        }
+    }
+
+    /// A message did not leave.
+    pub fn publish_failed(&self, reason: PublishFailure) {
+        if let Some(broker) = &self.broker {
+            broker.failures.with_label_values(&[reason.as_str()]).inc();
+        }
+    }
+
+    /// Messages left that may have left before.
+    pub fn republished(&self, messages: u64) {
+        if let Some(broker) = &self.broker {
+            broker.republished.inc_by(messages);
+        }
+    }
+
+    /// A commit was durable after this long.
+    pub fn committed(&self, after: Duration) {
+        self.commit.observe(after.as_secs_f64());
+    }
+
+    /// The store failed.
+    pub fn store_failed(&self, operation: StoreOperation) {
+        self.store_errors.with_label_values(&[operation.as_str()]).inc();
+    }
+
+    /// How many committed facts are not published yet.
+    pub fn set_outbox(&self, facts: u64) {
+        self.outbox.set(count(facts));
+    }
+
+    /// A task was accepted for the first time this long after it was ready.
+    pub fn routed(&self, priority: Priority, after: TimeDelta) {
+        self.routing_wait.with_label_values(&[priority.as_str()]).observe(seconds(after));
+    }
+
+    /// A task was completed this long after its admission.
+    pub fn completed(&self, priority: Priority, sla: SlaResult, after: TimeDelta) {
+        self.completed.with_label_values(&[priority.as_str(), sla.as_str()]).inc();
+        self.turnaround.with_label_values(&[priority.as_str()]).observe(seconds(after));
+    }
+
+    /// Shows open tasks and all teams as they are now, in place of those shown before.
+    pub fn show<'a>(&self, census: &Census, teams: impl IntoIterator<Item = TeamGauge<'a>>) {
+        let _replacing = self.picture.write().unwrap_or_else(PoisonError::into_inner);
+        for family in [&self.open, &self.undelivered, &self.team_open, &self.team_seats] {
+            family.reset();
+        }
+        self.team_transition.reset();
+        for gauge in teams {
+            self.show_team(&gauge);
+        }
+        for ((team, state), tasks) in &census.with_team {
+            self.open.with_label_values(&[team.as_str(), state]).set(count(*tasks));
+        }
+        self.show_waiting(census);
+    }
+
+    /// Engine time minus the wall clock.
+    pub fn set_clock_difference(&self, difference: TimeDelta) {
+        self.clock_difference.set(seconds(difference));
+    }
+
+    /// A timer fired this long after it was due.
+    pub fn timer_fired(&self, late_by: TimeDelta) {
+        self.timer_lag.observe(seconds(late_by));
+    }
+
+    /// The roster was read and is in force; its hours are worked out until `horizon`.
+    pub fn roster_reloaded(&self, at: DateTime<Utc>, horizon: DateTime<Utc>) {
+        self.reload_successful.set(1);
+        self.reload_success_at.set(timestamp(at));
+        self.roster_horizon_at.set(timestamp(horizon));
+    }
+
+    /// The roster was read and could not be used.
+    pub fn roster_reload_failed(&self) {
+        self.reload_successful.set(0);
+    }
+
+    /// All metrics as Prometheus text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let _whole = self.picture.read().unwrap_or_else(PoisonError::into_inner);
+        TextEncoder::new().encode_to_string(&self.registry.gather()).expect("families have samples of their own type")
+    }
+
+    fn show_team(&self, gauge: &TeamGauge<'_>) {
+        let team = gauge.team.as_str();
+        self.team_open.with_label_values(&[team]).set(gauge.open.into());
+        self.team_transition.with_label_values(&[team]).set(gauge.next_transition_at.map_or(0.0, timestamp));
+        self.undelivered.with_label_values(&[team]).set(count(gauge.undelivered));
+        if let Some(seats) = gauge.seats {
+            self.team_seats.with_label_values(&[team]).set(seats.into());
+        }
+        let _ = STATES_WITH_TEAM.map(|state| self.open.with_label_values(&[team, state]));
+    }
+
+    fn show_waiting(&self, census: &Census) {
+        for priority in Priority::ALL {
+            for reason in WaitReason::ALL {
+                let tasks = census.waiting.get(&(priority, reason)).copied().unwrap_or(0);
+                self.waiting.with_label_values(&[priority.as_str(), reason.as_str()]).set(count(tasks));
+            }
+            let since = census.oldest_waiting_since(priority).map_or(0.0, timestamp);
+            self.oldest_waiting.with_label_values(&[priority.as_str()]).set(since);
+        }
+    }
+}
+
+impl Broker {
+    fn new(make: &Families) -> Self {
+        let broker = Self {
+            up: make.gauge("broker_up", "Whether the link to the broker is up."),
+            reconnects: make.counter("broker_reconnects_total", "Links to the broker made after the first."),
+            failures: make.counters("publish_failures_total", "Messages that did not leave.", &["reason"]),
+            republished: make.counter("republished_total", "Messages that left and may have left before."),
+        };
+        let _ = PublishFailure::ALL.map(|it| broker.failures.with_label_values(&[it.as_str()]));
+        broker
+    }
+}
+
+/// The edges of waits, rising, each once.
+fn wait_buckets(sla_targets_minutes: &[u32]) -> Vec<f64> {
+    let mut edges: Vec<u64> = WAIT_BUCKETS_SECONDS.map(u64::from).to_vec();
+    let mut targets: Vec<u64> = sla_targets_minutes.iter().map(|minutes| u64::from(*minutes) * 60).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets.retain(|target| *target > 0 && !edges.contains(target));
+    edges.extend(targets.iter().take(MAX_WAIT_BUCKETS - edges.len()));
+    edges.sort_unstable();
+    edges.into_iter().map(|edge| edge as f64).collect()
+}
+
+fn seconds(span: TimeDelta) -> f64 {
+    span.as_seconds_f64()
+}
+
+fn timestamp(at: DateTime<Utc>) -> f64 {
+    seconds(at.signed_duration_since(DateTime::UNIX_EPOCH))
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

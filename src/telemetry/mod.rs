@@ -1,0 +1,8 @@
+//! What the daemon tells about itself: metrics and logs.
+
+mod families;
+pub mod logs;
+pub mod metrics;
+mod words;
+
+pub use metrics::Metrics;
