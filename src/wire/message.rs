@@ -15,8 +15,6 @@ use crate::engine::id::{ClientId, RequestId, TaskId};
 use super::digest::hex;
 use super::fact::Fact;
 
-/// Most bytes of the JSON of a rejected message's original properties and headers.
-pub const MAX_ORIGINAL_BYTES: usize = 64 * 1024;
 /// Header with the original properties and headers of a rejected message.
 pub const ORIGINAL_HEADER: &str = "x-heliograph-original";
 /// Header with the reason of a rejection.
@@ -213,25 +211,16 @@ pub fn receipt(incarnation: &str, reply_to: &str, receipted: Receipted<'_>) -> R
     })
 }
 
-/// A message as it arrived: its properties and headers as text. None of it becomes a property of ours.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Original<'a> {
-    /// Properties by name, such as `user_id`.
-    pub properties: &'a [(&'a str, &'a str)],
-    /// Headers by name.
-    pub headers: &'a [(&'a str, &'a str)],
-}
-
-/// A message that is set aside: the body untouched, the original's properties and headers and the reason as headers.
+/// A message that is set aside: the body untouched; the original's properties and headers (`original`, a JSON object
+/// within a frame's limit) and the reason as headers.
 #[must_use]
 pub fn rejected(
     incarnation: &str,
-    original: Original<'_>,
+    original: &str,
     refusal: &Refusal,
     at: DateTime<Utc>,
     body: Arc<[u8]>,
 ) -> Outgoing {
-    let original = original_json(original);
     let reason = String::from_utf8(json(refusal)).expect("JSON is UTF-8");
     let id = content_id(&[original.as_bytes(), reason.as_bytes(), &body]);
     Outgoing {
@@ -242,33 +231,9 @@ pub fn rejected(
         message_type: "rejected".into(),
         correlation_id: None,
         at,
-        headers: vec![(ORIGINAL_HEADER.into(), original), (REASON_HEADER.into(), reason)],
+        headers: vec![(ORIGINAL_HEADER.into(), original.into()), (REASON_HEADER.into(), reason)],
         body,
     }
-}
-
-/// `{"properties":{...},"headers":{...},"omitted":N}`: what fits into [`MAX_ORIGINAL_BYTES`], and how many entries do not.
-fn original_json(original: Original<'_>) -> String {
-    /// Room for what is not an entry.
-    const FRAME_BYTES: usize = 64;
-    let mut room = MAX_ORIGINAL_BYTES - FRAME_BYTES;
-    let mut omitted = 0_usize;
-    let mut object = |entries: &[(&str, &str)]| {
-        let mut members: Vec<String> = Vec::new();
-        for (name, value) in entries {
-            let member = format!("{}:{}", serde_json::Value::from(*name), serde_json::Value::from(*value));
-            match room.checked_sub(member.len() + 1) {
-                Some(left) => {
-                    room = left;
-                    members.push(member);
-                }
-                None => omitted += 1,
-            }
-        }
-        members.join(",")
-    };
-    let (properties, headers) = (object(original.properties), object(original.headers));
-    format!(r#"{{"properties":{{{properties}}},"headers":{{{headers}}},"omitted":{omitted}}}"#)
 }
 
 /// An id that depends on the content alone, so that a redelivery gives the same one.
