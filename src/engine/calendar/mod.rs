@@ -1,12 +1,13 @@
 //! Business calendars: when it is open, when it opens next, where a sum of business time ends, how much lies between.
 //!
 //! A [`Calendar`] turns local rules ([`CalendarSpec`]) into sorted half-open UTC intervals ([`Timeline`]) for a horizon of
-//! [`HORIZON_YEARS`] on each side of its anchor, and answers by binary search. Beyond the horizon it answers with a typed
+//! [`HORIZON_YEARS`] on each side of its anchor, and answers from an index of time. Beyond the horizon it answers with a typed
 //! error, never with a guess.
 
 mod compile;
 mod error;
 mod intervals;
+mod minutes;
 mod pause;
 mod shift;
 mod spec;
@@ -17,6 +18,7 @@ use std::sync::OnceLock;
 use chrono::{DateTime, Months, TimeDelta, Utc};
 
 pub use error::CalendarError;
+pub use minutes::Minutes;
 pub use pause::Pause;
 pub use shift::{InvalidShift, MINUTES_PER_DATE, Shift};
 pub use spec::{CalendarSpec, Closure, DatedEntry, Holiday, HolidayCuts};

@@ -1,10 +1,19 @@
-//! Open time as sorted half-open UTC intervals with prefix sums, queried by binary search.
+//! Open time as sorted half-open UTC intervals with prefix sums, queried through an index of time.
 //!
 //! Instants are exact to the millisecond: finer digits of an instant are cut, finer digits of an amount round up.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Calendar, CalendarError, Pause, intervals, pause};
+
+/// Each step of the index spans 2^24 ms, about 4.7 hours: few intervals open within one, and a year needs 8 KB.
+const INDEX_SHIFT: u32 = 24;
+
+/// Steps of an index at most, enough for 36 years; a longer timeline has longer steps.
+const MAX_INDEX_STEPS: i64 = 1 << 16;
+
+/// Intervals looked at first when a sum searches forward; most sums end within them.
+const FIRST_STRIDE: usize = 16;
 
 /// Open time between two instants. Intervals neither overlap nor touch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +24,9 @@ pub struct Timeline {
     close_ms: Box<[i64]>,
     /// Open milliseconds before each interval.
     before_ms: Box<[i64]>,
+    /// For each step of time from the start, the first interval that opens at or after its beginning.
+    index: Box<[u32]>,
+    index_shift: u32,
 }
 
 impl Timeline {
@@ -47,18 +59,27 @@ impl Timeline {
         let until_ms = until_ms.max(from_ms);
         let clip = |(open, close): (i64, i64)| (open.max(from_ms), close.min(until_ms));
         let kept: Vec<_> = merged.into_iter().map(clip).filter(|(open, close)| open < close).collect();
+        let open_ms: Box<[i64]> = kept.iter().map(|(open, _)| *open).collect();
         let mut sum_ms = 0;
         let before_ms = kept.iter().map(|(open, close)| {
             let before_ms = sum_ms;
             sum_ms += close - open;
             before_ms
         });
+        let span_ms = until_ms - from_ms;
+        let index_shift =
+            (INDEX_SHIFT..i64::BITS).find(|shift| span_ms >> shift < MAX_INDEX_STEPS).unwrap_or(INDEX_SHIFT);
+        let first_open = |step: i64| open_ms.partition_point(|open| *open < from_ms + (step << index_shift));
+        let steps = 0..=span_ms >> index_shift;
+        let index = steps.map(|step| u32::try_from(first_open(step)).unwrap_or(u32::MAX));
         Self {
             from_ms,
             until_ms,
-            open_ms: kept.iter().map(|(open, _)| *open).collect(),
             close_ms: kept.iter().map(|(_, close)| *close).collect(),
             before_ms: before_ms.collect(),
+            index: index.collect(),
+            index_shift,
+            open_ms,
         }
     }
 
@@ -113,7 +134,9 @@ impl Timeline {
     /// `at` is outside of the timeline, or nothing closes before its end; a range clipped by that end does not close there.
     pub fn next_close(&self, at: DateTime<Utc>) -> Result<DateTime<Utc>, CalendarError> {
         let at_ms = self.checked(at)?;
-        let next = self.close_ms.partition_point(|&close| close <= at_ms);
+        let after = self.first_open_after(at_ms);
+        let is_open = after > 0 && at_ms < self.close_ms[after - 1];
+        let next = if is_open { after - 1 } else { after };
         match self.close_ms.get(next) {
             Some(&close) if close < self.until_ms => Ok(instant(close)),
             _ => Err(CalendarError::NeverCloses { at, until: self.until() }),
@@ -230,22 +253,45 @@ impl Timeline {
 
     /// The earliest millisecond with `amount_ms` of open time between `at_ms` and it. `amount_ms` is over zero.
     fn reach(&self, at_ms: i64, amount_ms: i64) -> Option<i64> {
-        let target_ms = self.open_ms_before(at_ms).saturating_add(amount_ms);
-        let index = self.before_ms.partition_point(|&before| before < target_ms).checked_sub(1)?;
+        let after = self.first_open_after(at_ms);
+        let target_ms = self.open_ms_up_to(at_ms, after).saturating_add(amount_ms);
+        let mut first = after.saturating_sub(1);
+        let mut stride = FIRST_STRIDE;
+        while self.before_ms.get(first + stride).is_some_and(|&before| before < target_ms) {
+            first += stride;
+            stride *= 2;
+        }
+        let end = self.before_ms.len().min(first + stride);
+        let index =
+            (first + self.before_ms[first..end].partition_point(|&before| before < target_ms)).checked_sub(1)?;
         let reached_ms = self.open_ms[index].saturating_add(target_ms - self.before_ms[index]);
         (reached_ms <= self.close_ms[index]).then_some(reached_ms)
     }
 
     /// Open milliseconds from the start of the timeline to `at_ms`.
     fn open_ms_before(&self, at_ms: i64) -> i64 {
-        match self.first_open_after(at_ms) {
+        self.open_ms_up_to(at_ms, self.first_open_after(at_ms))
+    }
+
+    /// The same, when the first interval that opens after `at_ms` is known.
+    fn open_ms_up_to(&self, at_ms: i64, after: usize) -> i64 {
+        match after {
             0 => 0,
             after => self.before_ms[after - 1] + at_ms.min(self.close_ms[after - 1]) - self.open_ms[after - 1],
         }
     }
 
+    /// The first interval that opens after `at_ms`: a step of the index, then a few intervals in turn.
     fn first_open_after(&self, at_ms: i64) -> usize {
-        self.open_ms.partition_point(|&open| open <= at_ms)
+        if at_ms < self.from_ms {
+            return 0;
+        }
+        let step = (at_ms - self.from_ms) >> self.index_shift;
+        let Some(&first) = usize::try_from(step).ok().and_then(|step| self.index.get(step)) else {
+            return self.open_ms.len();
+        };
+        let first = first as usize;
+        first + self.open_ms[first..].iter().take_while(|open| **open <= at_ms).count()
     }
 
     /// Milliseconds of an instant that the timeline knows; its end is allowed, since a sum may run up to it.
