@@ -37,20 +37,17 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Every fault of a roster in the order of its files: at least one, at most [`MAX_FINDINGS`].
+/// The faults of a roster in the order of its files: at least one, at most [`MAX_FINDINGS`], then the number of others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults(pub Vec<Finding>);
 
 impl Faults {
-    /// Sorts, and replaces what is over [`MAX_FINDINGS`] by its number.
-    pub(super) fn of(mut findings: Vec<Finding>) -> Self {
+    /// Sorts, and adds how many `more` there are.
+    pub(super) fn of(mut findings: Vec<Finding>, more: usize) -> Self {
         findings.sort();
         findings.dedup();
-        if findings.len() > MAX_FINDINGS {
-            let more = findings.len() - MAX_FINDINGS;
-            findings.truncate(MAX_FINDINGS - 1);
-            let file = findings.last().map_or_else(|| Arc::from(""), |last| Arc::clone(&last.file));
-            findings.push(Finding { file, line: 0, column: 0, message: format!("{} more faults", more + 1) });
+        if more > 0 {
+            findings.push(Finding::of_file("", format!("{more} more faults")));
         }
         Self(findings)
     }

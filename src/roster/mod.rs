@@ -82,11 +82,7 @@ pub fn parse(sources: &[Source], zones: ZoneSource, anchor: DateTime<Utc>) -> Re
     let text = source::join(sources);
     let surroundings = calendars::Surroundings { sources, zones: &zones, anchor };
     let roster = Sections::of(&documents, &mut report).roster(&surroundings, &text, &mut report);
-    if !report.faults.is_empty() {
-        return Err(Faults::of(report.faults));
-    }
-    let mut warnings = report.warnings;
-    warnings.sort();
+    let warnings = report.into_warnings()?;
     Ok(Loaded { roster, text, warnings })
 }
 
@@ -116,7 +112,8 @@ pub fn load_calendars(
     Names::of_keys("calendar", &nodes, &mut report);
     let surroundings = calendars::Surroundings { sources: &sources, zones: &zones, anchor };
     let calendars = surroundings.calendars(&nodes, &mut report);
-    if report.faults.is_empty() { Ok(calendars) } else { Err(in_folder(Faults::of(report.faults))) }
+    report.into_warnings().map_err(in_folder)?;
+    Ok(calendars)
 }
 
 /// The sample firm that `demo` runs with.
@@ -141,9 +138,9 @@ type Document<'a> = Option<Spanned<DeTable<'a>>>;
 
 /// Reads the syntax of all sources, or gives every syntax error.
 fn documents(sources: &[Source]) -> Result<Vec<Document<'_>>, Faults> {
-    let mut faults = source::faults(sources);
+    let faults = source::faults(sources);
     if !faults.is_empty() {
-        return Err(Faults::of(faults));
+        return Err(Faults::of(faults, 0));
     }
     let mut report = Report::new(sources);
     let mut documents = Vec::new();
@@ -159,8 +156,8 @@ fn documents(sources: &[Source]) -> Result<Vec<Document<'_>>, Faults> {
         }
         documents.push(Some(document));
     }
-    faults.append(&mut report.faults);
-    if faults.is_empty() { Ok(documents) } else { Err(Faults::of(faults)) }
+    report.into_warnings()?;
+    Ok(documents)
 }
 
 fn files<'a>(documents: &'a [Document<'a>]) -> Vec<Fields<'a>> {

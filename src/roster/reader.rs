@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::finding::Finding;
+use super::finding::{Faults, Finding, MAX_FINDINGS};
 use super::nearest::{hint, nearest};
 use super::source::Source;
 
@@ -22,25 +22,47 @@ pub(super) struct At {
 pub(super) struct Report<'a> {
     sources: &'a [Source],
     line_starts: Vec<Vec<usize>>,
-    pub faults: Vec<Finding>,
-    pub warnings: Vec<Finding>,
+    faults: Vec<Finding>,
+    warnings: Vec<Finding>,
+    /// Faults beyond [`MAX_FINDINGS`]: counted, and not worth the time of finding their place.
+    more_faults: usize,
 }
 
 impl<'a> Report<'a> {
     pub fn new(sources: &'a [Source]) -> Self {
         let starts = |text: &str| std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
         let line_starts = sources.iter().map(|source| starts(&source.text)).collect();
-        Self { sources, line_starts, faults: Vec::new(), warnings: Vec::new() }
+        Self { sources, line_starts, faults: Vec::new(), warnings: Vec::new(), more_faults: 0 }
     }
 
     pub fn fault(&mut self, at: At, message: impl Into<String>) {
+        if self.is_full() {
+            self.more_faults += 1;
+            return;
+        }
         let finding = self.finding(at, message.into());
         self.faults.push(finding);
     }
 
     pub fn warn(&mut self, at: At, message: impl Into<String>) {
-        let finding = self.finding(at, message.into());
-        self.warnings.push(finding);
+        if self.warnings.len() < MAX_FINDINGS {
+            let finding = self.finding(at, message.into());
+            self.warnings.push(finding);
+        }
+    }
+
+    /// The warnings in order, or the faults when there are any.
+    pub fn into_warnings(mut self) -> Result<Vec<Finding>, Faults> {
+        if !self.faults.is_empty() {
+            return Err(Faults::of(self.faults, self.more_faults));
+        }
+        self.warnings.sort();
+        Ok(self.warnings)
+    }
+
+    /// Whether further faults are only counted.
+    fn is_full(&self) -> bool {
+        self.faults.len() >= MAX_FINDINGS
     }
 
     /// The place for people, such as `teams.toml:12`.
@@ -291,13 +313,10 @@ impl<'a> Names<'a> {
 
     /// Adds a name; a fault when the roster has it already.
     pub fn add(&mut self, name: &'a str, at: At, report: &mut Report) {
-        match self.places.insert(name, Some(at)) {
-            Some(Some(first)) => {
-                let line = report.line_of(first);
-                report.fault(at, format!("{} {name:?} is defined twice: the first is at {line}", self.kind));
-                self.places.insert(name, Some(first));
-            }
-            Some(None) | None => {}
+        if let Some(Some(first)) = self.places.insert(name, Some(at)) {
+            let line = report.line_of(first);
+            report.fault(at, format!("{} {name:?} is defined twice: the first is at {line}", self.kind));
+            self.places.insert(name, Some(first));
         }
     }
 
@@ -305,7 +324,8 @@ impl<'a> Names<'a> {
     pub fn check(&self, name: &str, at: At, report: &mut Report) -> bool {
         let known = self.places.contains_key(name);
         if !known {
-            let near = nearest(name, self.places.keys().copied());
+            // A suggestion looks at every name, so it is left out where it would not be shown.
+            let near = if report.is_full() { None } else { nearest(name, self.places.keys().copied()) };
             report.fault(at, format!("{} {name:?} is not in the roster{}", self.kind, hint(near.as_deref())));
         }
         known

@@ -148,7 +148,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Source>, Faults> {
             sources.push(Source::new(&name, &text));
         }
     }
-    if faults.is_empty() { Ok(sources) } else { Err(Faults::of(faults)) }
+    if faults.is_empty() { Ok(sources) } else { Err(Faults::of(faults, 0)) }
 }
 
 /// Whether a feed may be named so: inside the roster's folder, ending in `.ics`.

@@ -78,8 +78,8 @@ fn things_over_a_limit_are_faults_and_findings_have_a_limit_too() {
     assert!(faults.contains(&"roster.toml:3:17: mon has 25 entries, the limit is 24".to_owned()), "{faults:#?}");
     let keys: String = (0..3 * MAX_FINDINGS).map(|i| format!("k{i} = 1\n")).collect();
     let faults = parse(&keys).unwrap_err().0;
-    assert_eq!(faults.len(), MAX_FINDINGS);
-    assert_eq!(faults.last().unwrap().message, "2001 more faults");
+    assert_eq!(faults.len(), MAX_FINDINGS + 1);
+    assert_eq!(faults.last().unwrap().to_string(), "2000 more faults");
     let large = "#".repeat(MAX_FILE_BYTES + 1);
     assert_eq!(faults_of(&large), ["roster.toml: has 4194305 bytes, the limit is 4194304"]);
 }
@@ -93,4 +93,15 @@ fn a_file_that_cannot_be_read_is_a_fault_that_names_it() {
     let two = [Source::new("a.toml", "[routing]\n"), Source::new("b.toml", "\n[routing]\n")];
     let faults = roster::parse(&two, ZoneSource::Bundled, anchor()).unwrap_err().to_string();
     assert_eq!(faults, "b.toml:2:1: routing is defined twice: the first is at a.toml:1");
+}
+
+#[test]
+fn a_file_cut_anywhere_gives_a_roster_or_faults_with_their_places() {
+    let text = include_str!("../fixtures/roster/london-only.toml");
+    for end in 0..text.len() {
+        let Err(faults) = parse(&text[..end]) else { continue };
+        let lines = u32::try_from(text[..end].lines().count()).unwrap() + 1;
+        assert!(!faults.0.is_empty());
+        assert!(faults.0.iter().all(|fault| (1..=lines).contains(&fault.line) && fault.column > 0), "{end}: {faults}");
+    }
 }

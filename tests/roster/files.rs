@@ -106,3 +106,15 @@ fn amounts_spans_and_ends_of_dates_are_exact() {
     assert_eq!(roster.routing.handoff_min_gap_minutes, 26 * 60);
     assert_eq!(roster.routing.undelivered_within_seconds, 90);
 }
+
+#[test]
+fn a_client_may_be_walled_from_every_team() {
+    let loaded = roster::load(&fixture("walled-everywhere.toml"), ZoneSource::Bundled, anchor()).unwrap();
+    let roster = loaded.roster;
+    let is_walled = |team: &TeamId, client: &str| {
+        roster.walls.iter().any(|wall| wall.team == *team && wall.client.as_str() == client && wall.matter.is_none())
+    };
+    assert_eq!(roster.teams.len(), 2);
+    assert!(roster.teams.iter().all(|team| is_walled(&team.id, "walled-bank")));
+    assert!(!roster.teams.iter().any(|team| is_walled(&team.id, "acme-llp")));
+}
