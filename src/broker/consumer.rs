@@ -208,7 +208,7 @@ impl Running {
                             let size = delivery.data.len();
                             self.settling.ledger().hand_over(delivery.delivery_tag, delivery.acker.clone());
                             if let Some(permit) = room.take() {
-                                permit.send(Inbound::Delivery(Delivery::new(sources[at].intake, epoch, delivery)));
+                                permit.send(Inbound::Delivery(Box::new(Delivery::new(sources[at].intake, epoch, delivery))));
                             }
                             sources[at].weigh(size, &channel, options).await?;
                         }

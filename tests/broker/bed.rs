@@ -138,7 +138,7 @@ impl Plain {
 pub async fn next_delivery(inbound: &mut mpsc::Receiver<Inbound>) -> Delivery {
     loop {
         if let Inbound::Delivery(delivery) = next(inbound).await {
-            return delivery;
+            return *delivery;
         }
     }
 }
