@@ -5,6 +5,7 @@
 //! nothing of the old link can acknowledge anything of the new one.
 
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -62,7 +63,14 @@ impl Consumer {
         let settling = Arc::new(Settling::default());
         let stop = CancellationToken::new();
         let (status, watcher) = watch::channel(LinkStatus::default());
-        let running = Running { shared, sink, settling: Arc::clone(&settling), status, stop: stop.clone() };
+        let running = Running {
+            shared,
+            sink,
+            settling: Arc::clone(&settling),
+            status,
+            stop: stop.clone(),
+            proven: AtomicBool::new(false),
+        };
         Self { settling, status: watcher, stop, task: Some(tokio::spawn(running.run())) }
     }
 
@@ -106,6 +114,8 @@ struct Running {
     settling: Arc<Settling>,
     status: watch::Sender<LinkStatus>,
     stop: CancellationToken,
+    /// Whether the present link has acknowledged something, and so is of use.
+    proven: AtomicBool,
 }
 
 /// Why the task ends.
@@ -124,7 +134,8 @@ impl Running {
             let Err(error) = result else { return };
             report_lost(&self.status, &error);
             tracing::warn!(epoch, %error, "the consumer's link is down");
-            if up_since.is_some_and(|since: Instant| since.elapsed() >= Backoff::PROVEN_AFTER) {
+            let lived = up_since.is_some_and(|since: Instant| since.elapsed() >= Backoff::PROVEN_AFTER);
+            if self.proven.swap(false, Ordering::Relaxed) || lived {
                 backoff.reset();
             }
             let told = async {
@@ -197,7 +208,7 @@ impl Running {
                             let size = delivery.data.len();
                             self.settling.ledger().hand_over(delivery.delivery_tag, delivery.acker.clone());
                             if let Some(permit) = room.take() {
-                                permit.send(Inbound::Delivery(Delivery::new(sources[at].intake, epoch, delivery)));
+                                permit.send(Inbound::Delivery(Box::new(Delivery::new(sources[at].intake, epoch, delivery))));
                             }
                             sources[at].weigh(size, &channel, options).await?;
                         }
@@ -228,6 +239,7 @@ impl Running {
         let acker = self.settling.ledger().take_acknowledgeable();
         let Some(acker) = acker else { return Ok(()) };
         if within(limit, "acknowledging", acker.ack(BasicAckOptions { multiple: true })).await? {
+            self.proven.store(true, Ordering::Relaxed);
             return Ok(());
         }
         // The client says so of a channel that is gone.

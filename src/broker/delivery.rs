@@ -13,7 +13,7 @@ pub enum Inbound {
         epoch: u64,
     },
     /// A message.
-    Delivery(Delivery),
+    Delivery(Box<Delivery>),
     /// The link of this epoch is gone. What was not settled comes again in a later epoch.
     Lost {
         /// Which link.

@@ -111,7 +111,7 @@ pub(super) fn report_lost(status: &watch::Sender<LinkStatus>, error: &BrokerErro
     });
 }
 
-/// Opens the socket of a link, with TLS where the address asks for it.
+/// Where the broker's name leads now.
 pub(super) async fn addresses(shared: &Shared) -> Result<Vec<SocketAddr>, BrokerError> {
     let unreachable = |reason: String| BrokerError::Unreachable { address: shared.address.to_string(), reason };
     let found = tokio::net::lookup_host((shared.address.host(), shared.address.port()))
@@ -246,7 +246,7 @@ pub(super) struct Backoff {
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(100);
     const LONGEST: Duration = Duration::from_secs(10);
-    /// A link that lived this long makes the next pause the first again.
+    /// A link that lived this long without being of use yet makes the next pause the first again all the same.
     pub(super) const PROVEN_AFTER: Duration = Duration::from_secs(10);
 
     /// `salt` sets two links of one process apart.

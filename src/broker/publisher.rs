@@ -15,7 +15,6 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::Shared;
 use super::error::{BrokerError, within};
@@ -27,6 +26,8 @@ use super::topology::Extent;
 const SENT_AT_ONCE: usize = 64;
 /// A broker that blocks publishers longer than this is left, so that nothing waits for ever.
 const BLOCKED_WITHIN: Duration = Duration::from_mins(10);
+/// Into how many parts the wait for confirms is cut, to tell time in which publishers are blocked from other time.
+const DEADLINE_SLICES: u32 = 20;
 /// How a broker says that it limits no frame;
 const UNLIMITED_FRAME: u32 = 0;
 /// this is taken then.
@@ -61,7 +62,6 @@ struct Lane {
     channel: Channel,
     link: Link,
     frame_limit_bytes: usize,
-    up_since: Instant,
 }
 
 impl std::fmt::Debug for Lane {
@@ -113,10 +113,9 @@ impl Publisher {
             };
             let (window, later) = rest.split_at(window_length(rest, self.shared.options.in_flight_bytes));
             let published = self.publish_window(&lane, window).await;
-            if lane.up_since.elapsed() >= Backoff::PROVEN_AFTER {
-                self.backoff.reset();
-            }
             outcomes.extend(published?);
+            // Confirms are the proof that a link is of use.
+            self.backoff.reset();
             self.lane = Some(lane);
             rest = later;
         }
@@ -139,7 +138,7 @@ impl Publisher {
             UNLIMITED_FRAME => DEFAULT_FRAME_BYTES,
             bytes => usize::try_from(bytes).unwrap_or(DEFAULT_FRAME_BYTES),
         };
-        Ok(Lane { channel, link, frame_limit_bytes, up_since: Instant::now() })
+        Ok(Lane { channel, link, frame_limit_bytes })
     }
 
     /// Sends a window and waits for its confirms; while the broker blocks publishers the deadline stands still.
@@ -147,12 +146,14 @@ impl Publisher {
         let limit = self.shared.options.confirm_within;
         let exchange_names = |exchange| self.shared.topology.names().exchange(exchange);
         let mut exchange = std::pin::pin!(lane.exchange(window, exchange_names));
-        let started = Instant::now();
+        let slice = limit / DEADLINE_SLICES;
+        let (mut waited, mut blocked) = (Duration::ZERO, Duration::ZERO);
         loop {
             tokio::select! {
                 outcomes = &mut exchange => return outcomes,
-                () = tokio::time::sleep(limit) => {
-                    if !lane.link.is_blocked() || started.elapsed() >= BLOCKED_WITHIN {
+                () = tokio::time::sleep(slice) => {
+                    *(if lane.link.is_blocked() { &mut blocked } else { &mut waited }) += slice;
+                    if waited >= limit || blocked >= BLOCKED_WITHIN {
                         return Err(BrokerError::Timeout { doing: "waiting for confirms", within: limit });
                     }
                 }

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use heliograph::broker::{AmqpOptions, AmqpUrl, Broker, Delivery, Exchange, Inbound, Publication};
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -125,12 +126,11 @@ impl Plain {
 
     /// Takes all that waits in a queue.
     pub async fn drain(&self, queue: &str) -> Vec<lapin::message::Delivery> {
-        let mut taken = Vec::new();
-        let no_ack = lapin::options::BasicGetOptions { no_ack: true };
-        while let Some(message) = self.channel.basic_get(queue.into(), no_ack).await.expect("a get") {
-            taken.push(message.delivery);
-        }
-        taken
+        let waiting = self.ready(queue).await as usize;
+        let options = BasicConsumeOptions { no_ack: true, ..BasicConsumeOptions::default() };
+        let consume = self.channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
+        let taking = consume.await.expect("a consumer").take(waiting).map(|taken| taken.expect("a message"));
+        tokio::time::timeout(SOON, taking.collect()).await.expect("all that waits arrives in time")
     }
 }
 
@@ -138,7 +138,7 @@ impl Plain {
 pub async fn next_delivery(inbound: &mut mpsc::Receiver<Inbound>) -> Delivery {
     loop {
         if let Inbound::Delivery(delivery) = next(inbound).await {
-            return delivery;
+            return *delivery;
         }
     }
 }
