@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use crate::broker::{Delivery, DeliveryToken, Intake};
-use crate::engine::effect::{Answer, Effect, Effects};
+use crate::engine::effect::{Answer, Effects};
 use crate::engine::event::{EndedTask, Event, Refusal, RefusalCode};
 use crate::engine::id::{ClientId, RequestId, TaskId};
 use crate::engine::roster::Roster;
@@ -22,7 +22,8 @@ use crate::store::{Batch, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::chain::Sealer;
 use crate::wire::message::{Outgoing, Receipted};
-use crate::wire::rules::Rules;
+use crate::wire::fact::Link;
+use crate::wire::Rules;
 use crate::wire::update::SenderHint;
 use crate::wire::{cloudevents, message, request, update};
 
@@ -46,8 +47,12 @@ pub struct Decided {
     pub direct: Vec<Direct>,
     /// Answers that are given after the commit.
     pub answers: Vec<Reply>,
+    /// Calls whose answers are completed when the batch begins.
+    calls: Vec<(oneshot::Sender<Vec<SubmitAnswer>>, Vec<Answer>)>,
     /// How messages were settled, counted after the commit.
     pub outcomes: Vec<Settled>,
+    /// How many messages it holds.
+    pub messages: usize,
 }
 
 /// A message that rests on no fact of its own.
@@ -89,6 +94,7 @@ impl Decided {
             && self.settle.is_empty()
             && self.direct.is_empty()
             && self.answers.is_empty()
+            && self.calls.is_empty()
     }
 }
 
@@ -165,55 +171,59 @@ impl Decider {
         self.scheduler.next_deadline()
     }
 
-    /// Decides everything that arrived, then what time has brought.
+    /// Decides everything that arrived, then what time has brought, and adds it to a batch that has not begun yet.
     ///
     /// # Errors
     /// [`StoreError`] when a look-up fails.
-    pub fn decide(&mut self, now: DateTime<Utc>, arrived: Vec<Inbound>) -> Result<Decided, StoreError> {
-        let mut decided = Decided::default();
-        let mut ready = Vec::with_capacity(arrived.len());
+    pub fn decide(
+        &mut self,
+        now: DateTime<Utc>,
+        arrived: impl IntoIterator<Item = Inbound>,
+        decided: &mut Decided,
+    ) -> Result<(), StoreError> {
+        let mut ready = Vec::new();
         let mut calls = Vec::new();
         for inbound in arrived {
-            self.read(inbound, &mut ready, &mut calls, &mut decided);
+            self.read(inbound, &mut ready, &mut calls, decided);
         }
         let ended = self.ended_tasks(&ready)?;
         let mut answers = Vec::new();
+        decided.messages += ready.len();
         for (message, ended) in ready.into_iter().zip(ended) {
             match message {
                 Ready::Request(parsed, from) => {
-                    let replied = self.handle_request(now, parsed, from, ended, &mut decided);
-                    answers.extend(replied);
+                    answers.extend(self.handle_request(now, parsed, from, ended, decided));
                 }
-                Ready::Update(parsed, from) => self.handle_update(now, parsed, from, ended, &mut decided)?,
+                Ready::Update(parsed, from) => self.handle_update(now, parsed, from, ended, decided)?,
             }
         }
-        self.fire_timers(now, &mut decided);
-        let mut answers = answers.into_iter().map(|answer| self.submit_answer(answer));
+        let mut answers = answers.into_iter();
         for (reply, count) in calls {
-            decided.answers.push(Reply::Requests(reply, answers.by_ref().take(count).collect()));
+            decided.calls.push((reply, answers.by_ref().take(count).collect()));
         }
-        drop(answers);
-        self.finish(now, &mut decided);
-        Ok(decided)
+        self.fire_timers(now, decided);
+        Ok(())
     }
 
     /// Another roster comes into force.
-    pub fn adopt(&mut self, now: DateTime<Utc>, roster: Arc<Roster>) -> Decided {
-        let mut decided = Decided::default();
+    pub fn adopt(&mut self, now: DateTime<Utc>, roster: Arc<Roster>, decided: &mut Decided) {
         self.identities = Identities::of(&roster, self.identities.required());
         let effects = self.scheduler.step(now, Event::RosterChanged(roster));
-        self.take(effects, &mut decided);
-        self.finish(now, &mut decided);
-        decided
+        self.take(effects, decided);
     }
 
     /// An offer could not be delivered within the limit.
-    pub fn undeliverable(&mut self, now: DateTime<Utc>, task: TaskId, assignment: u32) -> Decided {
-        let mut decided = Decided::default();
+    pub fn undeliverable(&mut self, now: DateTime<Utc>, task: TaskId, assignment: u32, decided: &mut Decided) {
         let effects = self.scheduler.step(now, Event::OfferUndeliverable { task, assignment });
-        self.take(effects, &mut decided);
-        self.finish(now, &mut decided);
-        decided
+        self.take(effects, decided);
+    }
+
+    /// How many times a message was handled alone before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the look-up fails.
+    pub fn attempts(&mut self, message: &Link) -> Result<u32, StoreError> {
+        self.reader.suspect_attempts(message)
     }
 
     /// Reads a message, or answers it when it needs no step.
@@ -413,17 +423,14 @@ impl Decider {
     }
 
     /// Rejects a delivery without looking at its body, since looking at it failed several times.
-    pub fn poison(&mut self, now: DateTime<Utc>, delivery: Delivery, attempts: u32) -> Decided {
-        let mut decided = Decided::default();
+    pub fn poison(&mut self, now: DateTime<Utc>, delivery: Delivery, attempts: u32, decided: &mut Decided) {
         let message = format!("was handled alone {attempts} times and never came to an end; look at it by hand");
         let refusal = Refusal::new(RefusalCode::Poison, message);
         let event = Event::RequestRefused { client: None, request: None, refusal: refusal.clone() };
         let effects = self.scheduler.step(now, event);
-        self.take(effects, &mut decided);
+        self.take(effects, decided);
         decided.outcomes.push(observe::outcome(&Answer::Refused(refusal.clone())));
         decided.direct.push(self.set_aside(now, delivery, &refusal));
-        self.finish(now, &mut decided);
-        decided
     }
 
     fn receipt(
@@ -458,9 +465,6 @@ impl Decider {
             if let Some((task, _)) = &recorded.task {
                 self.changed.insert(task.clone());
             }
-            if let Effect::AdoptRoster { .. } = &recorded.effect {
-                self.conflicts_stored = self.scheduler.conflicts().len();
-            }
             decided.batch.facts.push(self.sealer.seal(recorded));
         }
         for task in effects.ended {
@@ -470,8 +474,12 @@ impl Decider {
         }
     }
 
-    /// Adds the rows of the tasks that changed.
-    fn finish(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+    /// Completes a batch that is about to begin: the rows of the tasks that changed, and the answers to calls.
+    pub fn finish(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        for (reply, answers) in std::mem::take(&mut decided.calls) {
+            let answers = answers.into_iter().map(|answer| self.submit_answer(answer)).collect();
+            decided.answers.push(Reply::Requests(reply, answers));
+        }
         for id in std::mem::take(&mut self.changed) {
             if let Some(task) = self.scheduler.task(&id) {
                 let next_due_at = self.scheduler.next_due_at(task);
@@ -479,7 +487,7 @@ impl Decider {
             }
         }
         let conflicts = self.scheduler.conflicts();
-        if let Some(new) = conflicts.get(self.conflicts_stored..) {
+        if let Some(new) = conflicts.get(self.conflicts_stored..).filter(|new| !new.is_empty()) {
             decided.batch.conflicts.extend_from_slice(new);
             self.conflicts_stored = conflicts.len();
         }

@@ -128,15 +128,19 @@ impl Outbox {
     /// # Errors
     /// [`StoreError`] when committed facts cannot be read.
     pub async fn run(mut self, stop: CancellationToken, drain_within: Duration) -> Result<(), StoreError> {
-        let stopped = self.publish_until(&stop).await;
-        if stopped.is_ok() {
-            let drained = tokio::time::timeout(drain_within, self.drain()).await;
-            if drained.is_err() {
+        let deadline = async {
+            stop.cancelled().await;
+            tokio::time::sleep(drain_within).await;
+        };
+        let done = tokio::select! {
+            done = self.publish_until(&stop) => done,
+            () = deadline => {
                 tracing::warn!(next = self.next.0, "stopped with facts unpublished; they leave at the next start");
+                Ok(())
             }
-        }
+        };
         self.parts.publisher.close().await;
-        stopped
+        done
     }
 
     async fn publish_until(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
@@ -145,26 +149,10 @@ impl Outbox {
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok(()),
-                count = self.direct.recv_many(&mut direct, PAGE) => {
-                    if count == 0 { return Ok(()) }
-                    tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
-                        () = self.publish_direct(&mut direct) => {}
-                    }
-                }
-                Some(batch) = self.live.recv() => {
-                    tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
-                        done = self.publish_batch(&batch) => done?,
-                    }
-                }
-                Ok(()) = self.parts.committed.changed(), if self.live.is_empty() => {
-                    tokio::select! {
-                        () = stop.cancelled() => return Ok(()),
-                        done = self.catch_up() => done?,
-                    }
-                }
+                () = stop.cancelled() => return self.drain().await,
+                _ = self.direct.recv_many(&mut direct, PAGE) => self.publish_direct(&mut direct).await,
+                Some(batch) = self.live.recv() => self.publish_batch(&batch).await?,
+                Ok(()) = self.parts.committed.changed(), if self.live.is_empty() => self.catch_up().await?,
                 _ = retry.tick() => self.retry_undelivered().await?,
             }
         }
@@ -302,6 +290,9 @@ impl Outbox {
     /// a rejected delivery comes again, a receipt is not promised.
     async fn publish_direct(&mut self, direct: &mut Vec<Direct>) {
         let messages = std::mem::take(direct);
+        if messages.is_empty() {
+            return;
+        }
         let publications: Vec<_> = messages.iter().map(|it| publication(it.message.clone())).collect();
         let mut progress = Progress::default();
         match self.parts.publisher.publish(&publications).await {

@@ -6,7 +6,7 @@ use heliograph::engine::id::{ClientId, RequestId, TaskId};
 use heliograph::wire::chain::{Head, Sealer};
 use heliograph::wire::fact::Fact;
 use heliograph::wire::message::{
-    ExchangeName, MAX_ORIGINAL_BYTES, ORIGINAL_HEADER, Original, REASON_HEADER, Receipted, ReplyIgnored, event,
+    ExchangeName, ORIGINAL_HEADER, REASON_HEADER, Receipted, ReplyIgnored, event,
     receipt, rejected, work,
 };
 

@@ -1,0 +1,103 @@
+//! How the daemon is, for `/livez` and `/readyz`.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::broker::LinkStatus;
+use crate::http::backend::{Check, Health, Role};
+
+use super::clock::{Difference, Stopwatch};
+
+/// The loop is alive when it ticked within this time.
+const ALIVE_WITHIN: Duration = Duration::from_secs(15);
+
+/// What the loop and the links say of themselves.
+#[derive(Debug)]
+pub struct Status {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    last_tick: Stopwatch,
+    difference: Option<Difference>,
+    store_fault: Option<String>,
+    roster: String,
+    links: Vec<(&'static str, watch::Receiver<LinkStatus>)>,
+}
+
+impl Status {
+    /// A daemon that has just started, with the digest of its roster.
+    #[must_use]
+    pub fn new(roster: String) -> Self {
+        let last_tick = Stopwatch::start();
+        let inner = Inner { last_tick, difference: None, store_fault: None, roster, links: Vec::new() };
+        Self { inner: Mutex::new(inner) }
+    }
+
+    /// Watches a link to the broker.
+    pub fn watch(&self, name: &'static str, link: watch::Receiver<LinkStatus>) {
+        self.lock().links.push((name, link));
+    }
+
+    /// The loop ticked.
+    pub fn tick(&self, difference: Difference) {
+        let mut inner = self.lock();
+        inner.last_tick = Stopwatch::start();
+        inner.difference = Some(difference);
+    }
+
+    /// The store failed for good.
+    pub fn store_failed(&self, fault: String) {
+        self.lock().store_fault = Some(fault);
+    }
+
+    /// Whether the wall clock stepped away from engine time, so that no timer may fire.
+    #[must_use]
+    pub fn clock_stepped(&self) -> bool {
+        self.lock().difference.is_some_and(|difference| difference.stepped)
+    }
+
+    /// The answer to `/livez` and `/readyz`.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        let inner = self.lock();
+        let mut checks = vec![
+            check("store", inner.store_fault.clone(), "commits are durable"),
+            Check { name: "roster", ok: true, detail: format!("{} is in force", inner.roster) },
+            check("clock", inner.stepped_by(), "follows the wall clock"),
+            Check { name: "leadership", ok: true, detail: "the only daemon on its store".into() },
+        ];
+        if inner.links.is_empty() {
+            checks.push(Check { name: "broker", ok: true, detail: "none is configured".into() });
+        }
+        for (name, link) in &inner.links {
+            let link = link.borrow();
+            let fault = match (&link.blocked, link.up) {
+                (Some(reason), _) => Some(format!("blocked by the broker: {reason}")),
+                (None, false) => Some(link.last_error.clone().unwrap_or_else(|| "not connected yet".into())),
+                (None, true) => None,
+            };
+            checks.push(check(name, fault, "connected"));
+        }
+        Health { live: inner.last_tick.elapsed() < ALIVE_WITHIN, role: Role::Active, checks }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn stepped_by(&self) -> Option<String> {
+        let difference = self.difference.filter(|difference| difference.stepped)?;
+        let ahead_ms = difference.wall_ahead.num_milliseconds();
+        Some(format!("the wall clock is {ahead_ms} ms ahead; no timer fires until it is back or the daemon restarts"))
+    }
+}
+
+fn check(name: &'static str, fault: Option<String>, fine: &str) -> Check {
+    Check { name, ok: fault.is_none(), detail: fault.unwrap_or_else(|| fine.into()) }
+}
