@@ -3,7 +3,7 @@
 //! Everything here happens before the commit, so nothing of it leaves the process: a [`Decided`] batch carries what is
 //! to be acknowledged, published and answered once its facts are on disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::broker::{Delivery, DeliveryToken, Intake};
 use crate::engine::effect::{Answer, Effects};
 use crate::engine::event::{EndedTask, Event, Refusal, RefusalCode};
-use crate::engine::id::{ClientId, RequestId, TaskId};
+use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Task, TaskState};
@@ -126,6 +126,8 @@ pub struct Decider {
     metrics: Arc<Metrics>,
     changed: BTreeSet<TaskId>,
     conflicts_stored: usize,
+    /// Messages that could not be delivered, by team.
+    pub undelivered: BTreeMap<TeamId, u64>,
 }
 
 /// What a decider starts from.
@@ -162,6 +164,7 @@ impl Decider {
             metrics: parts.metrics,
             changed: BTreeSet::new(),
             conflicts_stored,
+            undelivered: BTreeMap::new(),
         }
     }
 
@@ -521,6 +524,7 @@ impl Decider {
             census: self.scheduler.census().clone(),
             open_tasks: self.scheduler.open_count(),
             teams: self.scheduler.teams().map(|(team, load)| TeamSnapshot::of(team, load)).collect(),
+            undelivered: self.undelivered.clone(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What reaches the one loop, and how it is answered once its facts are on disk.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -63,4 +65,6 @@ pub struct Inspection {
     pub open_tasks: usize,
     /// Every team, in the order of team ids.
     pub teams: Vec<TeamSnapshot>,
+    /// Messages that could not be delivered, by team.
+    pub undelivered: BTreeMap<TeamId, u64>,
 }

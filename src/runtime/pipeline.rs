@@ -89,8 +89,8 @@ impl Pipeline {
     /// A pipeline with nothing in it.
     #[must_use]
     pub fn new(parts: PipelineParts) -> Self {
-        let undelivered = parts.undelivered.iter().cloned().collect();
-        Self {
+        let at_start = parts.undelivered.clone();
+        let mut pipeline = Self {
             parts,
             next: Decided::default(),
             writing: None,
@@ -98,8 +98,10 @@ impl Pipeline {
             backlog: VecDeque::new(),
             alone: VecDeque::new(),
             marked: None,
-            undelivered,
-        }
+            undelivered: BTreeMap::new(),
+        };
+        pipeline.count_undelivered(&at_start, &[]);
+        pipeline
     }
 
     /// Adds what the start itself brings, such as another roster.
@@ -264,16 +266,25 @@ impl Pipeline {
         for (task, assignment) in progress.expired_offers {
             self.parts.decider.undeliverable(now, task, assignment, &mut self.next);
         }
-        for (seq, team) in &progress.undelivered {
-            self.undelivered.insert(*seq, team.clone());
-        }
-        for seq in &progress.delivered {
-            self.undelivered.remove(seq);
-        }
+        self.count_undelivered(&progress.undelivered, &progress.delivered);
         self.progress.watermark = self.progress.watermark.max(progress.watermark);
         self.progress.undelivered.extend(progress.undelivered);
         self.progress.delivered.extend(progress.delivered);
         self.send_backlog();
+    }
+
+    fn count_undelivered(&mut self, added: &[(FactSeq, TeamId)], delivered: &[FactSeq]) {
+        self.undelivered.extend(added.iter().cloned());
+        for seq in delivered {
+            self.undelivered.remove(seq);
+        }
+        if !added.is_empty() || !delivered.is_empty() {
+            let mut counts = BTreeMap::new();
+            for team in self.undelivered.values() {
+                *counts.entry(team.clone()).or_default() += 1;
+            }
+            self.parts.decider.undelivered = counts;
+        }
     }
 
     /// What publishing has come to rides in the batch; without a broker the batch itself counts as published.
@@ -291,7 +302,7 @@ impl Pipeline {
         self.parts.status.tick(difference);
         self.parts.metrics.set_clock_difference(-difference.wall_ahead);
         let inspection = self.parts.decider.inspect();
-        let undelivered = |team: &TeamId| self.undelivered.values().filter(|it| *it == team).count() as u64;
+        let undelivered = |team: &TeamId| inspection.undelivered.get(team).copied().unwrap_or(0);
         let gauges = inspection.teams.iter().map(|team| TeamGauge {
             team: &team.id,
             open: team.open,

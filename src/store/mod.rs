@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::engine::event::{EndedTask, UpdateResult};
-use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
+use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
 use crate::engine::update::Sender;
@@ -28,6 +28,8 @@ pub struct Batch {
     pub payloads: Vec<(TaskId, Arc<[u8]>)>,
     /// Answers to updates, for their repeats.
     pub updates: Vec<(Sender, RequestId, UpdateResult)>,
+    /// Walls that teams raised by declining with a conflict.
+    pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
     /// Messages that are about to be handled alone, with how many times that was tried.
     pub suspects: Vec<(Link, u32)>,
     /// Suspects that were handled.
@@ -87,6 +89,8 @@ pub struct Recovered {
     pub open: Vec<Task>,
     /// The newest tasks that ended, at most [`RECENT_ENDED`], the newest last; affinity reads them.
     pub recent_ended: Vec<Task>,
+    /// Walls that teams raised, in the order in which they did.
+    pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
     /// The roster that was last in force.
     pub roster: Option<RosterVersion>,
 }
@@ -147,17 +151,35 @@ pub trait Reader: Send {
     /// [`StoreError`] when the store cannot be read.
     fn facts_after(&mut self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError>;
 
-    /// Facts of a task, in sequence, at most `limit`.
+    /// The number of the oldest fact that is kept; one above the last when there is none.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
-    fn history(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Fact>, StoreError>;
+    fn oldest_fact(&mut self) -> Result<FactSeq, StoreError>;
+
+    /// Facts of a task after a position, in sequence, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn history(&mut self, task: &TaskId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError>;
 
     /// Facts addressed to a team after a position, at most `limit`, in sequence.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     fn messages_for(&mut self, team: &TeamId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError>;
+
+    /// The last fact addressed to a team; 0 when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn last_message_for(&mut self, team: &TeamId) -> Result<FactSeq, StoreError>;
+
+    /// The decision stored last for a task, as JSON; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn last_decision(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError>;
 
     /// How far a team has read over HTTP.
     ///

@@ -79,8 +79,26 @@ impl Reader for SqliteReader {
         self.facts("seq > ?1 ORDER BY seq LIMIT ?2", params![integer(after.0)?, rows_of(limit)])
     }
 
-    fn history(&mut self, task: &TaskId, limit: usize) -> Result<Vec<Fact>, StoreError> {
-        self.facts("task = ?1 ORDER BY task_seq LIMIT ?2", params![task.as_str(), rows_of(limit)])
+    fn oldest_fact(&mut self) -> Result<FactSeq, StoreError> {
+        let found = self.one("SELECT coalesce(min(seq), 1 + (SELECT last_seq FROM meta)) FROM facts", [], |row| unsigned(row, 0))?;
+        Ok(FactSeq(found.unwrap_or(1)))
+    }
+
+    fn history(&mut self, task: &TaskId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError> {
+        self.facts(
+            "task = ?1 AND seq > ?2 ORDER BY task_seq LIMIT ?3",
+            params![task.as_str(), integer(after.0)?, rows_of(limit)],
+        )
+    }
+
+    fn last_message_for(&mut self, team: &TeamId) -> Result<FactSeq, StoreError> {
+        let sql = "SELECT seq FROM facts WHERE team = ?1 AND addressed IS NOT NULL ORDER BY seq DESC LIMIT 1";
+        Ok(FactSeq(self.one(sql, [team.as_str()], |row| unsigned(row, 0))?.unwrap_or(0)))
+    }
+
+    fn last_decision(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError> {
+        let sql = "SELECT decision FROM facts WHERE task = ?1 AND decision IS NOT NULL ORDER BY task_seq DESC LIMIT 1";
+        self.one(sql, [task.as_str()], |row| row.get(0))
     }
 
     fn messages_for(&mut self, team: &TeamId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError> {

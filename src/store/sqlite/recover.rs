@@ -39,6 +39,9 @@ pub(super) fn recover(connection: &mut Connection, path: &Path) -> Result<Recove
         next_arrival: tip.next_arrival,
         open: open_tasks(&snapshot)?,
         recent_ended: recent_ended(&snapshot)?,
+        conflicts: all(&snapshot, "SELECT team, client, matter FROM conflicts ORDER BY rowid", |row| {
+            Ok((id_of(row, 0)?, id_of(row, 1)?, id_of(row, 2)?))
+        })?,
         roster: last_roster(&snapshot)?,
     };
     snapshot.finish().map_err(fault("end of the recovery"))?;

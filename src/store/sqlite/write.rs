@@ -63,6 +63,7 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     write_tasks(connection, &batch.tasks, &mut tip)?;
     write_payloads(connection, batch)?;
     write_answers(connection, batch)?;
+    write_conflicts(connection, batch)?;
     write_suspects(connection, batch)?;
     write_delivery(connection, batch)?;
     if let Some(roster) = &batch.roster {
@@ -224,6 +225,15 @@ fn write_answers(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
         let refused = result.refused.as_ref().map(serde_json::to_string).transpose();
         let refused = refused.map_err(|error| StoreError::Inconsistent(format!("answer to update {id}: {error}")))?;
         execute(&mut insert, params![sender(from), id.as_str(), refused], "writing an answer")?;
+    }
+    Ok(())
+}
+
+fn write_conflicts(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let mut insert =
+        prepare(connection, "INSERT INTO conflicts (team, client, matter) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    for (team, client, matter) in &batch.conflicts {
+        execute(&mut insert, params![team.as_str(), client.as_str(), matter.as_str()], "writing a conflict")?;
     }
     Ok(())
 }

@@ -1,0 +1,276 @@
+//! What HTTP asks, answered from the loop and from committed state.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::engine::effect::WorkMessage;
+use crate::engine::id::{TaskId, TeamId};
+use crate::engine::roster::{Delivery, Roster};
+use crate::engine::task::Task;
+use crate::http::{
+    Backend, Explanation, Health, Mailbox, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
+};
+use crate::store::{Reader, StoreError, TaskQuery};
+use crate::telemetry::Metrics;
+use crate::telemetry::words::{Queue, StoreOperation};
+use crate::wire::fact::{Fact, FactSeq};
+use crate::wire::message;
+use crate::wire::update::SenderHint;
+
+use super::clock::Clock;
+use super::intake::Inbound;
+use super::status::Status;
+
+/// How many reads of the store go on at once; more wait.
+pub const READERS: usize = 4;
+
+/// The daemon as HTTP sees it; cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// The way into the loop.
+    pub intake: mpsc::Sender<Inbound>,
+    /// Connections that read committed state, [`READERS`] of them.
+    pub readers: Vec<Box<dyn Reader>>,
+    /// The last committed fact, as it rises.
+    pub committed: watch::Receiver<FactSeq>,
+    /// The last message of each team, as it rises.
+    pub mailboxes: Arc<BTreeMap<TeamId, watch::Sender<FactSeq>>>,
+    /// The roster in force.
+    pub roster: Arc<Roster>,
+    /// Whether there is a broker; without one every team reads over HTTP.
+    pub has_broker: bool,
+    /// Tells the time.
+    pub clock: Arc<Clock>,
+    /// Health.
+    pub status: Arc<Status>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+struct Shared {
+    intake: mpsc::Sender<Inbound>,
+    readers: Mutex<Vec<Box<dyn Reader>>>,
+    free_readers: Semaphore,
+    committed: watch::Receiver<FactSeq>,
+    mailboxes: Arc<BTreeMap<TeamId, watch::Sender<FactSeq>>>,
+    roster: Arc<Roster>,
+    has_broker: bool,
+    clock: Arc<Clock>,
+    status: Arc<Status>,
+    metrics: Arc<Metrics>,
+}
+
+impl Gateway {
+    /// A gateway of these parts.
+    #[must_use]
+    pub fn new(parts: GatewayParts) -> Self {
+        let shared = Shared {
+            intake: parts.intake,
+            free_readers: Semaphore::new(parts.readers.len()),
+            readers: Mutex::new(parts.readers),
+            committed: parts.committed,
+            mailboxes: parts.mailboxes,
+            roster: parts.roster,
+            has_broker: parts.has_broker,
+            clock: parts.clock,
+            status: parts.status,
+            metrics: parts.metrics,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Reads committed state on a thread that may block.
+    async fn read<T, F>(&self, read: F) -> Result<T, Unavailable>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Reader) -> Result<T, StoreError> + Send + 'static,
+    {
+        let shared = Arc::clone(&self.shared);
+        let _permit = self.shared.free_readers.acquire().await.map_err(|_| stopping())?;
+        let done = tokio::task::spawn_blocking(move || {
+            let Some(mut reader) = shared.lock_readers().pop() else { return Err(stopping()) };
+            let result = read(reader.as_mut());
+            shared.lock_readers().push(reader);
+            result.map_err(|error| {
+                shared.metrics.store_failed(StoreOperation::Read);
+                Unavailable(error.to_string())
+            })
+        });
+        done.await.unwrap_or_else(|_| Err(stopping()))
+    }
+
+    /// Asks the loop and waits for its answer.
+    async fn ask<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Inbound) -> Result<T, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.intake.send(message(reply)).await.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())
+    }
+
+    fn reads_over_http(&self, team: &TeamId) -> Option<bool> {
+        let index = self.shared.roster.team_index(team)?;
+        Some(!self.shared.has_broker || self.shared.roster.team(index).delivery == Delivery::Http)
+    }
+}
+
+impl Shared {
+    fn lock_readers(&self) -> std::sync::MutexGuard<'_, Vec<Box<dyn Reader>>> {
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stopping() -> Unavailable {
+    Unavailable("the daemon is starting or stopping; send again".into())
+}
+
+impl Backend for Gateway {
+    async fn submit(&self, requests: Vec<Bytes>) -> Vec<SubmitAnswer> {
+        let count = requests.len();
+        for _ in 0..count {
+            self.shared.metrics.received(Queue::HttpRequests);
+        }
+        let answers = self.ask(|reply| Inbound::Requests { bodies: requests, reply }).await;
+        answers.unwrap_or_else(|error| vec![SubmitAnswer::Unavailable(error); count])
+    }
+
+    async fn update(&self, task: TaskId, body: Bytes, sender: SenderHint) -> UpdateAnswer {
+        self.shared.metrics.received(Queue::HttpUpdates);
+        let answer = self.ask(|reply| Inbound::Update { body, task, sender, reply }).await;
+        answer.unwrap_or_else(UpdateAnswer::Unavailable)
+    }
+
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>, Unavailable> {
+        let id = id.clone();
+        self.read(move |reader| reader.task(&id)).await
+    }
+
+    async fn tasks(&self, filter: TaskFilter) -> Result<Vec<Task>, Unavailable> {
+        let query = TaskQuery {
+            client: filter.client,
+            team: filter.team,
+            state: filter.state.map(Into::into),
+            after_arrival: filter.after.map(|arrival| arrival.0),
+            limit: filter.limit,
+        };
+        self.read(move |reader| reader.tasks(&query)).await
+    }
+
+    async fn history(&self, id: &TaskId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, Unavailable> {
+        let id = id.clone();
+        self.read(move |reader| reader.history(&id, after, limit)).await
+    }
+
+    async fn explanation(&self, id: &TaskId) -> Result<Option<Explanation>, Unavailable> {
+        let task = id.clone();
+        let stored = self
+            .read(move |reader| match reader.task(&task)? {
+                Some(_) => reader.last_decision(&task).map(Some),
+                None => Ok(None),
+            })
+            .await?;
+        let Some(decision) = stored else { return Ok(None) };
+        let decision = decision.map(|json| serde_json::from_slice(&json)).transpose();
+        let decision = decision.map_err(|error| Unavailable(format!("the stored decision cannot be read: {error}")))?;
+        let verdicts = self.ask(|reply| Inbound::Explain(id.clone(), reply)).await?;
+        Ok(Some(Explanation { decision, verdicts, at: self.shared.clock.now() }))
+    }
+
+    async fn teams(&self) -> Result<Vec<TeamView>, Unavailable> {
+        let inspection = self.ask(Inbound::Inspect).await?;
+        let roster = &self.shared.roster;
+        let view = |team: super::snapshot::TeamSnapshot| {
+            let entry = roster.team_index(&team.id).map(|index| roster.team(index));
+            TeamView {
+                calendar: entry.map_or_else(String::new, |it| it.calendar_id.as_str().into()),
+                retired: entry.is_some_and(|it| it.retired),
+                undelivered: inspection.undelivered.get(&team.id).copied().unwrap_or(0),
+                effort_limit_minutes: team.effort_hours.map(|hours| hours.saturating_mul(60)),
+                id: team.id,
+                name: team.name,
+                country: team.country,
+                open: team.open,
+                next_transition_at: team.changes_at,
+                seats: team.seats,
+                used: team.used,
+                used_minutes: team.used_minutes,
+                delivery: team.delivery,
+            }
+        };
+        Ok(inspection.teams.into_iter().map(view).collect())
+    }
+
+    async fn messages(&self, team: &TeamId, after: Option<FactSeq>, limit: usize) -> Result<Mailbox, Unavailable> {
+        match self.reads_over_http(team) {
+            None => return Ok(Mailbox::UnknownTeam),
+            Some(false) => return Ok(Mailbox::ReadsItsQueue),
+            Some(true) => {}
+        }
+        let name = team.clone();
+        let (cursor, last) =
+            self.read(move |reader| Ok((reader.cursor(&name)?, reader.last_message_for(&name)?))).await?;
+        let from = after.unwrap_or(cursor);
+        if from > last {
+            return Ok(Mailbox::NeverSent { last });
+        }
+        if from > cursor {
+            let team = team.clone();
+            self.ask(|reply| Inbound::MessagesRead { team, up_to: from, reply }).await?;
+        }
+        let name = team.clone();
+        let messages = self.read(move |reader| mailbox(reader, &name, from, limit)).await?;
+        Ok(Mailbox::Messages(messages))
+    }
+
+    async fn events_after(&self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, Unavailable> {
+        self.read(move |reader| reader.facts_after(after, limit)).await
+    }
+
+    async fn oldest_event(&self) -> Result<FactSeq, Unavailable> {
+        self.read(|reader| reader.oldest_fact()).await
+    }
+
+    fn committed(&self) -> watch::Receiver<FactSeq> {
+        self.shared.committed.clone()
+    }
+
+    fn committed_for(&self, team: &TeamId) -> Option<watch::Receiver<FactSeq>> {
+        self.shared.mailboxes.get(team).map(watch::Sender::subscribe)
+    }
+
+    fn health(&self) -> Health {
+        self.shared.status.health()
+    }
+
+    fn metrics(&self) -> String {
+        self.shared.metrics.render()
+    }
+}
+
+/// A team's messages behind a position, each with its payload when it carries one.
+fn mailbox(
+    reader: &mut dyn Reader,
+    team: &TeamId,
+    after: FactSeq,
+    limit: usize,
+) -> Result<Vec<TeamMessage>, StoreError> {
+    let mut messages = Vec::new();
+    for fact in reader.messages_for(team, after, limit)? {
+        let payload = match (&fact.task, fact.with_payload) {
+            (Some((task, _)), true) => reader.payload(task)?,
+            _ => None,
+        };
+        let kind: Option<WorkMessage> = fact.addressed;
+        // The id is not part of the body, so that any incarnation makes the same one.
+        if let (Some(kind), Some(work)) = (kind, message::work("", &fact, payload.as_deref())) {
+            messages.push(TeamMessage { seq: fact.seq, kind, body: Bytes::copy_from_slice(&work.body) });
+        }
+    }
+    Ok(messages)
+}

@@ -1,0 +1,14 @@
+//! The only place where the adapters meet: one loop, one writer.
+
+pub mod clock;
+mod committer;
+mod decider;
+mod gateway;
+mod identity;
+mod intake;
+mod observe;
+mod outbox;
+mod pipeline;
+pub mod serve;
+mod snapshot;
+mod status;
