@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use heliograph::broker::{Broker, BrokerError, Exchange, Outcome};
+use heliograph::broker::{Broker, BrokerError, Exchange, Outcome, PublishError};
 
 use crate::bed::{Bed, Proxy, SOON, eventually, publication};
 
@@ -55,8 +55,8 @@ async fn three_of_a_thousand_that_come_back_are_told_apart_from_the_others() {
     assert_eq!(bed.plain().await.ready("heliograph.team.sydney").await, 20 * 997);
 }
 
-/// RabbitMQ 3.10 never confirms what was on its way into a quorum queue that is deleted, so the first try may end at the
-/// deadline with nothing known; then the second one, with the same ids, says it for each message.
+/// RabbitMQ 3.10 never confirms what was on its way into a quorum queue that is deleted, or ends the connection with an
+/// internal error (541), so the first try may end with nothing known; then the second one, with the same ids, says it for each message.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_deleted_in_the_middle_of_a_batch_costs_at_most_one_repeat() {
     let bed = Bed::claim();
@@ -77,7 +77,11 @@ async fn a_queue_deleted_in_the_middle_of_a_batch_costs_at_most_one_repeat() {
     let (first, deleted) = tokio::join!(publisher.publish(&batch), deleting);
     assert!((10..1000).contains(&deleted), "the queue went away in the middle, not after {deleted} of 1000");
     match &first {
-        Err(error) => assert!(matches!(error.source, BrokerError::Timeout { .. }), "{error}"),
+        Err(PublishError {
+            source: BrokerError::Timeout { .. } | BrokerError::Link { doing: "publishing", .. },
+            ..
+        }) => {}
+        Err(error) => panic!("{error}"),
         Ok(outcomes) => assert!(outcomes.iter().filter(|outcome| returned(outcome)).count() <= 1000),
     }
     let second = publisher.publish(&batch).await.expect("published");
