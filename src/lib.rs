@@ -10,6 +10,7 @@ pub mod broker;
 pub mod engine;
 pub mod http;
 pub mod roster;
+pub mod runtime;
 pub mod settings;
 pub mod store;
 pub mod telemetry;

@@ -66,6 +66,17 @@ pub enum ZoneOrigin {
     Bundled,
 }
 
+impl ZoneOrigin {
+    /// The word used in messages and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Bundled => "bundled",
+        }
+    }
+}
+
 /// The release of the IANA database in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TzdataVersion {

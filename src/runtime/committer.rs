@@ -3,8 +3,8 @@
 //! It takes one batch at a time and says when it is on disk. A failure ends the thread: nothing is written after it,
 //! and the daemon stops, since what the disk holds is not known any more.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::store::{Batch, StoreError, Writer};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::words::StoreOperation;
+use crate::telemetry::metrics::StoreOperation;
 
 use super::clock::Stopwatch;
 

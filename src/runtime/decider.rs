@@ -16,14 +16,14 @@ use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Task, TaskState};
-use crate::http::backend::{SubmitAnswer, Unavailable, UpdateAnswer};
 use crate::engine::update::{Sender, Update};
+use crate::http::{SubmitAnswer, Unavailable, UpdateAnswer};
 use crate::store::{Batch, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
-use crate::wire::chain::Sealer;
-use crate::wire::message::{Outgoing, Receipted};
-use crate::wire::fact::Link;
 use crate::wire::Rules;
+use crate::wire::chain::Sealer;
+use crate::wire::fact::Link;
+use crate::wire::message::{Outgoing, Receipted};
 use crate::wire::update::SenderHint;
 use crate::wire::{cloudevents, message, request, update};
 
@@ -76,7 +76,10 @@ pub enum Reply {
     /// To a look at the state.
     Inspect(oneshot::Sender<Inspection>, Box<Inspection>),
     /// To a question about a task.
-    Explain(oneshot::Sender<Option<Vec<crate::engine::explain::Verdict>>>, Option<Vec<crate::engine::explain::Verdict>>),
+    Explain(
+        oneshot::Sender<Option<Vec<crate::engine::explain::Verdict>>>,
+        Option<Vec<crate::engine::explain::Verdict>>,
+    ),
 }
 
 impl Decided {
@@ -230,13 +233,7 @@ impl Decider {
     }
 
     /// Reads a message, or answers it when it needs no step.
-    fn read(
-        &mut self,
-        inbound: Inbound,
-        ready: &mut Vec<Ready>,
-        calls: &mut Calls,
-        decided: &mut Decided,
-    ) {
+    fn read(&mut self, inbound: Inbound, ready: &mut Vec<Ready>, calls: &mut Calls, decided: &mut Decided) {
         match inbound {
             Inbound::Delivery(delivery) => ready.push(self.read_delivery(delivery)),
             Inbound::Requests { bodies, reply } => {
@@ -265,7 +262,8 @@ impl Decider {
         let user = delivery.properties.user_id.as_deref();
         let headers: Vec<_> = delivery.properties.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
         let content_type = delivery.properties.content_type.as_deref();
-        let body = cloudevents::inner(cloudevents::Envelope { content_type, headers: &headers }, &delivery.body, &self.rules);
+        let body =
+            cloudevents::inner(cloudevents::Envelope { content_type, headers: &headers }, &delivery.body, &self.rules);
         match delivery.intake {
             Intake::Requests => {
                 let nobody = |refusal| request::RefusedRequest { refusal, client: None, id: None };
@@ -284,13 +282,13 @@ impl Decider {
             }
             Intake::Updates => {
                 let nobody = |refusal| update::RefusedUpdate { refusal, team: None, client: None, id: None };
-                let parsed =
-                    body.as_ref().map_err(|it| nobody(it.clone())).and_then(|body| update::parse(body, &SenderHint::InBody, &self.rules));
+                let parsed = body
+                    .as_ref()
+                    .map_err(|it| nobody(it.clone()))
+                    .and_then(|body| update::parse(body, &SenderHint::InBody, &self.rules));
                 let checked = parsed.and_then(|parsed| match self.identities.check(user, &parsed.sender) {
                     Ok(()) => Ok(parsed),
-                    Err(refusal) => {
-                        Err(update::RefusedUpdate { refusal, team: None, client: None, id: None })
-                    }
+                    Err(refusal) => Err(update::RefusedUpdate { refusal, team: None, client: None, id: None }),
                 });
                 drop(body);
                 Ready::Update(checked, From::Broker(delivery))

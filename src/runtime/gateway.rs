@@ -15,7 +15,7 @@ use crate::http::{
 };
 use crate::store::{Reader, StoreError, TaskQuery};
 use crate::telemetry::Metrics;
-use crate::telemetry::words::{Queue, StoreOperation};
+use crate::telemetry::metrics::{Queue, StoreOperation};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message;
 use crate::wire::update::SenderHint;

@@ -44,7 +44,9 @@ impl Identities {
             (None, _) if !self.required => Ok(()),
             (Some(user), Some(expected)) if user == expected => Ok(()),
             (None, _) => Err(refuse("is not set; publish with the user_id property of the connection's user".into())),
-            (Some(user), _) => Err(refuse(format!("{user:?} does not speak for {}; see broker_user there", name(sender)))),
+            (Some(user), _) => {
+                Err(refuse(format!("{user:?} does not speak for {}; see broker_user there", name(sender))))
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::broker;
 use crate::engine::explain::Verdict;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::scheduler::Census;
-use crate::http::backend::{SubmitAnswer, UpdateAnswer};
+use crate::http::{SubmitAnswer, UpdateAnswer};
 use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
 

@@ -7,7 +7,7 @@ use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Task, TaskState};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::words::{Outcome, SlaResult};
+use crate::telemetry::metrics::{Outcome, SlaResult};
 
 /// How a message was settled.
 #[derive(Debug, Clone, Copy)]

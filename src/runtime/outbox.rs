@@ -17,7 +17,7 @@ use crate::broker::{Exchange, Outcome, Publication, Publisher};
 use crate::engine::id::{TaskId, TeamId};
 use crate::store::{Batch, Reader, StoreError};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::words::PublishFailure;
+use crate::telemetry::metrics::PublishFailure;
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message::{self, ExchangeName, Outgoing};
 
@@ -166,7 +166,8 @@ impl Outbox {
         if !direct.is_empty() {
             self.publish_direct(&mut direct).await;
         }
-        self.catch_up_to(*self.parts.committed.borrow()).await
+        let committed = *self.parts.committed.borrow();
+        self.catch_up_to(committed).await
     }
 
     /// Publishes a batch from memory when it is the next one; what lies before it comes from the store.
@@ -177,7 +178,8 @@ impl Outbox {
         }
         let payloads: HashMap<_, _> = batch.payloads.iter().map(|(task, payload)| (task, payload)).collect();
         let mut publications = Vec::with_capacity(batch.facts.len() * 2);
-        for fact in batch.facts.iter().filter(|fact| fact.seq >= self.next) {
+        let next = self.next;
+        for fact in batch.facts.iter().filter(|fact| fact.seq >= next) {
             let in_memory = fact.task.as_ref().and_then(|(task, _)| payloads.get(task).copied()).cloned();
             self.add(fact, in_memory, &mut publications)?;
         }
@@ -355,7 +357,7 @@ impl Outbox {
         }
     }
 
-    async fn report(&self, progress: Progress) {
+    async fn report(&mut self, progress: Progress) {
         let committed = *self.parts.committed.borrow();
         self.parts.metrics.set_outbox((committed.0 + 1).saturating_sub(self.next.0));
         // The loop ends before the outbox only when the daemon stops.

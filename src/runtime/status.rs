@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::broker::LinkStatus;
-use crate::http::backend::{Check, Health, Role};
+use crate::http::{Check, Health, Role};
 
 use super::clock::{Difference, Stopwatch};
 

@@ -82,6 +82,7 @@ pub struct Metrics {
     received: IntCounterVec,
     settled: IntCounterVec,
     rejected: IntCounterVec,
+    replies_ignored: IntCounterVec,
     unsettled: IntGauge,
     handling: Histogram,
     commit: Histogram,
@@ -131,6 +132,11 @@ impl Metrics {
             received: make.counters("messages_received_total", "Messages that came in.", &["queue"]),
             settled: make.counters("messages_settled_total", "Messages that were answered.", &["outcome"]),
             rejected: make.counters("messages_rejected_total", "Messages that were refused.", &["reason"]),
+            replies_ignored: make.counters(
+                "replies_ignored_total",
+                "Receipts that no reply_to asked for rightly.",
+                &["reason"],
+            ),
             unsettled: make.gauge("messages_unsettled", "Messages that came in and are not answered yet."),
             handling: make.histogram(
                 "message_handling_duration_seconds",
@@ -229,6 +235,11 @@ impl Metrics {
     /// Messages that came in will come again, as their link is gone.
     pub fn forgotten(&self, messages: u64) {
         self.unsettled.sub(count(messages));
+    }
+
+    /// A `reply_to` was not answered.
+    pub fn reply_ignored(&self, reason: &str) {
+        self.replies_ignored.with_label_values(&[reason]).inc();
     }
 
     /// Why a message was refused, beside how it was settled.

@@ -214,13 +214,7 @@ pub fn receipt(incarnation: &str, reply_to: &str, receipted: Receipted<'_>) -> R
 /// A message that is set aside: the body untouched; the original's properties and headers (`original`, a JSON object
 /// within a frame's limit) and the reason as headers.
 #[must_use]
-pub fn rejected(
-    incarnation: &str,
-    original: &str,
-    refusal: &Refusal,
-    at: DateTime<Utc>,
-    body: Arc<[u8]>,
-) -> Outgoing {
+pub fn rejected(incarnation: &str, original: &str, refusal: &Refusal, at: DateTime<Utc>, body: Arc<[u8]>) -> Outgoing {
     let reason = String::from_utf8(json(refusal)).expect("JSON is UTF-8");
     let id = content_id(&[original.as_bytes(), reason.as_bytes(), &body]);
     Outgoing {

@@ -6,8 +6,7 @@ use heliograph::engine::id::{ClientId, RequestId, TaskId};
 use heliograph::wire::chain::{Head, Sealer};
 use heliograph::wire::fact::Fact;
 use heliograph::wire::message::{
-    ExchangeName, ORIGINAL_HEADER, REASON_HEADER, Receipted, ReplyIgnored, event,
-    receipt, rejected, work,
+    ExchangeName, ORIGINAL_HEADER, REASON_HEADER, Receipted, ReplyIgnored, event, receipt, rejected, work,
 };
 
 use super::samples::{at, effects, recorded};

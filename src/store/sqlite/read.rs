@@ -80,7 +80,8 @@ impl Reader for SqliteReader {
     }
 
     fn oldest_fact(&mut self) -> Result<FactSeq, StoreError> {
-        let found = self.one("SELECT coalesce(min(seq), 1 + (SELECT last_seq FROM meta)) FROM facts", [], |row| unsigned(row, 0))?;
+        let found = self
+            .one("SELECT coalesce(min(seq), 1 + (SELECT last_seq FROM meta)) FROM facts", [], |row| unsigned(row, 0))?;
         Ok(FactSeq(found.unwrap_or(1)))
     }
 
