@@ -41,6 +41,22 @@ impl Clock {
         Self::starting(wall(), 1)
     }
 
+    /// The clock of `serve`: the wall clock. Built with the feature `test-clock`, `HELIOGRAPH_TEST_CLOCK` (an RFC 3339
+    /// instant, a comma and a speed) gives another start and speed.
+    ///
+    /// # Errors
+    /// What is wrong with the variable.
+    pub fn of_environment() -> Result<Self, String> {
+        #[cfg(feature = "test-clock")]
+        if let Ok(text) = std::env::var("HELIOGRAPH_TEST_CLOCK") {
+            let fault = || format!("HELIOGRAPH_TEST_CLOCK is {text:?}; give an RFC 3339 instant, a comma and a speed");
+            let (base, speed) = text.split_once(',').ok_or_else(fault)?;
+            let base = DateTime::parse_from_rfc3339(base).map_err(|_| fault())?;
+            return Ok(Self::starting(base.to_utc(), speed.parse().map_err(|_| fault())?));
+        }
+        Ok(Self::real())
+    }
+
     /// A clock that starts at `base` and runs `speed` times as fast as the real one.
     #[must_use]
     pub fn starting(base: DateTime<Utc>, speed: u32) -> Self {
