@@ -8,6 +8,7 @@ use std::future::Future;
 
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -173,9 +174,10 @@ pub struct Explanation {
 }
 
 /// A team as the roster has it and as it is now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TeamView {
     /// Its id.
+    #[schemars(with = "String")]
     pub id: TeamId,
     /// Its name for people.
     pub name: String,
@@ -186,6 +188,7 @@ pub struct TeamView {
     /// Whether it is open now.
     pub open: bool,
     /// When that changes next; `None` is not within the horizon.
+    #[schemars(with = "Option<String>")]
     pub next_transition_at: Option<DateTime<Utc>>,
     /// Most tasks at once; `None` when its room is counted in effort.
     pub seats: Option<u32>,
@@ -196,6 +199,7 @@ pub struct TeamView {
     /// The remaining effort of those, in minutes.
     pub used_minutes: u32,
     /// How messages reach it.
+    #[schemars(with = "String")]
     pub delivery: Delivery,
     /// Messages that could not be delivered and are tried again.
     pub undelivered: u64,
@@ -242,7 +246,7 @@ pub struct Health {
 }
 
 /// Whether a daemon decides or stands by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// It decides.
@@ -252,7 +256,7 @@ pub enum Role {
 }
 
 /// One thing that readiness rests on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Check {
     /// Such as `store`, `roster`, `broker`, `clock`, `leadership`.
     pub name: &'static str,

@@ -1,10 +1,36 @@
 //! The daemon over HTTP: requests in, updates in, tasks, teams, messages and events out, health and metrics.
 //!
-//! It knows the daemon by one port, [`Backend`], and shows committed state only.
+//! It knows the daemon by one port, [`Backend`], and shows committed state only. Every address stands in one table,
+//! [`ROUTES`]; the router and the OpenAPI document are both made from it. Everything that a caller can take (bytes,
+//! connections, waiting, time) has a limit, and at the limit a problem document says so.
 
+mod answer;
 mod backend;
+mod caller;
+mod documents;
+mod events;
+mod guard;
+mod health;
+mod input;
+mod limits;
+mod messages;
+mod openapi;
+mod problem;
+mod reads;
+mod routes;
+mod server;
+mod stall;
+mod writes;
 
 pub use backend::{
     Backend, Check, Explanation, Health, Mailbox, Role, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable,
     UpdateAnswer,
 };
+pub use limits::{
+    ANSWER_WITHIN, BODY_WITHIN, HEADERS_WITHIN, HEARTBEAT_EVERY, MAX_ARRAY, MAX_PAGE, MAX_WAIT_SECONDS, Options,
+    STALLED_WITHIN,
+};
+pub use openapi::document as openapi;
+pub use problem::Problem;
+pub use routes::{Method, Operation, ROUTES, Route};
+pub use server::serve;

@@ -1,0 +1,43 @@
+//! How the daemon is, for supervisors and for Prometheus.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri, header};
+use axum::response::IntoResponse;
+
+use super::answer::{Liveness, Readiness};
+use super::backend::{Backend, Role};
+use super::input::Params;
+use super::problem::Problem;
+use super::routes::{App, Operation};
+
+/// The media type of the metrics.
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// `GET /livez`: whether the loop ticked lately.
+pub(super) async fn live<B: Backend>(State(app): State<App<B>>) -> impl IntoResponse {
+    let live = app.backend.health().live;
+    (status(live), Json(Liveness { live }))
+}
+
+/// `GET /readyz`: every check, and 503 when one fails, or when an active daemon is asked for and this one stands by.
+pub(super) async fn ready<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<impl IntoResponse, Problem> {
+    let params = Params::of(Operation::Ready, &uri)?;
+    let wants_active = match params.text("role") {
+        None => false,
+        Some("active") => true,
+        Some(_) => return Err(Problem::parameter("role", "can only be active")),
+    };
+    let health = app.backend.health();
+    let ready = health.checks.iter().all(|check| check.ok) && (health.role == Role::Active || !wants_active);
+    Ok((status(ready), Json(Readiness { ready, role: health.role, checks: health.checks })))
+}
+
+/// `GET /metrics`.
+pub(super) async fn metrics<B: Backend>(State(app): State<App<B>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], app.backend.metrics())
+}
+
+fn status(good: bool) -> StatusCode {
+    if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+}

@@ -1,0 +1,120 @@
+//! What a caller sends: ids in the path, parameters behind the question mark, a body.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use futures_util::StreamExt;
+
+use crate::engine::event::{Refusal, RefusalCode};
+use crate::engine::id::{Id, IdKind};
+
+use super::guard::only;
+use super::limits::{BODY_WITHIN, DEFAULT_PAGE, MAX_PAGE};
+use super::problem::Problem;
+use super::routes::Operation;
+
+/// The id in a path.
+#[derive(Debug)]
+pub(super) struct InPath<K>(pub(super) Id<K>);
+
+impl<K: IdKind, S: Send + Sync> FromRequestParts<S> for InPath<K> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|rejection| {
+            Problem::new(StatusCode::BAD_REQUEST, "invalid_id", "The address has no valid id", rejection.body_text())
+        })?;
+        Id::new(&text).map(Self).map_err(|error| Problem::id(&error))
+    }
+}
+
+/// The parameters behind the question mark: those of the operation, each at most once.
+#[derive(Debug)]
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub(super) fn of(operation: Operation, uri: &Uri) -> Result<Self, Problem> {
+        let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|rejection| Problem::parameter("?", rejection.body_text()))?;
+        let known: Vec<&str> = operation.query().iter().map(|parameter| parameter.name).collect();
+        for (position, (name, _)) in given.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                let known = if known.is_empty() { "none".into() } else { known.join(", ") };
+                return Err(Problem::parameter(name, format!("is not known here; known are: {known}")));
+            }
+            if given[..position].iter().any(|(earlier, _)| earlier == name) {
+                return Err(Problem::parameter(name, "stands twice; give it once"));
+            }
+        }
+        Ok(Self(given))
+    }
+
+    /// The text of a parameter.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A parameter that is read from its text.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
+        let read = |text: &str| text.parse().map_err(|error: T::Err| Problem::parameter(name, error.to_string()));
+        self.text(name).map(read).transpose()
+    }
+
+    /// A whole number of 0 to `most`.
+    pub(super) fn number(&self, name: &str, most: u64) -> Result<Option<u64>, Problem> {
+        self.text(name).map(|text| whole_number(name, text, 0, most)).transpose()
+    }
+
+    /// How many entries an answer may have.
+    pub(super) fn limit(&self) -> Result<usize, Problem> {
+        let given = self.text("limit").map(|text| whole_number("limit", text, 1, MAX_PAGE as u64)).transpose()?;
+        Ok(given.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(DEFAULT_PAGE))
+    }
+}
+
+/// A number of a parameter or a header.
+pub(super) fn whole_number(name: &str, text: &str, least: u64, most: u64) -> Result<u64, Problem> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| is_digits && (least..=most).contains(number));
+    number.ok_or_else(|| Problem::parameter(name, format!("is not a whole number of {least} to {most}; give one")))
+}
+
+/// A body of JSON, whole, within the limits of size and time.
+pub(super) async fn json_body(headers: &HeaderMap, body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
+    let media_type = only(headers, &header::CONTENT_TYPE).and_then(|text| text.split(';').next()).unwrap_or_default();
+    if !media_type.trim().eq_ignore_ascii_case("application/json") {
+        let detail = "the content type must be application/json";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Not JSON", detail));
+    }
+    let announced = only(headers, &header::CONTENT_LENGTH).and_then(|text| text.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > max_bytes) {
+        return Err(too_large(max_bytes));
+    }
+    tokio::time::timeout(BODY_WITHIN, collected(body, max_bytes)).await.unwrap_or_else(|_| {
+        let detail = format!("the body was not there within {} s", BODY_WITHIN.as_secs());
+        Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body came too slowly", detail))
+    })
+}
+
+async fn collected(body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
+    let mut whole = Vec::new();
+    let mut pieces = body.into_data_stream();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.map_err(|error| {
+            Problem::new(StatusCode::BAD_REQUEST, "broken_body", "The body broke off", error.to_string())
+        })?;
+        if whole.len() + piece.len() > max_bytes {
+            return Err(too_large(max_bytes));
+        }
+        whole.extend_from_slice(&piece);
+    }
+    Ok(whole.into())
+}
+
+fn too_large(max_bytes: usize) -> Problem {
+    Refusal::new(RefusalCode::TooLarge, format!("the body has more than {max_bytes} bytes; send less at once")).into()
+}

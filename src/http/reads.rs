@@ -1,0 +1,95 @@
+//! Tasks and teams as they are committed.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
+
+use crate::engine::id::{TaskId, TaskKind};
+use crate::engine::task::{Arrival, Task};
+use crate::wire::fact::FactSeq;
+use crate::wire::view::TaskView;
+
+use super::answer::{ExplanationView, FactView, HistoryPage, TaskPage, TeamList};
+use super::backend::{Backend, TaskFilter};
+use super::caller::Caller;
+use super::input::{InPath, Params};
+use super::problem::Problem;
+use super::routes::{App, Operation};
+
+/// The states that tasks can be listed by.
+const STATES: [&str; 5] = ["waiting", "offered", "active", "completed", "cancelled"];
+
+/// `GET /api/v1/tasks`.
+pub(super) async fn tasks<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<Json<TaskPage>, Problem> {
+    let params = Params::of(Operation::Tasks, &uri)?;
+    let limit = params.limit()?;
+    let filter = TaskFilter {
+        client: params.parsed("client")?,
+        team: params.parsed("team")?,
+        state: params.text("state").map(state).transpose()?,
+        after: params.number("cursor", u64::MAX)?.map(Arrival),
+        limit,
+    };
+    let tasks = app.backend.tasks(filter).await?;
+    let next = tasks.last().filter(|_| tasks.len() >= limit).map(|task| task.arrival.0.to_string());
+    let tasks = tasks.iter().filter(|task| Caller::Operator.may_see(task)).map(TaskView::from).collect();
+    Ok(Json(TaskPage { tasks, next }))
+}
+
+fn state(text: &str) -> Result<&'static str, Problem> {
+    let known = STATES.into_iter().find(|state| *state == text);
+    known.ok_or_else(|| Problem::parameter("state", format!("is none of {}", STATES.join(", "))))
+}
+
+/// `GET /api/v1/tasks/{id}`.
+pub(super) async fn task<B: Backend>(
+    State(app): State<App<B>>,
+    InPath(id): InPath<TaskKind>,
+    uri: Uri,
+) -> Result<Json<TaskView>, Problem> {
+    Params::of(Operation::Task, &uri)?;
+    Ok(Json(TaskView::from(&visible(&app, &id).await?)))
+}
+
+/// `GET /api/v1/tasks/{id}/explanation`.
+pub(super) async fn explanation<B: Backend>(
+    State(app): State<App<B>>,
+    InPath(id): InPath<TaskKind>,
+    uri: Uri,
+) -> Result<Json<ExplanationView>, Problem> {
+    Params::of(Operation::Explanation, &uri)?;
+    visible(&app, &id).await?;
+    let explanation = app.backend.explanation(&id).await?.ok_or_else(|| unknown(&id))?;
+    Ok(Json(explanation.into()))
+}
+
+/// `GET /api/v1/tasks/{id}/history`.
+pub(super) async fn history<B: Backend>(
+    State(app): State<App<B>>,
+    InPath(id): InPath<TaskKind>,
+    uri: Uri,
+) -> Result<Json<HistoryPage>, Problem> {
+    let params = Params::of(Operation::History, &uri)?;
+    let limit = params.limit()?;
+    let after = FactSeq(params.number("after", u64::MAX)?.unwrap_or(0));
+    visible(&app, &id).await?;
+    let facts = app.backend.history(&id, after, limit).await?;
+    let next = facts.last().filter(|_| facts.len() >= limit).map(|fact| fact.seq.0);
+    Ok(Json(HistoryPage { facts: facts.iter().map(FactView::from).collect(), next }))
+}
+
+/// `GET /api/v1/teams`.
+pub(super) async fn teams<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<Json<TeamList>, Problem> {
+    Params::of(Operation::Teams, &uri)?;
+    Ok(Json(TeamList { teams: app.backend.teams().await? }))
+}
+
+/// The task, when there is one and the caller may know of it.
+async fn visible<B: Backend>(app: &App<B>, id: &TaskId) -> Result<Task, Problem> {
+    let task = app.backend.task(id).await?.filter(|task| Caller::Operator.may_see(task));
+    task.ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: &TaskId) -> Problem {
+    Problem::not_found(format!("there is no task {id}"))
+}

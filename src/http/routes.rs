@@ -1,0 +1,299 @@
+//! The table of addresses, and the router made from it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{MethodRouter, get, post};
+use tokio_util::sync::CancellationToken;
+
+use super::backend::Backend;
+use super::limits::{Options, Places};
+use super::problem::Problem;
+use super::{documents, events, guard, health, messages, reads, writes};
+
+/// An address and what it does.
+#[derive(Debug, Clone, Copy)]
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path, with its parameters in braces.
+    pub path: &'static str,
+    /// What it does; names it in the OpenAPI document.
+    pub operation: Operation,
+    /// What it is for, in a line.
+    pub summary: &'static str,
+    /// Parameters behind the question mark.
+    pub query: &'static [Parameter],
+}
+
+/// A parameter behind the question mark.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it does, with its limits.
+    pub about: &'static str,
+}
+
+/// A method that a route has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Writes.
+    Post,
+}
+
+impl Method {
+    /// The word in lower case, as OpenAPI has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+        }
+    }
+}
+
+/// What a route does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Operation {
+    /// Takes work requests.
+    Submit,
+    /// Lists tasks.
+    Tasks,
+    /// Shows a task.
+    Task,
+    /// Says why a task is where it is.
+    Explanation,
+    /// Lists the facts of a task.
+    History,
+    /// Takes an update.
+    Update,
+    /// Lists teams.
+    Teams,
+    /// Gives a team its messages.
+    Messages,
+    /// Streams events.
+    Events,
+    /// Metrics.
+    Metrics,
+    /// Whether it lives.
+    Live,
+    /// Whether it is ready.
+    Ready,
+    /// A schema of the contract.
+    Schema,
+    /// The OpenAPI document.
+    OpenApi,
+    /// A page with these addresses.
+    Index,
+}
+
+const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
+
+/// Every address.
+pub const ROUTES: [Route; 15] = [
+    Route {
+        method: Method::Post,
+        path: "/api/v1/requests",
+        operation: Operation::Submit,
+        summary: "Submit one work request, or an array of at most 1000, answered per element after the commit",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/tasks",
+        operation: Operation::Tasks,
+        summary: "List tasks in order of arrival",
+        query: &[
+            Parameter { name: "client", about: "Only this client's." },
+            Parameter { name: "team", about: "Only those offered to, owned by or completed by this team." },
+            Parameter { name: "state", about: "Only in this state: waiting, offered, active, completed or cancelled." },
+            Parameter { name: "cursor", about: "Go on behind an earlier page: its `next`." },
+            LIMIT,
+        ],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/tasks/{id}",
+        operation: Operation::Task,
+        summary: "Show a task; the id is percent-encoded, since it has a slash",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/tasks/{id}/explanation",
+        operation: Operation::Explanation,
+        summary: "Say why a task is where it is: the stored decision, and every team's verdict as things stand now",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/tasks/{id}/history",
+        operation: Operation::History,
+        summary: "List the facts of a task in sequence",
+        query: &[Parameter { name: "after", about: "Only facts with a higher number." }, LIMIT],
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/tasks/{id}/updates",
+        operation: Operation::Update,
+        summary: "Send an update of a team, a firm or, when it names neither, an operator",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/teams",
+        operation: Operation::Teams,
+        summary: "List all teams with their hours and their load",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/teams/{id}/messages",
+        operation: Operation::Messages,
+        summary: "Give a team its messages, for teams with delivery = \"http\"",
+        query: &[
+            Parameter {
+                name: "after",
+                about: "Marks every message up to this number as read, and gives those behind it; without it, those \
+                        that are not read yet.",
+            },
+            Parameter { name: "wait", about: "Wait this many seconds for a message when there is none, 0 to 30." },
+            LIMIT,
+        ],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/events",
+        operation: Operation::Events,
+        summary: "Stream events as they are committed, as server-sent events; from now on without a number",
+        query: &[Parameter {
+            name: "after",
+            about: "Begin behind this number; the header Last-Event-ID comes before it. When events behind it are no \
+                    longer kept, an event `reset` says so.",
+        }],
+    },
+    Route {
+        method: Method::Get,
+        path: "/metrics",
+        operation: Operation::Metrics,
+        summary: "Metrics as Prometheus text",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/livez",
+        operation: Operation::Live,
+        summary: "Whether the daemon lives",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/readyz",
+        operation: Operation::Ready,
+        summary: "Whether the daemon is ready, check by check",
+        query: &[Parameter { name: "role", about: "With active, a standby is not ready." }],
+    },
+    Route {
+        method: Method::Get,
+        path: "/schemas/{kind}",
+        operation: Operation::Schema,
+        summary: "A schema of the contract: request, update, event or asyncapi",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/openapi.json",
+        operation: Operation::OpenApi,
+        summary: "This API as an OpenAPI document",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/",
+        operation: Operation::Index,
+        summary: "A page that lists these addresses",
+        query: &[],
+    },
+];
+
+impl Operation {
+    /// Its name in the OpenAPI document.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Tasks => "tasks",
+            Self::Task => "task",
+            Self::Explanation => "explanation",
+            Self::History => "history",
+            Self::Update => "update",
+            Self::Teams => "teams",
+            Self::Messages => "messages",
+            Self::Events => "events",
+            Self::Metrics => "metrics",
+            Self::Live => "live",
+            Self::Ready => "ready",
+            Self::Schema => "schema",
+            Self::OpenApi => "openapi",
+            Self::Index => "index",
+        }
+    }
+
+    /// The parameters that it takes behind the question mark.
+    pub(super) fn query(self) -> &'static [Parameter] {
+        ROUTES.iter().find(|route| route.operation == self).map_or(&[], |route| route.query)
+    }
+
+    fn handler<B: Backend>(self) -> MethodRouter<App<B>> {
+        match self {
+            Self::Submit => post(writes::submit),
+            Self::Update => post(writes::update),
+            Self::Tasks => get(reads::tasks),
+            Self::Task => get(reads::task),
+            Self::Explanation => get(reads::explanation),
+            Self::History => get(reads::history),
+            Self::Teams => get(reads::teams),
+            Self::Messages => get(messages::read),
+            Self::Events => get(events::stream),
+            Self::Metrics => get(health::metrics),
+            Self::Live => get(health::live),
+            Self::Ready => get(health::ready),
+            Self::Schema => get(documents::schema),
+            Self::OpenApi => get(documents::openapi),
+            Self::Index => get(documents::index),
+        }
+    }
+}
+
+/// What every handler has at hand.
+#[derive(Clone)]
+pub(super) struct App<B> {
+    pub(super) backend: B,
+    pub(super) options: Arc<Options>,
+    pub(super) places: Arc<Places>,
+    /// Ends streams and long polls.
+    pub(super) stop: CancellationToken,
+}
+
+/// The router of the table, guarded.
+pub(super) fn router<B: Backend>(app: App<B>) -> Router {
+    let mut router = Router::new();
+    for route in &ROUTES {
+        router = router.route(route.path, route.operation.handler::<B>());
+    }
+    let router = router.fallback(no_such_address).method_not_allowed_fallback(wrong_method);
+    guard::around(router, &app.options).with_state(app)
+}
+
+async fn no_such_address() -> Problem {
+    Problem::not_found("there is nothing at this address; / lists what there is")
+}
+
+async fn wrong_method() -> Problem {
+    let detail = "the address does not take this method; the header Allow says which it takes";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "Wrong method", detail)
+}
