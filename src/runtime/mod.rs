@@ -1,0 +1,3 @@
+//! Where all parts meet.
+
+pub mod clock;
