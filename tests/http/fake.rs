@@ -243,7 +243,8 @@ pub fn task_id(text: &str) -> TaskId {
 
 /// A task that sydney owns.
 pub fn task(id: &str, arrival: u64) -> Task {
-    let (client, request) = id.split_once('/').unwrap();
+    let parts: Vec<&str> = id.split('/').collect();
+    let (client, request) = (parts[0], parts[1]);
     let team = TeamId::new("sydney").unwrap();
     Task {
         arrival: Arrival(arrival),
