@@ -1,6 +1,7 @@
 //! Updates of teams, firms and operators: who may, whether the move is legal, and what it does.
 
 use super::{Said, Scheduler};
+use crate::engine::admission::{self, MAX_EFFORT_MINUTES};
 use crate::engine::effect::{Answer, Effect, EscalationReason, WithdrawReason, WorkMessage};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
 use crate::engine::id::{RequestId, TeamId, Term};
@@ -66,13 +67,18 @@ impl Scheduler {
                 self.decline(arrival, &offer.team, offer.assignment, *reason, note.clone(), id);
             }
             (S::Active(active), C::Progress { remaining_minutes, note, .. }) => {
+                remaining_within(Some(*remaining_minutes))?;
                 self.progress(arrival, active, *remaining_minutes, note.clone(), id);
+            }
+            (S::Offered(_), C::Pause { .. }) if party(&update.sender) == Party::Team => {
+                return Err(illegal(update, &state));
             }
             (S::Active(_) | S::Offered(_) | S::Waiting(_), C::Pause { reason, .. }) => {
                 return self.pause(arrival, reason, update);
             }
             (S::Active(_) | S::Offered(_) | S::Waiting(_), C::Resume { .. }) => return self.resume(arrival, update),
             (S::Active(active), C::Handoff { notes, done, next_step, remaining_minutes, .. }) => {
+                remaining_within(*remaining_minutes)?;
                 let told = [notes, done, next_step].into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
                 let told = (!told.is_empty()).then_some(told);
                 self.give_back(arrival, active, told, *remaining_minutes, "handed off", id);
@@ -141,20 +147,14 @@ impl Scheduler {
         let Some(task) = self.task_of(arrival) else { return };
         let (client, matter) = (task.client.clone(), task.matter.clone());
         self.board.walls.raise(team, &client, &matter);
+        self.board.classes.renew(&client, &matter);
         self.board.conflicts.push((team.clone(), client.clone(), matter.clone()));
         let effect = Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared };
         self.record(arrival, Said::of(team), effect);
-        let same: Vec<_> = self
-            .tasks
-            .iter()
-            .filter(|(_, entry)| entry.task.client == client && entry.task.matter == matter)
-            .map(|(other, _)| *other)
-            .collect();
-        for other in same {
+        for other in self.by_matter.get(&(client, matter)).cloned().unwrap_or_default() {
             self.rejoin_class(other);
-            if other != arrival {
-                self.check_standing(other, WithdrawReason::RosterChanged);
-            }
+            self.check_standing(other, WithdrawReason::RosterChanged);
+            self.to_route.insert(other);
         }
     }
 
@@ -224,11 +224,17 @@ impl Scheduler {
             None if behind_cancelled && party != Party::Team => {}
             None => return Err(Refusal::new(RefusalCode::IllegalMove, "the task is not paused")),
         }
+        let behind_cancelled = behind_cancelled && task.paused.is_none();
         let now = self.now;
         let open: std::collections::BTreeSet<_> =
             task.after.iter().filter(|id| self.by_id.contains_key(*id)).cloned().collect();
         self.change(arrival, |task| {
             task.paused = None;
+            if let TaskState::Active(active) = &mut task.state
+                && active.closed_because == Some(ClosedBecause::Paused)
+            {
+                active.closed_because = Some(ClosedBecause::Kept);
+            }
             for pause in task.clocks.iter_mut().flat_map(|clock| &mut clock.pauses) {
                 pause.until.get_or_insert(now);
             }
@@ -280,6 +286,7 @@ impl Scheduler {
         let now = self.now;
         let said = Said { update, ..Said::to(&active.team, WorkMessage::Ended) };
         self.record(arrival, said, Effect::Complete { assignment: active.assignment, note });
+        self.remember_holder(&active.team, arrival);
         self.change(arrival, |task| {
             super::placing::touch_clocks(task, Moment::Completed, now);
             task.state = TaskState::Completed { at: now, team: active.team.clone() };
@@ -295,6 +302,7 @@ impl Scheduler {
             None => Said::default(),
         };
         self.record(arrival, said, Effect::Cancel { reason: reason.into() });
+        self.end_holding(arrival, None);
         self.change(arrival, |task| task.state = TaskState::Cancelled { at: now, reason: reason.into() });
         self.end(arrival, false);
     }
@@ -327,6 +335,7 @@ impl Scheduler {
     }
 
     fn amend(&mut self, arrival: Arrival, amendment: &Amendment) -> Result<(), Refusal> {
+        admission::effort_within(amendment.effort_minutes).map_err(|refusal| *refusal)?;
         for team in amendment.excluded_teams.iter().flatten() {
             if self.board.roster.team_index(team).is_none() {
                 let message = format!("{team:?} is not a team of the roster; leave it out");
@@ -338,6 +347,9 @@ impl Scheduler {
         let said = self.changed(arrival);
         self.record(arrival, said, Effect::Amend(Box::new(amendment.clone())));
         self.check_standing(arrival, WithdrawReason::Amended);
+        if self.task_of(arrival).is_some_and(|task| task.not_before.is_some_and(|at| at > self.now)) {
+            self.withdraw(arrival, WithdrawReason::Amended);
+        }
         self.route_if_waiting(arrival);
         Ok(())
     }
@@ -386,7 +398,9 @@ fn amend_task(task: &mut Task, amendment: &Amendment) {
     } = amendment.clone();
     task.deadline = deadline.or(task.deadline);
     task.not_before = not_before.or(task.not_before);
-    task.effort_minutes = effort_minutes.unwrap_or(task.effort_minutes);
+    if let Some(effort_minutes) = effort_minutes {
+        amend_effort(task, effort_minutes);
+    }
     let needs = &mut task.needs;
     needs.consent = consent.or(needs.consent.take());
     for (new, old) in
@@ -405,12 +419,31 @@ fn amend_task(task: &mut Task, amendment: &Amendment) {
     }
 }
 
+/// What is left changes by as much as the whole does.
+fn amend_effort(task: &mut Task, effort_minutes: u32) {
+    let before = std::mem::replace(&mut task.effort_minutes, effort_minutes);
+    let left = match (&mut task.state, task.holders.last_mut()) {
+        (TaskState::Active(active), _) => &mut active.remaining_minutes,
+        (_, Some(holder)) => &mut holder.remaining_minutes,
+        (_, None) => return,
+    };
+    *left = left.saturating_add(effort_minutes).saturating_sub(before).min(MAX_EFFORT_MINUTES);
+}
+
 fn party(sender: &Sender) -> Party {
     match sender {
         Sender::Team(_) => Party::Team,
         Sender::Client(_) => Party::Client,
         Sender::Operator(_) => Party::Operator,
     }
+}
+
+/// Remaining effort may be nothing, and no more than an effort may be.
+fn remaining_within(minutes: Option<u32>) -> Result<(), Refusal> {
+    let Some(minutes) = minutes.filter(|minutes| *minutes > MAX_EFFORT_MINUTES) else { return Ok(()) };
+    let message =
+        format!("{minutes} is over the limit of {MAX_EFFORT_MINUTES} minutes; give what is left of this task");
+    Err(Refusal::of_field(RefusalCode::InvalidField, "remaining_minutes", message))
 }
 
 /// A task is told of to its holder, the offered team, its earlier holders, its client and operators only.
