@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use heliograph::engine::event::Event;
 use heliograph::engine::id::{ClientId, RequestId};
-use heliograph::engine::request::WorkRequest;
+use heliograph::engine::request::{Place, WorkRequest};
 use heliograph::engine::roster::Roster;
 use heliograph::engine::scheduler::{Limits, Preview, Scheduler};
 use heliograph::engine::update::{Change, Sender, Update};
@@ -58,7 +58,7 @@ fn firm(teams: usize, clients: usize, seats: u32) -> Arc<Roster> {
     for number in 0..clients {
         text += &format!("[[clients]]\nid = \"k{number}\"\nname = \"k\"\ncountry = \"GB\"\noffshoring = \"allowed\"\n");
     }
-    let loaded = roster::parse(&[Source::new("roster.toml", text)], ZoneSource::Bundled, at(NOW));
+    let loaded = roster::parse(&[Source::new("roster.toml", &text)], ZoneSource::Bundled, at(NOW));
     Arc::new(loaded.unwrap_or_else(|faults| panic!("{faults:?}")).roster)
 }
 
@@ -68,7 +68,7 @@ fn request(number: usize, client: usize, jurisdiction: &str) -> WorkRequest {
         client: ClientId::new(&format!("k{client}")).expect("an id"),
         matter: "M-1".parse().expect("a matter"),
         work_type: Some("document_review".parse().expect("a work type")),
-        jurisdiction: Some(jurisdiction.parse::<String>().expect("text").try_into().expect("a place")),
+        jurisdiction: Some(Place::new(jurisdiction).expect("a place")),
         specialty: None,
         languages: Some(vec!["en".parse().expect("a language")]),
         skills: Vec::new(),

@@ -9,6 +9,9 @@ use heliograph::engine::update::DeclineReason;
 
 use crate::world::*;
 
+/// Makes a team fail one filter.
+type Fault = fn(&mut Roster, &mut WorkRequest);
+
 const MONDAY: &str = "2026-11-23T10:00:00Z";
 
 /// What the first team of a roster says to a request.
@@ -237,7 +240,7 @@ fn a_retired_team_and_a_full_one_take_nothing_new() {
 
 #[test]
 fn the_first_no_in_the_order_of_the_filters_is_the_one_shown() {
-    let mut faults: Vec<(Filter, fn(&mut Roster, &mut WorkRequest))> = vec![
+    let mut faults: Vec<(Filter, Fault)> = vec![
         (Filter::Wall, |roster, _| roster.walls = vec![wall(None)]),
         (Filter::Consent, |_, request| request.denied_countries = vec![place("GB")]),
         (Filter::Presence, |_, request| request.place = Some(place("AU"))),

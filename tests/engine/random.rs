@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{Effect, Effects};
 use heliograph::engine::event::Event;
 use heliograph::engine::id::{RequestId, TaskId, TeamId};
-use heliograph::engine::request::{Presence, Priority, WorkRequest};
+use heliograph::engine::request::{Presence, Priority};
 use heliograph::engine::roster::{Acceptance, Basis, Capability, Capacity, Client, Offshoring, Roster, Team, Wall};
 use heliograph::engine::scheduler::Scheduler;
 use heliograph::engine::task::{Task, TaskState, WaitReason};

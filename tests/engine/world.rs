@@ -392,11 +392,11 @@ impl World {
     /// The last offer of a task, with when and to whom it was made.
     pub fn last_offer(&self, id: &str) -> (&Recorded, &OfferBrief) {
         let about = |it: &&Recorded| it.task.as_ref().is_some_and(|(task, _)| *task == task_id(id));
-        let offers = self.log.iter().filter(about).filter_map(|it| match &it.effect {
+        let mut offers = self.log.iter().filter(about).filter_map(|it| match &it.effect {
             Effect::Offer(brief) => Some((it, &**brief)),
             _ => None,
         });
-        offers.last().unwrap_or_else(|| panic!("{id} was never offered"))
+        offers.next_back().unwrap_or_else(|| panic!("{id} was never offered"))
     }
 
     /// The names of what was recorded about a task, in order.
