@@ -6,6 +6,8 @@
 
 mod index;
 mod invariants;
+mod kept;
+mod permission;
 mod placing;
 mod queries;
 mod requests;
@@ -28,10 +30,11 @@ use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
 use super::task::{Arrival, Task};
 use super::timer::Timers;
-use super::update::Sender;
+use super::update::{KeptUpdate, Sender};
 
 pub use index::Census;
 pub use invariants::Broken;
+pub use kept::{KEPT_FOR, MAX_KEPT};
 pub use queries::Preview;
 pub use roster_change::Missing;
 
@@ -82,6 +85,8 @@ pub struct Restored {
     pub ended: Vec<Task>,
     /// Walls that teams raised.
     pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
+    /// Updates that came before their request.
+    pub kept: Vec<KeptUpdate>,
     /// The next arrival number.
     pub next_arrival: u64,
 }
@@ -103,6 +108,10 @@ pub struct Scheduler {
     dependants: BTreeMap<TaskId, BTreeSet<Arrival>>,
     ended: Recent<TaskId, EndedTask>,
     answered: Recent<(Sender, RequestId), UpdateResult>,
+    /// Updates that came before their request, by a number that rises.
+    kept: BTreeMap<u64, KeptUpdate>,
+    kept_by_task: BTreeMap<TaskId, BTreeSet<u64>>,
+    next_kept: u64,
     /// Teams whose waiting tasks are looked at before the step ends.
     to_fill: BTreeMap<TeamIndex, Fill>,
     /// Waiting tasks that are decided after that.
@@ -133,6 +142,9 @@ impl Scheduler {
             timers: Timers::default(),
             census: Census::default(),
             dependants: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            kept_by_task: BTreeMap::new(),
+            next_kept: 0,
             ended: Recent::new(REMEMBERED),
             answered: Recent::new(REMEMBERED),
             to_fill: BTreeMap::new(),
@@ -145,6 +157,9 @@ impl Scheduler {
         for task in restored.open {
             scheduler.remember_work(&task);
             scheduler.insert(task);
+        }
+        for kept in restored.kept {
+            scheduler.insert_kept(kept);
         }
         scheduler.start_teams();
         scheduler

@@ -94,7 +94,9 @@ impl Scheduler {
         self.record(arrival, Said::default(), Effect::Admit(admission));
         if cancelled {
             self.park_behind_cancelled(arrival);
-        } else {
+        }
+        self.apply_kept(arrival);
+        if self.is_undecided(arrival) {
             self.route(arrival);
         }
     }

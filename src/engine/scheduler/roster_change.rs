@@ -92,6 +92,7 @@ impl Scheduler {
     fn reindex(&mut self) {
         self.queue = Queue::default();
         self.timers = Timers::default();
+        self.set_kept_timers();
         self.census = super::Census::default();
         self.dependants.clear();
         self.by_matter.clear();

@@ -27,6 +27,7 @@ impl Scheduler {
                 Timer::TeamCloses(team) | Timer::TeamOpens(team) => self.turn_team(team),
                 Timer::OfferLapses(arrival) => self.lapse(arrival, due_at),
                 Timer::QualificationEnds(team) => self.check_holder(team),
+                Timer::KeptEnds(number) => self.end_kept(number),
                 Timer::TurnDownEnds(arrival) | Timer::NotBefore(arrival) => {
                     self.to_route.insert(arrival);
                 }
