@@ -75,7 +75,7 @@ enum Command {
     /// Show a task with its history
     Task(tasks::TaskArguments),
     /// Send an update of a task
-    Update(update::UpdateArguments),
+    Update(Box<update::UpdateArguments>),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
     /// Ask a daemon whether it is well
