@@ -15,6 +15,7 @@ use crate::engine::request::WorkRequest;
 use crate::engine::roster::{Moment, Roster, Team};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::task::{Arrival, Task, Waiting};
+use crate::engine::update::KeptUpdate;
 
 /// What routing would do with a request at an instant.
 #[derive(Debug)]
@@ -83,6 +84,11 @@ impl Scheduler {
     #[must_use]
     pub fn conflicts(&self) -> &[(TeamId, ClientId, MatterId)] {
         &self.board.conflicts
+    }
+
+    /// Updates that came before their request, in the order in which they did.
+    pub fn kept_updates(&self) -> impl Iterator<Item = &KeptUpdate> {
+        self.kept.values()
     }
 
     /// All teams with what they hold and when they are open.
