@@ -106,7 +106,7 @@ type Calls = Vec<(oneshot::Sender<Vec<SubmitAnswer>>, usize)>;
 
 /// A message that is read and ready for the engine.
 enum Ready {
-    Request(Result<request::Parsed, request::RefusedRequest>, From),
+    Request(Result<Box<request::Parsed>, request::RefusedRequest>, From),
     Update(Result<Update, update::RefusedUpdate>, From),
 }
 
@@ -238,7 +238,7 @@ impl Decider {
             Inbound::Delivery(delivery) => ready.push(self.read_delivery(delivery)),
             Inbound::Requests { bodies, reply } => {
                 calls.push((reply, bodies.len()));
-                let parsed = bodies.iter().map(|body| request::parse(body, &self.rules));
+                let parsed = bodies.iter().map(|body| request::parse(body, &self.rules).map(Box::new));
                 ready.extend(parsed.map(|it| Ready::Request(it, From::HttpCall)));
             }
             Inbound::Update { body, task, sender, reply } => {
@@ -272,7 +272,7 @@ impl Decider {
                 let checked = parsed.and_then(|parsed| {
                     let sender = Sender::Client(parsed.request.client.clone());
                     match self.identities.check(user, &sender) {
-                        Ok(()) => Ok(parsed),
+                        Ok(()) => Ok(Box::new(parsed)),
                         // A stranger's word for who it is counts for nothing, not even in the event.
                         Err(refusal) => Err(request::RefusedRequest { refusal, client: None, id: None }),
                     }
@@ -319,13 +319,14 @@ impl Decider {
     fn handle_request(
         &mut self,
         now: DateTime<Utc>,
-        parsed: Result<request::Parsed, request::RefusedRequest>,
+        parsed: Result<Box<request::Parsed>, request::RefusedRequest>,
         from: From,
         known: Vec<EndedTask>,
         decided: &mut Decided,
     ) -> Option<Answer> {
         let (event, payload, client, id) = match parsed {
-            Ok(request::Parsed { request, payload }) => {
+            Ok(parsed) => {
+                let request::Parsed { request, payload } = *parsed;
                 let (client, id) = (request.client.clone(), request.id.clone());
                 let own = TaskId::of(&client, &id);
                 let (ended, predecessors): (Vec<_>, Vec<_>) = known.into_iter().partition(|it| it.id == own);
