@@ -7,11 +7,13 @@
 //! ```
 
 pub mod broker;
+pub mod cli;
 pub mod engine;
 pub mod http;
 pub mod roster;
 pub mod runtime;
 pub mod settings;
+pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod wire;

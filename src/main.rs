@@ -1,3 +1,7 @@
 //! The `heliograph` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    heliograph::cli::run()
+}

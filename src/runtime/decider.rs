@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 
 use crate::broker::{Delivery, DeliveryToken, Intake};
@@ -94,6 +94,8 @@ impl Decided {
             && self.batch.suspects.is_empty()
             && self.batch.cleared_suspects.is_empty()
             && self.batch.roster.is_none()
+            && self.batch.kept.is_empty()
+            && self.batch.kept_done.is_empty()
             && self.settle.is_empty()
             && self.direct.is_empty()
             && self.answers.is_empty()
@@ -106,7 +108,7 @@ type Calls = Vec<(oneshot::Sender<Vec<SubmitAnswer>>, usize)>;
 
 /// A message that is read and ready for the engine.
 enum Ready {
-    Request(Result<request::Parsed, request::RefusedRequest>, From),
+    Request(Result<Box<request::Parsed>, request::RefusedRequest>, From),
     Update(Result<Update, update::RefusedUpdate>, From),
 }
 
@@ -194,6 +196,8 @@ impl Decider {
         }
         let ended = self.ended_tasks(&ready)?;
         let mut answers = Vec::new();
+        // What was due before now comes first, in steps of bounded size.
+        self.fire_timers(now - TimeDelta::milliseconds(1), now, decided);
         decided.messages += ready.len();
         for (message, ended) in ready.into_iter().zip(ended) {
             match message {
@@ -207,7 +211,7 @@ impl Decider {
         for (reply, count) in calls {
             decided.calls.push((reply, answers.by_ref().take(count).collect()));
         }
-        self.fire_timers(now, decided);
+        self.fire_timers(now, now, decided);
         Ok(())
     }
 
@@ -238,7 +242,7 @@ impl Decider {
             Inbound::Delivery(delivery) => ready.push(self.read_delivery(delivery)),
             Inbound::Requests { bodies, reply } => {
                 calls.push((reply, bodies.len()));
-                let parsed = bodies.iter().map(|body| request::parse(body, &self.rules));
+                let parsed = bodies.iter().map(|body| request::parse(body, &self.rules).map(Box::new));
                 ready.extend(parsed.map(|it| Ready::Request(it, From::HttpCall)));
             }
             Inbound::Update { body, task, sender, reply } => {
@@ -272,7 +276,7 @@ impl Decider {
                 let checked = parsed.and_then(|parsed| {
                     let sender = Sender::Client(parsed.request.client.clone());
                     match self.identities.check(user, &sender) {
-                        Ok(()) => Ok(parsed),
+                        Ok(()) => Ok(Box::new(parsed)),
                         // A stranger's word for who it is counts for nothing, not even in the event.
                         Err(refusal) => Err(request::RefusedRequest { refusal, client: None, id: None }),
                     }
@@ -319,13 +323,14 @@ impl Decider {
     fn handle_request(
         &mut self,
         now: DateTime<Utc>,
-        parsed: Result<request::Parsed, request::RefusedRequest>,
+        parsed: Result<Box<request::Parsed>, request::RefusedRequest>,
         from: From,
         known: Vec<EndedTask>,
         decided: &mut Decided,
     ) -> Option<Answer> {
         let (event, payload, client, id) = match parsed {
-            Ok(request::Parsed { request, payload }) => {
+            Ok(parsed) => {
+                let request::Parsed { request, payload } = *parsed;
                 let (client, id) = (request.client.clone(), request.id.clone());
                 let own = TaskId::of(&client, &id);
                 let (ended, predecessors): (Vec<_>, Vec<_>) = known.into_iter().partition(|it| it.id == own);
@@ -450,9 +455,10 @@ impl Decider {
         }
     }
 
-    fn fire_timers(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+    /// Fires what is due up to `last`, at most [`TIMER_ROUNDS`] steps of it.
+    fn fire_timers(&mut self, last: DateTime<Utc>, now: DateTime<Utc>, decided: &mut Decided) {
         for _ in 0..TIMER_ROUNDS {
-            let Some(due_at) = self.scheduler.next_deadline().filter(|due_at| *due_at <= now) else { return };
+            let Some(due_at) = self.scheduler.next_deadline().filter(|due_at| *due_at <= last) else { return };
             self.metrics.timer_fired(now - due_at);
             let effects = self.scheduler.step(now, Event::DeadlineReached);
             self.take(effects, decided);
@@ -468,6 +474,8 @@ impl Decider {
             }
             decided.batch.facts.push(self.sealer.seal(recorded));
         }
+        decided.batch.kept.extend(effects.kept);
+        decided.batch.kept_done.extend(effects.kept_done);
         for task in effects.ended {
             observe::ended(&self.metrics, &task, self.scheduler.roster());
             self.changed.remove(&task.id);

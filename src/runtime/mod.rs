@@ -3,9 +3,11 @@
 pub mod clock;
 mod committer;
 mod decider;
+pub mod demo;
 mod gateway;
 mod identity;
 mod intake;
+mod notify;
 mod observe;
 mod outbox;
 mod pipeline;

@@ -33,6 +33,7 @@ use super::committer::Committer;
 use super::decider::{Decider, DeciderParts};
 use super::gateway::{Gateway, GatewayParts, READERS};
 use super::intake::{INTAKE_LIMIT, Inbound};
+use super::notify;
 use super::outbox::{Outbox, OutboxParts};
 use super::pipeline::{Pipeline, PipelineParts};
 use super::status::Status;
@@ -151,6 +152,7 @@ impl Running {
             () = signal => None,
             result = &mut self.pipeline => Some(result),
         };
+        notify::stopping();
         self.stop.cancel();
         let result = match ended {
             None => (&mut self.pipeline).await,
@@ -203,6 +205,7 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
         open: recovered.open,
         ended: recovered.recent_ended,
         conflicts: recovered.conflicts,
+        kept: recovered.kept,
         next_arrival: recovered.next_arrival,
     };
     let open_tasks = restored.open.len();
@@ -307,6 +310,8 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
         ..http::Options::default()
     };
     let http = tokio::spawn(http::serve(listener, gateway.clone(), http_options, stop_http.clone()));
+    notify::ready();
+    notify::watch(gateway.clone(), &stop_http);
     Ok(Running { gateway, address, roster: new_roster, clock, stop, stop_http, consumer, pipeline, outbox, http })
 }
 

@@ -405,3 +405,6 @@ fn timestamp(at: DateTime<Utc>) -> f64 {
 fn count(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,13 +65,14 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         &[("rejected", List, Never, "How many teams each filter rejects.")],
     ),
     (
-        "task.infeasible",
-        "It cannot be done in time.",
+        "task.recalled",
+        "Taken away from its holder.",
         &[
-            ("due_at", Instant, Never, "When it must be done."),
-            ("best_finish_at", Instant, Never, "When it can be done at best."),
+            ("assignment", Number, Never, "The number of its ownership."),
+            ("because", Object, Never, "What the holder fails."),
         ],
     ),
+    ("escalation.raised", "On-call staff are told.", &[("reason", Text, Never, "What happened.")]),
     (
         "task.offered",
         "It is proposed to a team.",

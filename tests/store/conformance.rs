@@ -42,6 +42,9 @@ macro_rules! for_each_promise {
             facts_are_read_in_sequence_up_to_a_limit,
             the_history_of_a_task_is_in_order,
             a_team_reads_only_messages_to_it,
+            the_first_fact_and_a_teams_last_message_are_known,
+            the_last_decision_of_a_task_is_found,
+            walls_that_teams_raised_are_recovered_once,
             a_cursor_is_where_the_team_left_it,
             ended_tasks_are_found_in_the_order_asked,
             an_id_cannot_become_two_tasks,
@@ -278,10 +281,56 @@ pub fn the_history_of_a_task_is_in_order<B: Backend>(fresh: fn() -> B) {
     written.chunks(3).for_each(|chunk| commit(&mut *writer, &facts(chunk)));
     let mut reader = writer.reader().expect("a reader");
     let expected: Vec<_> = written.iter().step_by(2).cloned().collect();
-    assert_eq!(reader.history(&mine.id, 100).expect("a history"), expected);
-    assert_eq!(reader.history(&mine.id, 2).expect("a history"), expected[..2]);
+    assert_eq!(reader.history(&mine.id, FactSeq(0), 100).expect("a history"), expected);
+    assert_eq!(reader.history(&mine.id, FactSeq(0), 2).expect("a history"), expected[..2]);
+    assert_eq!(reader.history(&mine.id, expected[1].seq, 100).expect("a history"), expected[2..]);
     let unknown = TaskId::new("acme/unknown").expect("an id");
-    assert_eq!(reader.history(&unknown, 100).expect("a history"), []);
+    assert_eq!(reader.history(&unknown, FactSeq(0), 100).expect("a history"), []);
+}
+
+pub fn the_first_fact_and_a_teams_last_message_are_known<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let mut writer = backend.open();
+    let mut reader = writer.reader().expect("a reader");
+    assert_eq!(reader.oldest_fact().expect("a number"), FactSeq(1));
+    assert_eq!(reader.last_message_for(&team("sydney")).expect("a number"), FactSeq(0));
+    let mut chain = Chain::default();
+    let subject = task(1, waiting());
+    let offer = chain.message(WorkMessage::Offer, "sydney", &subject);
+    let ended = chain.message(WorkMessage::Ended, "sydney", &subject);
+    let after = chain.fact("task.waiting", &subject);
+    commit(&mut *writer, &facts(&[offer, ended.clone(), after]));
+    assert_eq!(reader.oldest_fact().expect("a number"), FactSeq(1));
+    assert_eq!(reader.last_message_for(&team("sydney")).expect("a number"), ended.seq);
+    assert_eq!(reader.last_message_for(&team("london")).expect("a number"), FactSeq(0));
+}
+
+pub fn the_last_decision_of_a_task_is_found<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let mut writer = backend.open();
+    let mut chain = Chain::default();
+    let (mine, other) = (task(1, waiting()), task(2, waiting()));
+    let mut first = chain.fact("task.waiting", &mine);
+    first.decision = Some(Arc::from(&b"{\"n\":1}"[..]));
+    let mut second = chain.fact("task.offered", &mine);
+    second.decision = Some(Arc::from(&b"{\"n\":2}"[..]));
+    let last = chain.fact("task.accepted", &mine);
+    commit(&mut *writer, &facts(&[first, second, last]));
+    let mut reader = writer.reader().expect("a reader");
+    assert_eq!(reader.last_decision(&mine.id).expect("a decision").as_deref(), Some(&b"{\"n\":2}"[..]));
+    assert_eq!(reader.last_decision(&other.id).expect("none"), None);
+}
+
+pub fn walls_that_teams_raised_are_recovered_once<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let subject = task(1, waiting());
+    let wall = |name: &str| (team(name), subject.client.clone(), subject.matter.clone());
+    {
+        let mut writer = backend.open();
+        commit(&mut *writer, &Batch { conflicts: vec![wall("sydney")], ..Batch::default() });
+        commit(&mut *writer, &Batch { conflicts: vec![wall("london"), wall("sydney")], ..Batch::default() });
+    }
+    assert_eq!(recovered(&backend).conflicts, [wall("sydney"), wall("london")]);
 }
 
 pub fn a_team_reads_only_messages_to_it<B: Backend>(fresh: fn() -> B) {

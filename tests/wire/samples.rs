@@ -1,8 +1,11 @@
 //! One of each thing that the tests share.
 
 use chrono::{DateTime, Utc};
-use heliograph::engine::effect::{Admission, Effect, OfferBrief, Recorded, WithdrawReason, WorkMessage};
+use heliograph::engine::effect::{
+    Admission, Effect, EscalationReason, OfferBrief, Recorded, WithdrawReason, WorkMessage,
+};
 use heliograph::engine::event::{Refusal, RefusalCode};
+use heliograph::engine::explain::{Filter, Rejection};
 use heliograph::engine::id::{ClientId, RequestId, TaskId, TeamId, Term};
 use heliograph::engine::request::{Consent, Place, Priority, SkillNeed};
 use heliograph::engine::roster::RosterDigest;
@@ -64,14 +67,15 @@ pub fn effects() -> Vec<Effect> {
             wakes_at: Some(now),
             woken_by: vec![WakeCause::SeatFrees],
         }),
-        Effect::ReportUnroutable { rejected: vec![(term("wall"), 2)] },
-        Effect::ReportInfeasible { due_at: now, best_finish_at: now },
+        Effect::ReportUnroutable { rejected: vec![(Filter::Wall, 2)] },
         Effect::Offer(Box::new(brief(now))),
         Effect::Withdraw { assignment: 1, reason: WithdrawReason::ShiftEnd },
         Effect::Accept { assignment: 1, implicit: false, with_payload: true },
         Effect::Decline { assignment: 1, reason: DeclineReason::Busy, note: Some("full".into()) },
         Effect::Lapse { assignment: 1, due_at: now },
         Effect::Release { assignment: 1, reason: "ill".into() },
+        Effect::Recall { assignment: 1, because: Rejection::WalledFromMatter },
+        Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared },
         Effect::Progress { assignment: 1, remaining_minutes: 30, note: Some("half".into()) },
         Effect::Pause { reason: term("client_question") },
         Effect::Resume {},
@@ -100,13 +104,14 @@ pub fn effects() -> Vec<Effect> {
             | Effect::MarkReady {}
             | Effect::Park(_)
             | Effect::ReportUnroutable { .. }
-            | Effect::ReportInfeasible { .. }
             | Effect::Offer(_)
             | Effect::Withdraw { .. }
             | Effect::Accept { .. }
             | Effect::Decline { .. }
             | Effect::Lapse { .. }
             | Effect::Release { .. }
+            | Effect::Recall { .. }
+            | Effect::RaiseEscalation { .. }
             | Effect::Progress { .. }
             | Effect::Pause { .. }
             | Effect::Resume {}

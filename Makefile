@@ -1,0 +1,45 @@
+# `make run` shows the daemon at work; `make test` installs what the tests need and runs them all.
+
+CARGO   := cargo
+LOCKED  := --locked
+# Tests start `serve` at stated instants, which a released program cannot do.
+TESTING := $(LOCKED) --features test-clock
+PYTEST  := target/bed/venv/bin/pytest -q -p no:cacheprovider
+NODE    := python3 tests/bed/with_node.py
+
+.PHONY: run build test install lint rust end-to-end ops bench clean
+
+run:
+	$(CARGO) run $(LOCKED) --release -- demo --speed 60
+
+build:
+	$(CARGO) build $(LOCKED) --release
+
+test: install lint rust end-to-end ops
+	@echo "all tests passed"
+
+install:
+	bash tests/bed/install.sh
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy $(TESTING) --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --no-deps --document-private-items
+
+rust:
+	$(NODE) $(CARGO) nextest run $(TESTING)
+	$(CARGO) test $(TESTING) --doc
+
+end-to-end:
+	$(CARGO) build $(TESTING)
+	$(NODE) $(PYTEST) tests/e2e
+
+ops: build
+	$(PYTEST) tests/bed tests/ops
+
+bench:
+	$(CARGO) bench $(LOCKED) --bench calendar --bench engine
+	$(NODE) $(CARGO) bench $(LOCKED) --bench relay
+
+clean:
+	$(CARGO) clean

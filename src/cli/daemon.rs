@@ -1,0 +1,205 @@
+//! Talking to a daemon over HTTP.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use ureq::Agent;
+use ureq::http::Response;
+use ureq::{Body, Error};
+
+use super::failure::Failure;
+use super::output::on_one_line;
+
+/// Where a daemon listens by default.
+const DEFAULT_URL: &str = "http://127.0.0.1:8321";
+/// Environment variable with the daemon's address.
+const URL_VARIABLE: &str = "HELIOGRAPH_URL";
+/// Environment variable with the caller's token.
+const TOKEN_VARIABLE: &str = "HELIOGRAPH_TOKEN";
+/// How long connecting may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long an answer may take; a submission is answered after its commit.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Bytes of an answer at most.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024 * 1024;
+/// Characters of a foreign answer that are shown.
+const MAX_SHOWN_CHARS: usize = 200;
+/// Status of a daemon that cannot answer now.
+const UNAVAILABLE: u16 = 503;
+
+/// Which daemon.
+#[derive(Debug, clap::Args)]
+pub(super) struct DaemonArguments {
+    /// Address of the daemon [default: HELIOGRAPH_URL, else http://127.0.0.1:8321]
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// A daemon that can be asked.
+#[derive(Debug)]
+pub(super) struct Daemon {
+    agent: Agent,
+    url: String,
+    authorization: Option<String>,
+}
+
+/// An answer of the daemon.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}
+
+/// What is read of a problem document (RFC 9457).
+#[derive(Debug, Deserialize)]
+pub(super) struct Problem {
+    pub title: Option<String>,
+    pub detail: Option<String>,
+    pub code: Option<String>,
+    pub field: Option<String>,
+}
+
+impl DaemonArguments {
+    /// The daemon that the arguments or the environment name.
+    ///
+    /// # Errors
+    /// An address that is not `http://HOST[:PORT]`.
+    pub(super) fn daemon(&self) -> Result<Daemon, Failure> {
+        let url = self.url.clone().or_else(|| variable(URL_VARIABLE)).unwrap_or_else(|| DEFAULT_URL.to_owned());
+        let authority = url.strip_prefix("http://").unwrap_or_default().trim_end_matches('/');
+        if authority.is_empty() || authority.contains(['/', '?', '#', '@']) || authority.contains(char::is_whitespace) {
+            return Err(Failure::Usage(format!(
+                "the address of the daemon {url:?} is not http://HOST:PORT; for https, go through the proxy that \
+                 ends it or a tunnel"
+            )));
+        }
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            // A daemon is reached directly, whatever proxy the environment names for the web.
+            .proxy(None)
+            .timeout_connect(Some(CONNECT_WITHIN))
+            .timeout_recv_response(Some(ANSWER_WITHIN))
+            .timeout_recv_body(Some(ANSWER_WITHIN))
+            .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        let authorization = variable(TOKEN_VARIABLE).map(|token| format!("Bearer {token}"));
+        Ok(Daemon { agent, url: format!("http://{authority}"), authorization })
+    }
+}
+
+impl Daemon {
+    /// The address, without a slash at its end.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// The daemon does not answer, says no, or answers something else.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        self.document(self.ask(path)?)
+    }
+
+    /// Sends a body and reads the answer.
+    ///
+    /// # Errors
+    /// The daemon does not answer, says no, or answers something else.
+    pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Failure> {
+        let mut request = self.agent.post(format!("{}{path}", self.url)).header("content-type", "application/json");
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        let reply = self.reply(request.send(body))?;
+        self.document(reply)
+    }
+
+    /// Reads whatever stands at an address.
+    ///
+    /// # Errors
+    /// The daemon does not answer.
+    pub(super) fn ask(&self, path: &str) -> Result<Reply, Failure> {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
+        }
+        self.reply(request.call())
+    }
+
+    fn reply(&self, answer: Result<Response<Body>, Error>) -> Result<Reply, Failure> {
+        let read = answer.and_then(|mut answer| {
+            let status = answer.status().as_u16();
+            let body = answer.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string()?;
+            Ok(Reply { status, body })
+        });
+        read.map_err(|error| match error {
+            Error::BodyExceedsLimit(limit) => {
+                Failure::Failed(format!("{} answers with more than {limit} bytes; ask for less", self.url))
+            }
+            Error::BadUri(_) | Error::Http(_) => Failure::Usage(format!("{}: {error}", self.url)),
+            error => Failure::Unreachable(format!("{} cannot be reached: {error}", self.url)),
+        })
+    }
+
+    fn document<T: DeserializeOwned>(&self, reply: Reply) -> Result<T, Failure> {
+        if !(200..300).contains(&reply.status) {
+            return Err(self.refused(&reply));
+        }
+        serde_json::from_str(&reply.body)
+            .map_err(|error| Failure::Failed(format!("{} answers what this version does not read: {error}", self.url)))
+    }
+
+    /// What a status other than 2xx means.
+    pub(super) fn refused(&self, reply: &Reply) -> Failure {
+        let said = match serde_json::from_str::<Problem>(&reply.body) {
+            Ok(problem) => problem.to_string(),
+            Err(_) => on_one_line(&reply.body.chars().take(MAX_SHOWN_CHARS).collect::<String>()),
+        };
+        let message = format!("{} answers {}: {said}", self.url, reply.status);
+        if reply.status == UNAVAILABLE { Failure::Unreachable(message) } else { Failure::Failed(message) }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(field) = &self.field {
+            write!(f, "{}: ", on_one_line(field))?;
+        }
+        let said = self.detail.as_deref().or(self.title.as_deref()).unwrap_or("no reason given");
+        f.write_str(&on_one_line(said))?;
+        self.code.as_ref().map_or(Ok(()), |code| write!(f, " ({})", on_one_line(code)))
+    }
+}
+
+/// Text as one segment of a path or one value behind the question mark (RFC 3986).
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::new();
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+/// A variable of the environment that says something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_id_is_one_segment_of_a_path() {
+        assert_eq!(encoded("acme-llp/req:1@x y"), "acme-llp%2Freq%3A1%40x%20y");
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line: data on stdout, messages on stderr, one exit code per kind of end.
+//!
+//! | code | when |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | not done, or the answer is "no" |
+//! | 2 | the command was written wrongly |
+//! | 69 | the daemon cannot be reached, or says that it cannot answer now |
+//! | 78 | settings or roster are at fault |
+
+mod check;
+mod configuration;
+mod daemon;
+mod explanation;
+mod failure;
+mod healthcheck;
+mod hours;
+mod instant;
+mod output;
+mod route;
+mod schema;
+mod serve;
+mod submit;
+mod tasks;
+mod update;
+mod version;
+mod why;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::failure::Failure;
+use self::output::{Format, Output};
+
+/// Follow-the-sun task scheduler for legal process outsourcing.
+#[derive(Debug, Parser)]
+#[command(name = "heliograph", disable_version_flag = true, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct Arguments {
+    /// Print the version and that of the zone rules
+    #[arg(short = 'V', long)]
+    version: bool,
+    /// How data is printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 not done, or the answer is no; 2 usage; 69 daemon unreachable; 78 settings or roster at fault.
+Environment: HELIOGRAPH_URL and HELIOGRAPH_TOKEN for commands that talk to a daemon; HELIOGRAPH__SECTION__KEY for settings;
+NO_COLOR.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Serve(serve::ServeArguments),
+    /// Run the daemon with the sample roster, a simulated firm and simulated teams
+    Demo(serve::DemoArguments),
+    /// Check settings and roster, and print every fault as file:line:column
+    Check(check::CheckArguments),
+    /// Ask a calendar of the roster
+    Hours(hours::HoursArguments),
+    /// Say where a request would go, and why, without a daemon
+    Route(route::RouteArguments),
+    /// Say why a task is where it is
+    Why(why::WhyArguments),
+    /// Say why a team does not have a task, and what would change that
+    WhyNot(why::WhyNotArguments),
+    /// Send work requests
+    Submit(submit::SubmitArguments),
+    /// List tasks
+    Tasks(tasks::TasksArguments),
+    /// Show a task with its history
+    Task(tasks::TaskArguments),
+    /// Send an update of a task
+    Update(Box<update::UpdateArguments>),
+    /// Print a schema of the contract
+    Schema(schema::SchemaArguments),
+    /// Ask a daemon whether it is well
+    Healthcheck(healthcheck::HealthcheckArguments),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed stream has nobody left to tell.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { failure::USAGE } else { 0 });
+        }
+    };
+    match dispatch(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn dispatch(arguments: Arguments) -> Result<(), Failure> {
+    let mut output = Output::of_stdout(arguments.format);
+    if arguments.version {
+        return version::run(&mut output);
+    }
+    let Some(command) = arguments.command else {
+        return Err(Failure::Usage("give a command; heliograph --help lists them".to_owned()));
+    };
+    match command {
+        Command::Serve(arguments) => serve::serve(&arguments),
+        Command::Demo(arguments) => serve::demo(&arguments),
+        Command::Check(arguments) => check::run(&arguments, &mut output),
+        Command::Hours(arguments) => hours::run(&arguments, &mut output),
+        Command::Route(arguments) => route::run(&arguments, &mut output),
+        Command::Why(arguments) => why::why(&arguments, &mut output),
+        Command::WhyNot(arguments) => why::why_not(&arguments, &mut output),
+        Command::Submit(arguments) => submit::run(&arguments, &mut output),
+        Command::Tasks(arguments) => tasks::list(&arguments, &mut output),
+        Command::Task(arguments) => tasks::show(&arguments, &mut output),
+        Command::Update(arguments) => update::run(&arguments, &mut output),
+        Command::Schema(arguments) => schema::run(&arguments, &mut output),
+        Command::Healthcheck(arguments) => healthcheck::run(&arguments, &mut output),
+    }
+}

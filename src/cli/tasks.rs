@@ -1,0 +1,258 @@
+//! `tasks` and `task`: what a daemon holds.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::daemon::{DaemonArguments, encoded};
+use super::failure::Failure;
+use super::output::Output;
+use crate::engine::id::{ClientId, TaskId, TeamId};
+use crate::wire::view::{NeedsView, TaskView};
+
+/// Facts of a history asked for at once.
+const HISTORY_PAGE: usize = 500;
+/// Facts of a history shown at most; a longer one is for the API.
+const MAX_HISTORY: usize = 5_000;
+
+/// Arguments of `tasks`.
+#[derive(Debug, clap::Args)]
+pub(super) struct TasksArguments {
+    /// Only this client's
+    #[arg(long)]
+    client: Option<ClientId>,
+    /// Only those offered to, owned by or completed by this team
+    #[arg(long)]
+    team: Option<TeamId>,
+    /// Only in this state
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// Go on behind an earlier page: its `next`
+    #[arg(long)]
+    cursor: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: u16,
+    #[command(flatten)]
+    daemon: DaemonArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum State {
+    Waiting,
+    Offered,
+    Active,
+    Completed,
+    Cancelled,
+}
+
+/// Arguments of `task`.
+#[derive(Debug, clap::Args)]
+pub(super) struct TaskArguments {
+    /// Task: CLIENT/ID
+    task: TaskId,
+    #[command(flatten)]
+    daemon: DaemonArguments,
+}
+
+/// A page of tasks.
+#[derive(Debug, Deserialize)]
+struct Page {
+    tasks: Vec<TaskView>,
+    next: Option<Value>,
+}
+
+/// A page of a task's facts, as the daemon wrote them.
+#[derive(Debug, Deserialize)]
+struct History {
+    facts: Vec<Value>,
+    next: Option<Value>,
+}
+
+/// A task and its facts.
+#[derive(Serialize)]
+struct Story<'a> {
+    task: &'a Value,
+    history: &'a [Value],
+}
+
+/// Prints a page of tasks, in order of arrival.
+pub(super) fn list(arguments: &TasksArguments, output: &mut Output) -> Result<(), Failure> {
+    let daemon = arguments.daemon.daemon()?;
+    let mut path = format!("/api/v1/tasks?limit={}", arguments.limit);
+    let state =
+        arguments.state.and_then(|state| Some(clap::ValueEnum::to_possible_value(&state)?.get_name().to_owned()));
+    let asked = [
+        ("client", arguments.client.as_ref().map(|id| id.as_str())),
+        ("team", arguments.team.as_ref().map(|id| id.as_str())),
+        ("state", state.as_deref()),
+        ("cursor", arguments.cursor.as_deref()),
+    ];
+    for (name, value) in asked {
+        if let Some(value) = value {
+            path.push_str(&format!("&{name}={}", encoded(value)));
+        }
+    }
+    let document: Value = daemon.get(&path)?;
+    if output.is_json() {
+        return output.json(&document);
+    }
+    let page: Page = read(document)?;
+    let rows: Vec<_> = page.tasks.iter().map(row).collect();
+    output.table(&["TASK", "STATE", "TEAM", "PRIORITY", "DEADLINE", "SINCE"], &rows)?;
+    match &page.next {
+        Some(next) => output.line(format!("\nmore with --cursor {}", plain(next))),
+        None => Ok(()),
+    }
+}
+
+/// Prints a task: its state, what it needs, who held it, and its facts.
+pub(super) fn show(arguments: &TaskArguments, output: &mut Output) -> Result<(), Failure> {
+    let daemon = arguments.daemon.daemon()?;
+    let address = format!("/api/v1/tasks/{}", encoded(arguments.task.as_str()));
+    let document: Value = daemon.get(&address)?;
+    let mut facts = Vec::new();
+    let mut path = format!("{address}/history?limit={HISTORY_PAGE}");
+    loop {
+        let History { facts: mut page, next } = daemon.get(&path)?;
+        facts.append(&mut page);
+        match next {
+            Some(next) if facts.len() < MAX_HISTORY => {
+                path = format!("{address}/history?limit={HISTORY_PAGE}&after={}", encoded(&plain(&next)));
+            }
+            _ => break,
+        }
+    }
+    if output.is_json() {
+        return output.json(&Story { task: &document, history: &facts });
+    }
+    let task: TaskView = read(document)?;
+    print_task(&task, output)?;
+    print_needs(&task.needs, output)?;
+    print_people(&task, output)?;
+    output.heading("History")?;
+    let rows: Vec<_> = facts.iter().map(fact_row).collect();
+    output.table(&["AT", "EVENT", "TEAM", "DETAIL"], &rows)
+}
+
+fn row(task: &TaskView) -> Vec<String> {
+    let state = task.waiting.as_ref().map_or_else(|| task.state.clone(), |it| format!("{}: {}", task.state, it.reason));
+    let flags = if task.held {
+        ", held"
+    } else if task.paused.is_some() {
+        ", paused"
+    } else {
+        ""
+    };
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    vec![
+        task.id.clone(),
+        format!("{state}{flags}"),
+        or_dash(&task.team),
+        task.priority.clone(),
+        or_dash(&task.deadline),
+        task.since.clone(),
+    ]
+}
+
+fn print_task(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
+    let some = |text: &Option<String>| text.clone().unwrap_or_default();
+    output.field("task", &task.id)?;
+    output.field("matter", &task.matter)?;
+    output.field("state", &task.state)?;
+    output.field("since", &task.since)?;
+    output.field("team", &some(&task.team))?;
+    output.field("assignment", &task.assignment.map_or(String::new(), |number| number.to_string()))?;
+    output.field("until", &some(&task.until))?;
+    if let Some(waiting) = &task.waiting {
+        output.field("waits", &waiting.reason)?;
+        output.field("wakes at", &some(&waiting.wakes_at))?;
+        output.field("woken by", &waiting.woken_by.join(", "))?;
+    }
+    output.field("reason", &some(&task.reason))?;
+    output.field("paused", &some(&task.paused))?;
+    output.field("held", if task.held { "by the client" } else { "" })?;
+    output.field("priority", &task.priority)?;
+    let remaining = task.remaining_minutes.map_or(String::new(), |left| format!(", {left} left"));
+    output.field("effort", &format!("{} min{remaining}", task.effort_minutes))?;
+    output.field("deadline", &some(&task.deadline))?;
+    output.field("not before", &some(&task.not_before))?;
+    output.field("after", &task.after.join(", "))?;
+    output.field("admitted at", &task.admitted_at)
+}
+
+fn print_needs(needs: &NeedsView, output: &mut Output) -> Result<(), Failure> {
+    let some = |text: &Option<String>| text.clone().unwrap_or_default();
+    output.heading("Needs")?;
+    output.field("work type", &needs.work_type)?;
+    output.field("jurisdiction", &some(&needs.jurisdiction))?;
+    output.field("specialty", &some(&needs.specialty))?;
+    output.field("languages", &needs.languages.join(", "))?;
+    let skills: Vec<_> = needs.skills.iter().map(|skill| format!("{} {}", skill.name, skill.level)).collect();
+    output.field("skills", &skills.join(", "))?;
+    output.field("presence", &needs.presence)?;
+    output.field("place", &some(&needs.place))?;
+    output.field("only in", &needs.allowed_countries.join(", "))?;
+    output.field("not in", &needs.denied_countries.join(", "))?;
+    let consent = needs.consent_offshore.map_or("", |offshore| if offshore { "given" } else { "refused" });
+    output.field("offshoring", consent)?;
+    output.field("preferred", &some(&needs.preferred_team))?;
+    output.field("excluded", &needs.excluded_teams.join(", "))
+}
+
+/// Who held it, who turned it down, and its clocks.
+fn print_people(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    if !task.holders.is_empty() {
+        output.heading("Earlier holders")?;
+        let rows: Vec<_> = (task.holders.iter())
+            .map(|it| {
+                let left = format!("{} min", it.remaining_minutes);
+                vec![it.team.clone(), it.from.clone(), it.until.clone(), left, or_dash(&it.notes)]
+            })
+            .collect();
+        output.table(&["TEAM", "FROM", "UNTIL", "LEFT", "NOTES"], &rows)?;
+    }
+    if !task.turn_downs.is_empty() {
+        output.heading("Turned down by")?;
+        let rows: Vec<_> =
+            task.turn_downs.iter().map(|it| vec![it.team.clone(), it.cause.clone(), or_dash(&it.until)]).collect();
+        output.table(&["TEAM", "CAUSE", "UNTIL"], &rows)?;
+    }
+    if !task.clocks.is_empty() {
+        output.heading("Clocks")?;
+        let rows: Vec<_> = (task.clocks.iter())
+            .map(|it| {
+                let target = format!("{} min", it.target_minutes);
+                vec![it.name.clone(), target, or_dash(&it.started_at), or_dash(&it.stopped_at), or_dash(&it.paused)]
+            })
+            .collect();
+        output.table(&["CLOCK", "TARGET", "STARTED", "STOPPED", "PAUSED"], &rows)?;
+    }
+    Ok(())
+}
+
+/// Fields of an event that have columns of their own, or are the same for all events of a task.
+const COLUMNS: [&str; 6] = ["type", "at", "team", "task", "task_seq", "client"];
+
+fn fact_row(fact: &Value) -> Vec<String> {
+    let fields = fact["body"].as_object();
+    let own = fields.into_iter().flatten().filter(|(name, value)| {
+        !COLUMNS.contains(&name.as_str()) && !value.is_null() && !value.as_array().is_some_and(Vec::is_empty)
+    });
+    let detail: Vec<_> = own.map(|(name, value)| format!("{name} {}", plain(value))).collect();
+    let column = |name: &str| match &fact[name] {
+        Value::Null => "-".to_owned(),
+        value => plain(value),
+    };
+    vec![column("at"), column("type"), column("team"), detail.join(", ")]
+}
+
+/// A value as text, a string without its quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn read<T: serde::de::DeserializeOwned>(document: Value) -> Result<T, Failure> {
+    serde_json::from_value(document)
+        .map_err(|error| Failure::Failed(format!("the daemon answers what this version does not read: {error}")))
+}

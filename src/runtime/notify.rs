@@ -1,0 +1,43 @@
+//! What systemd is told: ready, alive, stopping. Without it nothing is sent.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::Backend;
+
+use super::gateway::Gateway;
+
+/// The daemon takes work.
+pub fn ready() {
+    tell(NotifyState::Ready);
+}
+
+/// The daemon is about to end.
+pub fn stopping() {
+    tell(NotifyState::Stopping);
+}
+
+/// Tells the watchdog that the loop is alive, twice in each of its periods, until `stop`.
+pub fn watch(gateway: Gateway, stop: &CancellationToken) {
+    let mut period_us = 0;
+    if !sd_notify::watchdog_enabled(false, &mut period_us) {
+        return;
+    }
+    let mut every = tokio::time::interval(Duration::from_micros(period_us / 2).max(Duration::from_millis(1)));
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        while stop.run_until_cancelled(every.tick()).await.is_some() {
+            if gateway.health().live {
+                tell(NotifyState::Watchdog);
+            }
+        }
+    });
+}
+
+fn tell(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(false, &[state]) {
+        tracing::warn!(%error, "the service manager cannot be told");
+    }
+}
