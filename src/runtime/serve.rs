@@ -372,7 +372,7 @@ async fn reach_broker(
 
 fn amqp_options(amqp: &settings::Amqp, settings: &Settings) -> AmqpOptions {
     let mut options = AmqpOptions::new(AmqpUrl::new(amqp.url.reveal().to_owned()));
-    options.prefix = amqp.prefix.as_str().to_owned();
+    options.prefix = format!("{}.", amqp.prefix.as_str());
     options.topology = match amqp.topology {
         settings::Topology::Declare => TopologyMode::Declare,
         settings::Topology::Check => TopologyMode::Check,
