@@ -1,5 +1,6 @@
 //! What the scheduler wants done. Each effect becomes one fact: stored, then published.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -105,7 +106,7 @@ pub enum Effect {
     /// Say loudly that no team may do it.
     ReportUnroutable {
         /// How many teams each filter rejects.
-        rejected: Vec<(Filter, u32)>,
+        rejected: BTreeMap<Filter, u32>,
     },
     /// Propose it to the team.
     Offer(Box<OfferBrief>),

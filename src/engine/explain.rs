@@ -1,5 +1,6 @@
 //! Why a decision went as it did: typed rejections that know what would clear them, scores, and the stored record.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -131,7 +132,12 @@ pub enum Rejection {
         needed_until: DateTime<Utc>,
     },
     /// It does not hold the pair of jurisdiction and specialty.
-    NotAdmitted,
+    NotAdmitted {
+        /// The jurisdiction that is asked for; `None` is any.
+        jurisdiction: Option<Place>,
+        /// The specialty that is asked for; `None` is any.
+        specialty: Option<Term>,
+    },
     /// Its admission ends before its part does.
     AdmissionEnds {
         /// When it ends.
@@ -210,7 +216,7 @@ impl Rejection {
             | Self::TooLittleContact { .. }
             | Self::TooLittleContactNow { .. } => Filter::Presence,
             Self::NotVetted | Self::VettingEnds { .. } => Filter::Vetting,
-            Self::NotAdmitted
+            Self::NotAdmitted { .. }
             | Self::AdmissionEnds { .. }
             | Self::LanguageMissing { .. }
             | Self::SkillMissing { .. }
@@ -240,7 +246,11 @@ impl Rejection {
             Self::TooLittleContact { .. } => "less effort, or a team whose hours meet the client's for longer".into(),
             Self::TooLittleContactNow { .. } => "the team's next shift".into(),
             Self::NotVetted | Self::VettingEnds { .. } => "a later `vetted_until` in the roster".into(),
-            Self::NotAdmitted => "a capability for the jurisdiction and the specialty in the roster".into(),
+            Self::NotAdmitted { jurisdiction, specialty } => format!(
+                "a capability for jurisdiction {} and specialty {} in the roster",
+                jurisdiction.as_ref().map_or("any", Place::as_str),
+                specialty.as_ref().map_or("any", Term::as_str)
+            ),
             Self::AdmissionEnds { .. } => "a later `admitted_until` in the roster".into(),
             Self::LanguageMissing { language } => format!("the language {language} in the team's capability"),
             Self::SkillMissing { skill, needed, .. } => format!("the skill {skill} at level {needed} in the roster"),
@@ -313,7 +323,7 @@ pub struct Decision {
     /// How many teams could take it now.
     pub available_count: u32,
     /// How many teams each filter rejects, in the order of the filters.
-    pub rejected: Vec<(Filter, u32)>,
+    pub rejected: BTreeMap<Filter, u32>,
 }
 
 /// How many candidates a stored decision lists; the full table is worked out again on request.

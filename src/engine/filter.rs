@@ -137,7 +137,7 @@ fn capability(ask: &Standing<'_>) -> Result<(), Rejection> {
     let (needs, team) = (ask.needs, ask.team);
     let mut pairs = team.capabilities.iter().filter(|held| holds_pair(held, needs)).peekable();
     if pairs.peek().is_none() {
-        return Err(Rejection::NotAdmitted);
+        return Err(not_admitted(needs));
     }
     if !pairs.clone().any(|held| speaks(held, needs)) {
         let spoken = |language| pairs.clone().any(|held| held.languages.contains(language));
@@ -154,6 +154,12 @@ fn capability(ask: &Standing<'_>) -> Result<(), Rejection> {
         }
     }
     if needs.excluded_teams.contains(&team.id) { Err(Rejection::Excluded) } else { Ok(()) }
+}
+
+/// The rejection of a team that does not hold the pair that is asked for.
+#[must_use]
+pub fn not_admitted(needs: &Needs) -> Rejection {
+    Rejection::NotAdmitted { jurisdiction: needs.jurisdiction.clone(), specialty: needs.specialty.clone() }
 }
 
 /// Whether a capability is the pair that is asked for: jurisdictions match exactly, `None` in it matches all.

@@ -1,6 +1,7 @@
 //! One decision: who gets a task now, or why it waits. Reads the board, changes nothing.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::board::Board;
 use super::class::{Class, ClassId, standing};
 use super::explain::{Candidate, Decision, Filter, MAX_STORED_CANDIDATES, Rejection, Verdict};
-use super::filter::{AtNow, DATED, Fit, NOT_NOW, Standing};
+use super::filter::{AtNow, DATED, Fit, NOT_NOW, Standing, not_admitted};
 use super::forecast;
 use super::id::TeamId;
 use super::roster::{HandoffRule, TeamIndex};
@@ -72,7 +73,7 @@ pub fn decide(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>)
     decision.winner = winner;
     decision.available_count = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
     decision.available = candidates.into_iter().map(|(_, candidate)| candidate).take(MAX_STORED_CANDIDATES).collect();
-    decision.rejected = rejected.into_iter().collect();
+    decision.rejected = rejected;
     Choice { outcome, decision: Arc::new(decision) }
 }
 
@@ -93,7 +94,7 @@ fn empty_decision(board: &Board, class_id: ClassId, now: DateTime<Utc>) -> Decis
         winner: None,
         available: Vec::new(),
         available_count: 0,
-        rejected: Vec::new(),
+        rejected: BTreeMap::new(),
     }
 }
 
@@ -114,7 +115,7 @@ pub fn explain(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>
         };
         let answer = standing(&ask).and_then(|()| match class.fit(index) {
             Some(fit) => available(board, task, class, index, fit, now),
-            None => Err(Rejection::NotAdmitted),
+            None => Err(not_admitted(&task.needs)),
         });
         match answer {
             Ok(candidate) => Verdict::Available(candidate),
@@ -140,7 +141,7 @@ pub fn still_stands(
     team: TeamIndex,
     now: DateTime<Utc>,
 ) -> Result<(), Rejection> {
-    let client = board.roster.clients.get(&task.client).ok_or(Rejection::NotAdmitted)?;
+    let client = board.roster.clients.get(&task.client).ok_or_else(|| not_admitted(&task.needs))?;
     let ask = Standing {
         roster: &board.roster,
         walls: &board.walls,
@@ -150,8 +151,8 @@ pub fn still_stands(
         team: board.roster.team(team),
     };
     standing(&ask)?;
-    let class = board.classes.get(class_id).ok_or(Rejection::NotAdmitted)?;
-    let fit = class.fit(team).ok_or(Rejection::NotAdmitted)?;
+    let class = board.classes.get(class_id).ok_or_else(|| not_admitted(&task.needs))?;
+    let fit = class.fit(team).ok_or_else(|| not_admitted(&task.needs))?;
     if fit.vetted_until <= now {
         return Err(Rejection::VettingEnds { at: fit.vetted_until, needed_until: now });
     }

@@ -62,7 +62,7 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     (
         "task.unroutable",
         "No team may do it as things stand.",
-        &[("rejected", List, Never, "How many teams each filter rejects.")],
+        &[("rejected", Object, Never, "How many teams each filter rejects.")],
     ),
     (
         "task.recalled",

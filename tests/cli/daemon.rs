@@ -1,5 +1,6 @@
 //! Commands that talk to a daemon: what they ask, and what they make of the answer.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 
 use heliograph::engine::explain::{Decision, Rejection, Verdict};
@@ -58,7 +59,7 @@ fn explanation() -> Value {
         winner: Some(team("london")),
         available: Vec::new(),
         available_count: 1,
-        rejected: Vec::new(),
+        rejected: BTreeMap::new(),
     };
     json!({ "decision": decision, "verdicts": [verdict], "at": "2026-11-24T09:00:00Z" })
 }

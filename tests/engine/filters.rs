@@ -176,7 +176,9 @@ fn a_capability_is_a_pair_with_languages_that_is_held_long_enough() {
     assert_eq!(of_team(holds(pairs()), &needs("GB", "patents")), None, "no specialty stands for all");
     for (jurisdiction, specialty) in [("US-NY", "tax"), ("US", "patents"), ("FR", "tax")] {
         let answer = of_team(holds(pairs()), &needs(jurisdiction, specialty));
-        assert_eq!(answer, Some(Rejection::NotAdmitted), "{jurisdiction} {specialty}");
+        let refused =
+            Rejection::NotAdmitted { jurisdiction: Some(place(jurisdiction)), specialty: Some(term(specialty)) };
+        assert_eq!(answer, Some(refused), "{jurisdiction} {specialty}");
     }
     let german = WorkRequest { languages: Some(vec![term("en"), term("de")]), ..request("a") };
     assert_eq!(of_team(london(), &german), Some(Rejection::LanguageMissing { language: term("de") }));

@@ -67,7 +67,7 @@ pub fn effects() -> Vec<Effect> {
             wakes_at: Some(now),
             woken_by: vec![WakeCause::SeatFrees],
         }),
-        Effect::ReportUnroutable { rejected: vec![(Filter::Wall, 2)] },
+        Effect::ReportUnroutable { rejected: [(Filter::Wall, 2)].into() },
         Effect::Offer(Box::new(brief(now))),
         Effect::Withdraw { assignment: 1, reason: WithdrawReason::ShiftEnd },
         Effect::Accept { assignment: 1, implicit: false, with_payload: true },

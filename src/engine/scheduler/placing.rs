@@ -1,6 +1,6 @@
 //! Where a task goes: offers, waits, and the filling of free seats.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -75,7 +75,7 @@ impl Scheduler {
         if !is_news {
             return;
         }
-        let rejected: Vec<(Filter, u32)> = decision.as_ref().map(|it| it.rejected.clone()).unwrap_or_default();
+        let rejected: BTreeMap<Filter, u32> = decision.as_ref().map(|it| it.rejected.clone()).unwrap_or_default();
         self.record(arrival, Said { decision, ..Said::default() }, effect);
         if unroutable {
             self.record(arrival, Said::default(), Effect::ReportUnroutable { rejected });
