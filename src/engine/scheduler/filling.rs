@@ -1,0 +1,123 @@
+//! Free seats: which waiting tasks are looked at when a team opens or a seat frees, and in which order.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+
+use super::Scheduler;
+use crate::engine::class::ClassId;
+use crate::engine::forecast;
+use crate::engine::queue::WaitKey;
+use crate::engine::request::Priority;
+use crate::engine::roster::{Capacity, TeamIndex};
+
+impl Scheduler {
+    /// Looks at the waiting tasks of the teams that opened or have a freed seat, then at the tasks that are to be decided
+    /// for themselves.
+    pub(super) fn place_waiting(&mut self) {
+        while !self.to_fill.is_empty() || !self.to_route.is_empty() {
+            let teams = std::mem::take(&mut self.to_fill);
+            for (team, _) in teams.iter().filter(|(_, why)| why.owner_freed) {
+                self.wake_busy(*team);
+            }
+            self.fill(teams.keys().copied());
+            for (team, _) in teams.iter().filter(|(_, why)| why.opened) {
+                self.release_awaiting(*team);
+            }
+            for arrival in std::mem::take(&mut self.to_route) {
+                self.route(arrival);
+            }
+        }
+    }
+
+    /// Offers the waiting tasks of some teams in one order until none of them has room; each team looks at a task once.
+    fn fill(&mut self, teams: impl Iterator<Item = TeamIndex>) {
+        let mut next: BTreeSet<_> =
+            teams.filter_map(|team| self.next_waiting(team, None).map(|key| (key, team))).collect();
+        while let Some((key, team)) = next.pop_first() {
+            let Some(room) = self.room(team) else { continue };
+            if room.urgent_only && key.priority != Priority::Urgent {
+                continue;
+            }
+            let id = &self.board.roster.team(team).id;
+            let waits = self.tasks.get(&key.arrival).filter(|entry| entry.key == Some(key));
+            if waits.is_some_and(|entry| !entry.task.is_turned_down_by(id, self.now)) {
+                self.route(key.arrival);
+            }
+            next.extend(self.next_waiting(team, Some(key)).map(|key| (key, team)));
+        }
+    }
+
+    /// The first task after `cursor` that a team has room for.
+    fn next_waiting(&self, team: TeamIndex, cursor: Option<WaitKey>) -> Option<WaitKey> {
+        let room = self.room(team)?;
+        let served = self.board.classes.served_by(team);
+        self.queue.next_after(team, served, cursor, |class| self.room_in(team, class, room))
+    }
+
+    /// Tasks that waited for a team to open and did not get in look for another now.
+    fn release_awaiting(&mut self, team: TeamIndex) {
+        for key in self.queue.awaiting(team) {
+            self.route(key.arrival);
+        }
+    }
+
+    /// A freed seat ends the turn-downs of tasks that the team declined as busy.
+    fn wake_busy(&mut self, team: TeamIndex) {
+        if self.room(team).is_none() {
+            return;
+        }
+        let id = self.board.roster.team(team).id.clone();
+        for arrival in std::mem::take(&mut self.board.load_mut(team).busy) {
+            let now = self.now;
+            self.change(arrival, |task| {
+                for turn_down in task.turn_downs.iter_mut().filter(|it| it.team == id) {
+                    turn_down.until = turn_down.until.map(|until| until.min(now));
+                }
+            });
+            self.to_route.insert(arrival);
+        }
+    }
+
+    /// What a team can take at all: nothing while it is closed, retired, about to close, or full.
+    fn room(&self, team: TeamIndex) -> Option<Room> {
+        let (owner, load) = (self.board.roster.team(team), self.board.load(team));
+        let window = TimeDelta::minutes(i64::from(self.board.roster.routing.min_start_window_minutes));
+        let closes_at = load.open_shift_end()?;
+        if owner.retired || closes_at - self.now < window {
+            return None;
+        }
+        let most_minutes = match owner.capacity {
+            Capacity::EffortHours(hours) if load.used > 0 => hours.saturating_mul(60).checked_sub(load.used_minutes)?,
+            Capacity::EffortHours(_) | Capacity::Seats(_) => u32::MAX,
+        };
+        let urgent_only = load.room_for(owner, Priority::Normal, 0).is_err();
+        load.room_for(owner, Priority::Urgent, 0).is_ok().then_some(Room { urgent_only, most_minutes })
+    }
+
+    /// The most effort that a team with room can take of a class: nothing past its vetting or its admission, and for work
+    /// in contact with the client no more than what is left of their common hours.
+    fn room_in(&self, team: TeamIndex, class: ClassId, room: Room) -> Option<u32> {
+        let class = self.board.classes.get(class)?;
+        let fit = class.fit(team)?;
+        if fit.vetted_until <= self.now || fit.admitted_until.is_some_and(|at| at <= self.now) {
+            return None;
+        }
+        if fit.contact.is_none() {
+            return Some(room.most_minutes);
+        }
+        let client = self.board.roster.clients.get(class.client())?;
+        let shift_end = self.board.load(team).open_shift_end()?;
+        let left = forecast::contact_between(self.board.roster.team(team), client, self.now, shift_end);
+        Some(room.most_minutes.min(u32::try_from(left.num_minutes()).unwrap_or(u32::MAX)))
+    }
+}
+
+/// What a team can still take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Room {
+    /// Only the seats kept free for urgent work are left.
+    urgent_only: bool,
+    /// The most effort of a task.
+    most_minutes: u32,
+}
