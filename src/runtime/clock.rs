@@ -21,6 +21,8 @@ pub struct Clock {
     base: DateTime<Utc>,
     booted_base: Duration,
     speed: u32,
+    /// Whether it is the wall clock, which it then keeps to.
+    follows_wall: bool,
     /// What slewing has added, in microseconds.
     slewed_us: AtomicI64,
 }
@@ -38,7 +40,7 @@ impl Clock {
     /// The wall clock from now on.
     #[must_use]
     pub fn real() -> Self {
-        Self::starting(wall(), 1)
+        Self { follows_wall: true, ..Self::starting(wall(), 1) }
     }
 
     /// The clock of `serve`: the wall clock. Built with the feature `test-clock`, `HELIOGRAPH_TEST_CLOCK` (an RFC 3339
@@ -57,10 +59,10 @@ impl Clock {
         Ok(Self::real())
     }
 
-    /// A clock that starts at `base` and runs `speed` times as fast as the real one.
+    /// A clock that starts at `base` and runs `speed` times as fast as the real one, whatever the wall clock says.
     #[must_use]
     pub fn starting(base: DateTime<Utc>, speed: u32) -> Self {
-        Self { base, booted_base: since_boot(), speed: speed.max(1), slewed_us: AtomicI64::new(0) }
+        Self { base, booted_base: since_boot(), speed: speed.max(1), follows_wall: false, slewed_us: AtomicI64::new(0) }
     }
 
     /// Engine time, in whole milliseconds, never going back.
@@ -86,10 +88,10 @@ impl Clock {
         self.speed
     }
 
-    /// Compares with the wall clock and slews; to be called about once in `every`. An accelerated clock has no wall
-    /// clock to follow.
+    /// Compares with the wall clock and slews; to be called about once in `every`. A clock with a start of its own has
+    /// no wall clock to follow.
     pub fn correct(&self, every: Duration) -> Difference {
-        if self.speed != 1 {
+        if !self.follows_wall {
             return Difference { wall_ahead: TimeDelta::zero(), stepped: false };
         }
         let wall_ahead = wall() - self.now();
@@ -147,6 +149,13 @@ mod tests {
         let wait = clock.until(base + TimeDelta::hours(1));
         assert!(wait <= Duration::from_millis(60_001), "{wait:?}");
         assert_eq!(clock.until(base - TimeDelta::seconds(1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_clock_with_a_start_of_its_own_never_steps() {
+        let base = DateTime::parse_from_rfc3339("2026-11-24T03:00:00Z").unwrap().to_utc();
+        let difference = Clock::starting(base, 1).correct(Duration::from_secs(1));
+        assert_eq!(difference, Difference { wall_ahead: TimeDelta::zero(), stepped: false });
     }
 
     #[test]

@@ -1,0 +1,75 @@
+"""What the end-to-end tests share: one broker with a user for each client and team, a virtual host and a daemon a test."""
+
+import secrets
+import tomllib
+
+import pytest
+from daemon import BINARY, ROSTER, Daemon
+from node import RabbitNode
+
+DAEMON_USER = "heliograph"
+
+
+@pytest.fixture(scope="session")
+def roster():
+    """The roster of these tests, as it stands in its file."""
+    return tomllib.loads(ROSTER.read_text())
+
+
+@pytest.fixture(scope="session")
+def node(roster):
+    """A broker with the users of the roster; its own one, since these tests restart it and need a user per client."""
+    users = [DAEMON_USER, *(it["broker_user"] for it in roster["clients"] + roster["teams"])]
+    with RabbitNode() as node:
+        node.passwords = {user: secrets.token_hex(16) for user in users}
+        node.prepare(users=node.passwords)
+        yield node
+
+
+class Bed:
+    """A virtual host of the broker and the daemons on it."""
+
+    def __init__(self, node, folder):
+        self.node, self._folder = node, folder
+        self.vhost = secrets.token_hex(4)
+        full = ", ".join(['<<".*">>'] * 3)
+        permissions = ", ".join(
+            f'rabbit_auth_backend_internal:set_permissions(<<"{user}">>, <<"{self.vhost}">>, {full}, <<"test bed">>)'
+            for user in (node.user, *node.passwords)
+        )
+        node.eval(f'rabbit_vhost:add(<<"{self.vhost}">>, <<"test bed">>), {permissions}.')
+
+    def url(self, user=DAEMON_USER):
+        """The address for a user."""
+        return self.node.amqp_url(self.vhost, user, self.node.passwords[user])
+
+    def client(self, client):
+        """The address for a client's user."""
+        return self.url(f"client-{client}")
+
+    def team(self, team):
+        """The address for a team's user."""
+        return self.url(f"team-{team}")
+
+    def daemon(self, clock, speed=1):
+        """A daemon on this virtual host, not started."""
+        return Daemon(self._folder, clock, speed, self.url())
+
+    def depth(self, queue):
+        """How many messages a queue holds, unacknowledged ones included."""
+        ready, unacked = "messages_ready", "messages_unacknowledged"
+        lines = self.node.rabbitmqctl("list_queues", "--quiet", "--vhost", self.vhost, "name", ready, unacked)
+        rows = [line.split() for line in lines.splitlines()]
+        return next(int(row[1]) + int(row[2]) for row in rows if row[0] == queue)
+
+
+@pytest.fixture
+def bed(node, tmp_path):
+    """A virtual host that no other test uses."""
+    return Bed(node, tmp_path)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _built():
+    if not BINARY.exists():
+        pytest.fail(f"{BINARY} is missing: cargo build --features test-clock")

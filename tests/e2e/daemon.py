@@ -1,0 +1,168 @@
+"""A daemon in a process of its own, as an operator runs it: a settings file, a store, a line on stdout.
+
+Promises: it dies with the test run; `start` returns when it is ready; a second `start` goes on with the same store, on an
+engine clock that has gone on meanwhile.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from datetime import datetime, timedelta
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("HELIOGRAPH_BIN", ROOT / "target/debug/heliograph"))
+ROSTER = ROOT / "tests/fixtures/roster/e2e.toml"
+LISTENING = re.compile(r"listening on (http://\S+)")
+READY_WITHIN_SECONDS = 30
+STOP_WITHIN_SECONDS = 30
+ANSWER_WITHIN_SECONDS = 40
+PAGE = 500
+
+
+class Daemon:
+    """One daemon; `with` ends it. `clock` is the engine's civil time at the first start, `speed` how fast it runs."""
+
+    def __init__(self, folder, clock, speed=1, amqp_url=None, roster=ROSTER):
+        self.folder = folder
+        self._clock, self._speed, self._began = datetime.fromisoformat(clock), speed, None
+        self._process = self.address = None
+        settings = [
+            f'[store]\npath = "{folder}/heliograph.db"',
+            f'[roster]\npath = "{roster}"',
+            '[http]\nlisten = "127.0.0.1:0"\nrequests_per_second = 100000',
+            '[log]\nlevel = "info"',
+        ]
+        if amqp_url:
+            settings.append(f'[amqp]\nurl = "{amqp_url}"')
+        self._settings = folder / "heliograph.toml"
+        self._settings.write_text("\n\n".join(settings) + "\n")
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        if self._process:
+            self.kill()
+
+    # --- its life ---
+
+    def start(self, clock=None, speed=None):
+        """Starts it and waits until it is ready; `clock` and `speed` give another civil time than the one gone on."""
+        if clock:
+            self._clock, self._began = datetime.fromisoformat(clock), None
+        self._speed = speed or self._speed
+        now = self.engine_now()
+        self._clock, self._began = now, time.monotonic()
+        setting = f"{now.isoformat(timespec='milliseconds')},{self._speed}"
+        with open(self.folder / "stderr", "ab") as errors:
+            self._process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", *_command(self._settings)],
+                env=dict(os.environ, HELIOGRAPH_TEST_CLOCK=setting),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        line = self._process.stdout.readline()
+        match = LISTENING.search(line)
+        assert match, f"the first line is {line!r}, exit {self._process.poll()}\n{self.log()[-4000:]}"
+        self.address = match[1].rstrip("/")
+        self._await_ready()
+
+    def kill(self):
+        """Ends it at once, as a crash would."""
+        self._process.kill()
+        self._forget()
+
+    def stop(self):
+        """Asks it to stop, as an operator does, and waits; it must end with exit code 0."""
+        self._process.send_signal(signal.SIGTERM)
+        code = self._process.wait(STOP_WITHIN_SECONDS)
+        self._forget()
+        assert code == 0, f"exit {code}\n{self.log()[-4000:]}"
+
+    def engine_now(self):
+        """The engine's time, within the duration of a start."""
+        gone = 0 if self._began is None else time.monotonic() - self._began
+        return self._clock + timedelta(seconds=gone * self._speed)
+
+    def log(self):
+        """Everything it wrote to stderr."""
+        return (self.folder / "stderr").read_text(errors="replace")
+
+    # --- what it answers ---
+
+    def get(self, path, headers=None):
+        """The answer to a GET as JSON."""
+        return self._ask(urllib.request.Request(self.address + path, headers=headers or {}))
+
+    def post(self, path, body):
+        """The answer to a POST as (status, JSON); refusals too."""
+        request = urllib.request.Request(
+            self.address + path, data=json.dumps(body).encode(), headers={"content-type": "application/json"}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_SECONDS) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+
+    def task(self, task):
+        """A task by its id."""
+        return self.get(task_path(task))
+
+    def tasks(self, **filters):
+        """Every task, page by page."""
+        found, cursor = [], {}
+        while True:
+            page = self.get("/api/v1/tasks?" + urllib.parse.urlencode({"limit": PAGE, **filters, **cursor}))
+            found += page["tasks"]
+            if page["next"] is None:
+                return found
+            cursor = {"cursor": page["next"]}
+
+    def open_events(self, after=None, last_event_id=None):
+        """The stream of events, as a file of lines."""
+        headers = {} if last_event_id is None else {"last-event-id": str(last_event_id)}
+        path = "/api/v1/events" if after is None else f"/api/v1/events?after={after}"
+        return urllib.request.urlopen(
+            urllib.request.Request(self.address + path, headers=headers), timeout=ANSWER_WITHIN_SECONDS
+        )
+
+    # --- inside ---
+
+    def _ask(self, request):
+        with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_SECONDS) as answer:
+            return json.load(answer)
+
+    def _await_ready(self):
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while True:
+            try:
+                return self.get("/readyz")
+            except urllib.error.HTTPError as error:
+                answer = error.read().decode()
+            assert time.monotonic() < deadline, f"not ready: {answer}\n{self.log()[-4000:]}"
+            time.sleep(0.02)
+
+    def _forget(self):
+        self._process.wait()
+        self._process.stdout.close()
+        self._process = None
+
+
+def task_path(task):
+    """The address of a task."""
+    return "/api/v1/tasks/" + urllib.parse.quote(task, safe="")
+
+
+def _command(settings):
+    return [str(BINARY), "serve", "--settings", str(settings)]
