@@ -10,7 +10,8 @@ import urllib.request
 
 import pika
 import pytest
-from conftest import DEPLOY, ROOT, VHOST
+from conftest import DEPLOY, ROOT
+from deployed import VHOST
 from exposition import exported, exposition, listed
 from program import Program, binary, without_settings
 
