@@ -36,10 +36,5 @@ pub(super) fn read(fields: &mut Fields) -> Http {
                     http.behind_proxy = true, or listen on 127.0.0.1";
         fields.fault("listen", format!("= \"{listen}\" {rule}"));
     }
-    Http {
-        listen,
-        behind_proxy,
-        hosts,
-        max_body_bytes: max_body_bytes.unwrap_or(DEFAULT_MAX_BODY_BYTES),
-    }
+    Http { listen, behind_proxy, hosts, max_body_bytes: max_body_bytes.unwrap_or(DEFAULT_MAX_BODY_BYTES) }
 }
