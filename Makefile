@@ -6,11 +6,13 @@ LOCKED  := --locked
 TESTING := $(LOCKED) --features test-clock
 PYTEST  := target/bed/venv/bin/pytest -q -p no:cacheprovider
 NODE    := python3 tests/bed/with_node.py
+# Where the demo listens.
+LISTEN  := 127.0.0.1:8321
 
 .PHONY: run build test install lint rust end-to-end ops bench clean
 
 run:
-	$(CARGO) run $(LOCKED) --release -- demo --speed 60
+	$(CARGO) run $(LOCKED) --release -- demo --speed 60 --listen $(LISTEN)
 
 build:
 	$(CARGO) build $(LOCKED) --release
@@ -35,7 +37,7 @@ end-to-end:
 	$(NODE) $(PYTEST) tests/e2e
 
 ops: build
-	$(PYTEST) tests/bed tests/ops
+	$(PYTEST) tests/bed tests/ops tests/docs
 
 bench:
 	$(CARGO) bench $(LOCKED) --bench calendar --bench engine

@@ -451,7 +451,7 @@ impl Decider {
         let (Some(reply_to), Some(client)) = (&delivery.properties.reply_to, client) else { return };
         match message::receipt(&self.incarnation, reply_to, Receipted { client, request, at: now, answer }) {
             Ok(message) => decided.direct.push(Direct { message, settles: None }),
-            Err(ignored) => self.metrics.reply_ignored(ignored.as_str()),
+            Err(ignored) => self.metrics.reply_ignored(ignored),
         }
     }
 

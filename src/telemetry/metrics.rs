@@ -16,6 +16,7 @@ use crate::engine::id::TeamId;
 use crate::engine::request::Priority;
 use crate::engine::scheduler::Census;
 use crate::engine::task::WaitReason;
+use crate::wire::message::ReplyIgnored;
 
 use super::families::Families;
 use super::logs::LogCounts;
@@ -82,7 +83,6 @@ pub struct Metrics {
     received: IntCounterVec,
     settled: IntCounterVec,
     rejected: IntCounterVec,
-    replies_ignored: IntCounterVec,
     unsettled: IntGauge,
     handling: Histogram,
     commit: Histogram,
@@ -111,6 +111,7 @@ struct Broker {
     reconnects: IntCounter,
     failures: IntCounterVec,
     republished: IntCounter,
+    replies_ignored: IntCounterVec,
 }
 
 impl Metrics {
@@ -132,11 +133,6 @@ impl Metrics {
             received: make.counters("messages_received_total", "Messages that came in.", &["queue"]),
             settled: make.counters("messages_settled_total", "Messages that were answered.", &["outcome"]),
             rejected: make.counters("messages_rejected_total", "Messages that were refused.", &["reason"]),
-            replies_ignored: make.counters(
-                "replies_ignored_total",
-                "Receipts that no reply_to asked for rightly.",
-                &["reason"],
-            ),
             unsettled: make.gauge("messages_unsettled", "Messages that came in and are not answered yet."),
             handling: make.histogram(
                 "message_handling_duration_seconds",
@@ -238,8 +234,10 @@ impl Metrics {
     }
 
     /// A `reply_to` was not answered.
-    pub fn reply_ignored(&self, reason: &str) {
-        self.replies_ignored.with_label_values(&[reason]).inc();
+    pub fn reply_ignored(&self, reason: ReplyIgnored) {
+        if let Some(broker) = &self.broker {
+            broker.replies_ignored.with_label_values(&[reason.as_str()]).inc();
+        }
     }
 
     /// Why a message was refused, beside how it was settled.
@@ -376,7 +374,13 @@ impl Broker {
             reconnects: make.counter("broker_reconnects_total", "Links to the broker made after the first."),
             failures: make.counters("publish_failures_total", "Messages that did not leave.", &["reason"]),
             republished: make.counter("republished_total", "Messages that left and may have left before."),
+            replies_ignored: make.counters(
+                "replies_ignored_total",
+                "Requests whose reply_to is not one that is answered.",
+                &["reason"],
+            ),
         };
+        let _ = ReplyIgnored::ALL.map(|it| broker.replies_ignored.with_label_values(&[it.as_str()]));
         let _ = PublishFailure::ALL.map(|it| broker.failures.with_label_values(&[it.as_str()]));
         broker
     }

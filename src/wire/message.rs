@@ -138,6 +138,9 @@ pub enum ReplyIgnored {
 }
 
 impl ReplyIgnored {
+    /// All reasons.
+    pub const ALL: [Self; 3] = [Self::NotTheClients, Self::TooLong, Self::NotPrintable];
+
     /// The word used in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

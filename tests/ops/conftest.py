@@ -2,21 +2,16 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-import pika
 import pytest
-from node import RabbitNode
+from deployed import DeployedBroker
 from program import Program, binary
 from prometheus import Prometheus
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 DEMO_SPEED = "60"
-VHOST = "heliograph"
-USERS = ("heliograph", "client-acme-llp", "team-sydney")
 
 
 @pytest.fixture(scope="session")
@@ -61,32 +56,7 @@ def prometheus(daemon):
         yield prometheus
 
 
-class Broker:
-    """The node that runs with the deployed rabbitmq.conf and definitions, and its users' passwords."""
-
-    def __init__(self, node, passwords):
-        self.node = node
-        self._passwords = passwords
-
-    def url(self, user):
-        return self.node.amqp_url(VHOST, user, self._passwords[user])
-
-    def connect(self, user):
-        return pika.BlockingConnection(pika.URLParameters(self.url(user)))
-
-
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rabbitmq")
-    passwords = {user: f"password-of-{user}-long-enough" for user in USERS}
-    arguments = []
-    for user, password in passwords.items():
-        (folder / user).write_text(password + "\n")
-        arguments.append(f"{user}={folder / user}")
-    fill = [sys.executable, DEPLOY / "rabbitmq/fill_passwords.py", *arguments]
-    filled = folder / "definitions.json"
-    filled.write_text(subprocess.run(fill, capture_output=True, text=True, check=True).stdout)
-    deployed = (DEPLOY / "rabbitmq/rabbitmq.conf").read_text()
-    assert "/etc/rabbitmq/definitions.json" in deployed
-    with RabbitNode(extra_config=deployed.replace("/etc/rabbitmq/definitions.json", str(filled))) as node:
-        yield Broker(node, passwords)
+def broker():
+    with DeployedBroker() as broker:
+        yield broker

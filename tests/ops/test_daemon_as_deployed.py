@@ -10,7 +10,9 @@ import urllib.request
 
 import pika
 import pytest
-from conftest import DEPLOY, ROOT, VHOST
+from conftest import DEPLOY, ROOT
+from deployed import VHOST
+from exposition import exported, exposition, listed
 from program import Program, binary, without_settings
 
 ROSTER = ROOT / "config/roster.toml"
@@ -76,6 +78,12 @@ def test_a_daemon_that_declares_adds_the_queues_of_teams_and_nothing_else(declar
 def test_a_daemon_that_checks_finds_everything_in_place(declared, broker, tmp_path):
     with serve(broker, tmp_path, "check") as program:
         assert ready(program)
+
+
+def test_a_daemon_with_a_broker_has_the_listed_metrics_with_their_types_and_labels(declared, broker, tmp_path, metrics_list):
+    with serve(broker, tmp_path, "check") as program:
+        assert ready(program)
+        assert exported(exposition(program.url)) == listed(metrics_list, has_broker=True)
 
 
 def test_a_daemon_that_checks_names_the_queue_that_is_missing(declared, broker, tmp_path):

@@ -6,7 +6,8 @@ import sys
 
 import pika
 import pytest
-from conftest import DEPLOY, USERS, VHOST
+from conftest import DEPLOY
+from deployed import USERS, VHOST
 from node import RabbitNode
 
 DEFINITIONS = DEPLOY / "rabbitmq/definitions.json"

@@ -2,8 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-/// The metrics of the operations page that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 30] = [
+/// The metrics that this version has, with their type and labels.
+const PAGE: [(&str, &str, &[&str]); 31] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -15,6 +15,7 @@ const PAGE: [(&str, &str, &[&str]); 30] = [
     ("message_handling_duration_seconds", "histogram", &[]),
     ("publish_failures_total", "counter", &["reason"]),
     ("republished_total", "counter", &[]),
+    ("replies_ignored_total", "counter", &["reason"]),
     ("store_commit_duration_seconds", "histogram", &[]),
     ("store_errors_total", "counter", &["operation"]),
     ("outbox_messages", "gauge", &[]),
