@@ -90,7 +90,7 @@ fn every_fault_is_found_at_once_with_field_value_limit_and_what_to_do() {
     amqp.prefetch = 0: use a whole number from 1 to 65535
     amqp.prefix = "Big": use 1 to 63 of a-z 0-9 . _ and -, starting with a letter
     amqp.prefx is not a setting; did you mean amqp.prefix?
-    amqp.tls.certificate_file is not given: amqp.tls has a key or a password without a certificate
+    amqp.tls.certificate_file is not given: a key needs its certificate
     amqp.topology = "make": use "declare" or "check"
     amqp.url does not use the certificates of amqp.tls: use amqps://, or leave them out
     color is not a setting; known here are store, amqp, http, roster, zones, log, limits
@@ -98,7 +98,7 @@ fn every_fault_is_found_at_once_with_field_value_limit_and_what_to_do() {
     http.hosts = a list: use a list of at most 100 texts, none empty
     http.listen = "localhost": use an address and a port, such as "127.0.0.1:8321"
     http.max_body_bytes = "many": use a whole number from 1024 to 67108864
-    http.tls.key_file is not given: a certificate needs its key
+    http.tls is not a setting; known here are listen, behind_proxy, hosts, max_body_bytes
     limits.batch = 1.5: use a whole number from 1 to 10000
     limits.max_open_tasks = "-1" from the environment: use a whole number from 1 to 10000000
     log.level = "loud": use "error" or "warn" or "info" or "debug" or "trace"
@@ -114,15 +114,16 @@ fn a_section_that_is_no_table_is_a_fault_that_does_not_show_it() {
 }
 
 #[test]
-fn an_address_off_loopback_needs_tokens_and_tls_or_a_proxy() {
+fn an_address_off_loopback_needs_a_proxy_and_what_would_not_protect_it_is_no_setting() {
     let open = "[http]\nlisten = \"0.0.0.0:80\"\n";
-    let refusal = "http.listen = \"0.0.0.0:80\" is reached from outside: set http.tokens_file and http.tls, \
-                   or http.behind_proxy = true, or listen on 127.0.0.1";
-    let tls = "[http.tls]\ncertificate_file = \"c\"\nkey_file = \"k\"\n";
+    let refusal = "http.listen = \"0.0.0.0:80\" is reached from outside: put a proxy in front that does TLS and checks \
+                   its callers and set http.behind_proxy = true, or listen on 127.0.0.1";
     assert_eq!(faults(open, &[]), [refusal]);
-    assert_eq!(faults(&format!("{open}tokens_file = \"t\"\n"), &[]), [refusal]);
-    assert_eq!(faults(&format!("{open}{tls}"), &[]), [refusal]);
-    assert!(load(&format!("{open}tokens_file = \"t\"\n{tls}"), &[]).is_ok());
+    let protected = format!("{open}behind_proxy = true\n");
+    for unknown in ["tokens_file = \"t\"\n", "tls = { key_file = \"k\" }\n", "requests_per_second = 1\n"] {
+        let faults = faults(&format!("{protected}{unknown}"), &[]);
+        assert!(faults.len() == 1 && faults[0].contains("is not a setting"), "{faults:?}");
+    }
     assert!(load(&format!("{open}behind_proxy = true\n"), &[]).is_ok());
     assert!(load("[http]\nlisten = \"[::1]:0\"\n", &[]).is_ok());
     assert_eq!(faults("[http]\nlisten = \"[::]:1\"\n", &[]).len(), 1);

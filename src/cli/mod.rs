@@ -28,14 +28,14 @@ mod why;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use self::failure::Failure;
 use self::output::{Format, Output};
 
 /// Follow-the-sun task scheduler for legal process outsourcing.
 #[derive(Debug, Parser)]
-#[command(name = "heliograph", disable_version_flag = true, after_help = AFTER_HELP)]
+#[command(name = "heliograph", disable_version_flag = true, arg_required_else_help = true, after_help = AFTER_HELP)]
 struct Arguments {
     /// Print the version and that of the zone rules
     #[arg(short = 'V', long)]
@@ -75,7 +75,7 @@ enum Command {
     /// Show a task with its history
     Task(tasks::TaskArguments),
     /// Send an update of a task
-    Update(update::UpdateArguments),
+    Update(Box<update::UpdateArguments>),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
     /// Ask a daemon whether it is well
@@ -105,7 +105,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         return version::run(&mut output);
     }
     let Some(command) = arguments.command else {
-        return Err(Failure::Usage(Arguments::command().render_help().to_string()));
+        return Err(Failure::Usage("give a command; heliograph --help lists them".to_owned()));
     };
     match command {
         Command::Serve(arguments) => serve::serve(&arguments),

@@ -120,7 +120,19 @@ fn effort(request: &WorkRequest, work_type: &WorkType) -> Result<u32, Box<Refusa
         let message = format!("is required, since the work type {} has no default; give 1..=525600", work_type.id);
         refuse(RefusalCode::MissingField, "effort_minutes", message)
     };
+    effort_within(request.effort_minutes)?;
     request.effort_minutes.or(work_type.effort_minutes).ok_or_else(missing)
+}
+
+/// Holds an effort to 1..=[`MAX_EFFORT_MINUTES`].
+///
+/// # Errors
+/// `invalid_field` with the value and the limit.
+pub fn effort_within(minutes: Option<u32>) -> Result<(), Box<Refusal>> {
+    let Some(minutes) = minutes.filter(|minutes| !(1..=MAX_EFFORT_MINUTES).contains(minutes)) else { return Ok(()) };
+    let message =
+        format!("{minutes} is outside 1..={MAX_EFFORT_MINUTES} minutes; split larger work into several requests");
+    Err(refuse(RefusalCode::InvalidField, "effort_minutes", message))
 }
 
 fn needs(request: &WorkRequest, client: &Client, work_type: &WorkType) -> Needs {

@@ -56,6 +56,19 @@ pub struct Class {
 }
 
 impl Class {
+    /// What a team's qualification for the class rests on; `None` when it is not eligible.
+    #[must_use]
+    pub fn fit(&self, team: TeamIndex) -> Option<&Fit> {
+        let position = self.eligible.binary_search_by_key(&team, |(eligible, _)| *eligible).ok()?;
+        self.eligible.get(position).map(|(_, fit)| fit)
+    }
+
+    /// Whose work it is.
+    #[must_use]
+    pub fn client(&self) -> &ClientId {
+        &self.key.client
+    }
+
     /// The time in which any eligible team is open, worked out when first asked for.
     #[must_use]
     pub fn coverage(&self, roster: &Roster, now: DateTime<Utc>) -> Option<&Timeline> {
@@ -125,6 +138,15 @@ impl Classes {
         }
     }
 
+    /// The walls around a matter changed: its tasks, which must join anew, meet new classes.
+    pub fn renew(&mut self, client: &ClientId, matter: &MatterId) {
+        for class in self.slots.values() {
+            if class.key.client == *client && class.key.matter.as_ref() == Some(matter) {
+                self.by_key.remove(&class.key);
+            }
+        }
+    }
+
     /// A class by its id.
     #[must_use]
     pub fn get(&self, id: ClassId) -> Option<&Class> {
@@ -178,7 +200,9 @@ impl Classes {
         for (team, _) in &class.eligible {
             self.served[usize::from(team.0)].remove(&id);
         }
-        self.by_key.remove(&class.key);
+        if self.by_key.get(&class.key) == Some(&id) {
+            self.by_key.remove(&class.key);
+        }
     }
 }
 

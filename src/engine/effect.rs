@@ -11,7 +11,7 @@ use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId}
 use super::request::{Place, Priority, SkillNeed};
 use super::roster::RosterDigest;
 use super::task::{Holder, Task, TurnDownCause, Waiting};
-use super::update::{Amendment, DeclineReason};
+use super::update::{Amendment, DeclineReason, KeptUpdate, Sender};
 
 /// What one step decided, in order.
 #[derive(Debug, Default)]
@@ -20,6 +20,10 @@ pub struct Effects {
     pub recorded: Vec<Recorded>,
     /// Tasks that ended in this step, in their last state; the scheduler no longer holds them.
     pub ended: Vec<Task>,
+    /// Updates that came before their request, to be kept with the store.
+    pub kept: Vec<KeptUpdate>,
+    /// Kept updates that were applied or ran out.
+    pub kept_done: Vec<(Sender, RequestId)>,
     /// How the event itself is answered, when it was a request or an update.
     pub answer: Option<Answer>,
 }

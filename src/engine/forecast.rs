@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::calendar::{Pause, Timeline};
 use super::roster::{Basis, Client, Moment, Roster, Team};
-use super::task::{Clock, Task};
+use super::task::{Clock, Task, TaskState};
 
 /// How far ahead contact with a client's hours is looked for.
 pub const CONTACT_HORIZON: TimeDelta = TimeDelta::days(28);
@@ -25,37 +25,97 @@ pub fn finish_at(team: &Team, start: DateTime<Utc>, remaining_minutes: u32) -> O
     team.calendar.add(start, TimeDelta::minutes(i64::from(remaining_minutes)), &[]).ok()
 }
 
-/// The earliest of the deadline and the projected end of every running finish clock, if `team` held the task.
-///
-/// A clock that stands has no end; a clock of the basis `holder` counts by the team's hours, and by the coverage while
-/// there is no team.
+/// Whether a clock of a task counts by the coverage of its class.
 #[must_use]
-pub fn due_at(task: &Task, roster: &Roster, team: Option<&Team>, coverage: Option<&Timeline>) -> Option<DateTime<Utc>> {
-    let running = task.clocks.iter().filter(|clock| clock.rule.stop == Moment::Completed && clock.stopped_at.is_none());
-    running.filter_map(|clock| clock_due_at(clock, task, roster, team, coverage)).chain(task.deadline).min()
+pub fn needs_coverage(task: &Task) -> bool {
+    task.clocks.iter().any(|clock| matches!(clock.rule.basis, Basis::Coverage | Basis::Holder))
 }
 
-/// The projected end of one running clock; `None` before its start, while it stands, or beyond the horizon.
-fn clock_due_at(
-    clock: &Clock,
+/// The earliest of the deadline and the projected end of every running finish clock, if `team` held the task from `now`.
+///
+/// A clock that stands has no end. A clock of the basis `holder` counts what was used so far by the hours of those who
+/// held the task and by the coverage in between, and the rest by the team's hours, or by the coverage without a team.
+#[must_use]
+pub fn due_at(
     task: &Task,
     roster: &Roster,
     team: Option<&Team>,
     coverage: Option<&Timeline>,
+    now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
-    let start = clock.started_at?;
-    let target = TimeDelta::minutes(i64::from(clock.rule.target_minutes));
-    let pauses: Vec<_> = clock.pauses.iter().map(|pause| Pause { from: pause.from, until: pause.until }).collect();
-    let covered = || coverage.and_then(|timeline| timeline.add(start, target, &pauses).ok());
-    match &clock.rule.basis {
-        Basis::Wall => all_time_add(start, target, &pauses),
-        Basis::Calendar(id) => roster.calendars.get(id)?.add(start, target, &pauses).ok(),
-        Basis::Client => roster.clients.get(&task.client)?.calendar.as_ref()?.add(start, target, &pauses).ok(),
-        Basis::Holder => match team {
-            Some(team) => team.calendar.add(start, target, &pauses).ok(),
-            None => covered(),
-        },
-        Basis::Coverage => covered(),
+    let projection = Projection { task, roster, team, coverage, now };
+    let running = task.clocks.iter().filter(|clock| clock.rule.stop == Moment::Completed && clock.stopped_at.is_none());
+    running.filter_map(|clock| projection.due_at(clock)).chain(task.deadline).min()
+}
+
+/// What the end of a clock is projected from.
+struct Projection<'a> {
+    task: &'a Task,
+    roster: &'a Roster,
+    team: Option<&'a Team>,
+    coverage: Option<&'a Timeline>,
+    now: DateTime<Utc>,
+}
+
+impl Projection<'_> {
+    /// The projected end of one running clock; `None` before its start, while it stands, or beyond the horizon.
+    fn due_at(&self, clock: &Clock) -> Option<DateTime<Utc>> {
+        let start = clock.started_at?;
+        let target = TimeDelta::minutes(i64::from(clock.rule.target_minutes));
+        let pauses: Vec<_> = clock.pauses.iter().map(|pause| Pause { from: pause.from, until: pause.until }).collect();
+        match &clock.rule.basis {
+            Basis::Wall => all_time_add(start, target, &pauses),
+            Basis::Calendar(id) => self.roster.calendars.get(id)?.add(start, target, &pauses).ok(),
+            Basis::Client => {
+                self.roster.clients.get(&self.task.client)?.calendar.as_ref()?.add(start, target, &pauses).ok()
+            }
+            Basis::Holder => self.holder_due_at(start, target, &pauses),
+            Basis::Coverage => self.coverage?.add(start, target, &pauses).ok(),
+        }
+    }
+
+    fn holder_due_at(&self, start: DateTime<Utc>, target: TimeDelta, pauses: &[Pause]) -> Option<DateTime<Utc>> {
+        let mut left = target;
+        for (from, until, holder) in self.parts(start) {
+            let used = match holder {
+                Some(team) => team.calendar.elapsed(from, until, pauses),
+                None => self.coverage.map_or(Ok(TimeDelta::zero()), |timeline| timeline.elapsed(from, until, pauses)),
+            };
+            let used = used.unwrap_or_default();
+            if left <= used {
+                return match holder {
+                    Some(team) => team.calendar.add(from, left, pauses).ok(),
+                    None => self.coverage?.add(from, left, pauses).ok(),
+                };
+            }
+            left -= used;
+        }
+        let from = start.max(self.now);
+        match self.team {
+            Some(team) => team.calendar.add(from, left, pauses).ok(),
+            None => self.coverage?.add(from, left, pauses).ok(),
+        }
+    }
+
+    /// Who held the task between the start of a clock and now, in order; a team that the roster lacks held it for nobody.
+    fn parts(&self, start: DateTime<Utc>) -> Vec<(DateTime<Utc>, DateTime<Utc>, Option<&Team>)> {
+        let team = |id| self.roster.team_index(id).map(|index| self.roster.team(index));
+        let earlier = self.task.holders.iter().map(|it| (it.from, it.until, &it.team));
+        let owner = match &self.task.state {
+            TaskState::Active(active) => Some((active.at, self.now, &active.team)),
+            _ => None,
+        };
+        let mut parts = Vec::new();
+        let mut done = start;
+        for (from, until, holder) in earlier.chain(owner).filter(|(_, until, _)| *until > start) {
+            let from = from.max(done);
+            parts.push((done, from, None));
+            parts.push((from, until, team(holder)));
+            done = until;
+        }
+        parts.push((done, self.now.max(done), None));
+        parts.retain(|(from, until, _)| from < until);
+        parts
     }
 }
 
@@ -84,18 +144,21 @@ pub fn longest_contact(roster: &Roster, team: &Team, client: &Client, now: DateT
         if opens_at >= until {
             break;
         }
-        let Ok(closes_at) = team.calendar.shift_end(opens_at, gap) else { break };
+        let closes_at = team.calendar.shift_end(opens_at, gap).map_or(until, |end| end.min(until));
         longest = longest.max(contact_between(team, client, opens_at, closes_at));
         from = closes_at.max(opens_at + TimeDelta::milliseconds(1));
     }
     longest
 }
 
-/// How long both the team and the client are open between two instants.
+/// How long both the team and the client are open between two instants, at most [`CONTACT_HORIZON`] apart: a team that
+/// never closes has no shift end.
 #[must_use]
 pub fn contact_between(team: &Team, client: &Client, from: DateTime<Utc>, to: DateTime<Utc>) -> TimeDelta {
     let Some(hours) = &client.calendar else { return TimeDelta::zero() };
-    let Ok(shifts) = team.calendar.open_intervals(from, to) else { return TimeDelta::zero() };
+    let Ok(shifts) = team.calendar.open_intervals(from, to.min(from + CONTACT_HORIZON)) else {
+        return TimeDelta::zero();
+    };
     shifts.map(|(open, close)| hours.elapsed(open, close, &[]).unwrap_or_default()).sum()
 }
 

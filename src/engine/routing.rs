@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::board::Board;
 use super::class::{Class, ClassId, standing};
@@ -33,8 +33,8 @@ pub enum Outcome {
     Wait {
         /// What the task says of it.
         waiting: Waiting,
-        /// The team that it waits for, when it waits for a better one.
-        awaits: Option<TeamIndex>,
+        /// The teams that it waits for, when it waits for a better one.
+        awaits: Vec<TeamIndex>,
     },
 }
 
@@ -62,7 +62,7 @@ pub fn decide(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>)
     };
     let outcome = match (chosen, better) {
         (Some((index, candidate)), None) => Outcome::Offer(*index, candidate.clone()),
-        (_, better) => wait(&refusals, better, class.eligible.is_empty(), now),
+        (_, better) => wait(board, &refusals, better, class.eligible.is_empty(), now),
     };
     let winner = match &outcome {
         Outcome::Offer(_, candidate) => Some(candidate.team.clone()),
@@ -80,7 +80,7 @@ impl Choice {
     /// The answer for a class that is not known: nobody is eligible. A caller that joined the class never meets it.
     fn unknown(board: &Board, class_id: ClassId, now: DateTime<Utc>) -> Self {
         let decision = empty_decision(board, class_id, now);
-        Self { outcome: wait(&[], None, true, now), decision: Arc::new(decision) }
+        Self { outcome: wait(board, &[], None, true, now), decision: Arc::new(decision) }
     }
 }
 
@@ -112,8 +112,7 @@ pub fn explain(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>
             needs: &task.needs,
             team,
         };
-        let fit = class.eligible.iter().find(|(eligible, _)| *eligible == index).map(|(_, fit)| fit);
-        let answer = standing(&ask).and_then(|()| match fit {
+        let answer = standing(&ask).and_then(|()| match class.fit(index) {
             Some(fit) => available(board, task, class, index, fit, now),
             None => Err(Rejection::NotAdmitted),
         });
@@ -152,8 +151,7 @@ pub fn still_stands(
     };
     standing(&ask)?;
     let class = board.classes.get(class_id).ok_or(Rejection::NotAdmitted)?;
-    let fit = class.eligible.iter().find(|(eligible, _)| *eligible == team).map(|(_, fit)| fit);
-    let fit = fit.ok_or(Rejection::NotAdmitted)?;
+    let fit = class.fit(team).ok_or(Rejection::NotAdmitted)?;
     if fit.vetted_until <= now {
         return Err(Rejection::VettingEnds { at: fit.vetted_until, needed_until: now });
     }
@@ -174,12 +172,15 @@ fn available(
 ) -> Result<Candidate, Rejection> {
     let (roster, team, load) = (&*board.roster, board.roster.team(index), board.load(index));
     let shift_end = load.open_shift_end();
-    let finish_at = shift_end.and_then(|_| forecast::finish_at(team, now, task.remaining_minutes()));
-    let part_ends_at = part_end(task, now, finish_at, shift_end);
+    // A closed team's part starts when it opens, so that a qualification which ends before that part does is no hope.
+    let starts_at = if load.open { Some(now) } else { load.next_open };
+    let finish_at = starts_at.and_then(|at| forecast::finish_at(team, at, task.remaining_minutes()));
+    let part_ends_at = starts_at.map_or(now, |_| part_end(task, finish_at, load.shift_end));
     let ask = AtNow { now, roster, team, load, fit, task, part_ends_at };
     DATED.iter().chain(&NOT_NOW).try_for_each(|(_, rule)| rule(&ask))?;
     let coverage = || class.coverage(roster, now);
-    let due_at = forecast::due_at(task, roster, Some(team), needs_coverage(task).then(coverage).flatten());
+    let coverage = forecast::needs_coverage(task).then(coverage).flatten();
+    let due_at = forecast::due_at(task, roster, Some(team), coverage, now);
     let scored = Scored {
         team,
         load,
@@ -196,23 +197,13 @@ fn available(
 }
 
 /// The end of a holder's part: its finish, or its shift end when the task moves on there.
-fn part_end(
-    task: &Task,
-    now: DateTime<Utc>,
-    finish_at: Option<DateTime<Utc>>,
-    shift_end: Option<DateTime<Utc>>,
-) -> DateTime<Utc> {
-    let Some(shift_end) = shift_end else { return now };
+fn part_end(task: &Task, finish_at: Option<DateTime<Utc>>, shift_end: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    let shift_end = shift_end.unwrap_or(DateTime::<Utc>::MAX_UTC);
     let finish_at = finish_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
     match task.needs.handoff {
         HandoffRule::Never => finish_at,
         HandoffRule::WhenBetter | HandoffRule::Always => finish_at.min(shift_end),
     }
-}
-
-fn needs_coverage(task: &Task) -> bool {
-    use super::roster::Basis;
-    task.clocks.iter().any(|clock| matches!(clock.rule.basis, Basis::Coverage | Basis::Holder))
 }
 
 fn meets(finish_at: Option<DateTime<Utc>>, due_at: Option<DateTime<Utc>>) -> bool {
@@ -235,32 +226,58 @@ fn preferred<'a>(task: &Task, candidates: &'a [(TeamIndex, Candidate)]) -> Optio
     candidates.iter().find(|(_, candidate)| candidate.team == *wanted && candidate.meets_due)
 }
 
-/// The eligible team that finishes in time although it can start only later, the earliest finish first.
+/// Most full teams beside the one to open that a task waits for; past them a freed seat does not wake it.
+pub const MAX_AWAITED_FULL: usize = 8;
+
+/// The eligible team that finishes in time although it opens only later, the earliest opening first, and when that is;
+/// with it the teams that would finish in time if they had room now.
 fn better_later(
     board: &Board,
     task: &Task,
     class: &Class,
     refusals: &[(TeamIndex, Rejection)],
     now: DateTime<Utc>,
-) -> Option<(TeamIndex, DateTime<Utc>)> {
-    let coverage = needs_coverage(task).then(|| class.coverage(&board.roster, now)).flatten();
-    let in_time = refusals.iter().filter_map(|(index, rejection)| {
+) -> Option<(Vec<TeamIndex>, DateTime<Utc>)> {
+    let roster = &*board.roster;
+    let coverage = forecast::needs_coverage(task).then(|| class.coverage(roster, now)).flatten();
+    let finish_from = |index: TeamIndex, start: DateTime<Utc>| {
+        let team = roster.team(index);
+        let finish_at = forecast::finish_at(team, start, task.remaining_minutes());
+        let due_at = forecast::due_at(task, roster, Some(team), coverage, now);
+        meets(finish_at, due_at).then_some(finish_at)
+    };
+    let opening = refusals.iter().filter_map(|(index, rejection)| {
         let start = match rejection {
             Rejection::Closed { opens_at } | Rejection::ClosesSoon { opens_at, .. } => (*opens_at)?,
             _ => return None,
         };
-        let team = board.roster.team(*index);
-        let finish_at = forecast::finish_at(team, start, task.remaining_minutes());
-        let due_at = forecast::due_at(task, &board.roster, Some(team), coverage);
-        meets(finish_at, due_at).then_some((finish_at, *index, start))
+        let in_contact = has_contact_from(board, task, class, *index, start);
+        finish_from(*index, start).filter(|_| in_contact).map(|finish_at| (start, finish_at, *index))
     });
-    in_time.min().map(|(_, index, start)| (index, start))
+    let (starts_at, _, first) = opening.min()?;
+    let full = refusals
+        .iter()
+        .filter(|(index, rejection)| rejection.filter() == Filter::Seats && finish_from(*index, now).is_some());
+    let awaited = std::iter::once(first).chain(full.map(|(index, _)| *index).take(MAX_AWAITED_FULL));
+    Some((awaited.collect(), starts_at))
+}
+
+/// Whether the shift that a team starts at an instant meets the client's hours for long enough, where that is asked.
+fn has_contact_from(board: &Board, task: &Task, class: &Class, index: TeamIndex, start: DateTime<Utc>) -> bool {
+    let asked = class.fit(index).is_some_and(|fit| fit.contact.is_some());
+    let Some(client) = board.roster.clients.get(&task.client).filter(|_| asked) else { return true };
+    let team = board.roster.team(index);
+    let gap = TimeDelta::minutes(i64::from(board.roster.routing.handoff_min_gap_minutes));
+    let shift_end = team.calendar.shift_end(start, gap).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let needed = TimeDelta::minutes(i64::from(task.remaining_minutes()));
+    forecast::contact_between(team, client, start, shift_end) >= needed
 }
 
 /// What a task says of its wait, from the answers of the eligible teams.
 fn wait(
+    board: &Board,
     refusals: &[(TeamIndex, Rejection)],
-    better: Option<(TeamIndex, DateTime<Utc>)>,
+    better: Option<(Vec<TeamIndex>, DateTime<Utc>)>,
     nobody_eligible: bool,
     now: DateTime<Utc>,
 ) -> Outcome {
@@ -278,9 +295,11 @@ fn wait(
     } else {
         WaitReason::NoTeamEligible
     };
-    let wakes_at = match better {
-        Some((_, starts_at)) => Some(starts_at),
-        None => refusals.iter().filter_map(|(_, rejection)| clears_at(rejection)).min(),
+    let (awaits, wakes_at) = match better {
+        Some((awaits, starts_at)) => (awaits, Some(starts_at)),
+        None => {
+            (Vec::new(), refusals.iter().filter_map(|(index, rejection)| clears_at(board, *index, rejection)).min())
+        }
     };
     let mut woken_by = Vec::new();
     if said(Filter::Open) || said(Filter::Presence) {
@@ -294,7 +313,7 @@ fn wait(
     }
     woken_by.extend([WakeCause::RosterChanges, WakeCause::RequestAmended]);
     let waiting = Waiting { reason, since: now, wakes_at, woken_by };
-    Outcome::Wait { waiting, awaits: better.map(|(index, _)| index) }
+    Outcome::Wait { waiting, awaits }
 }
 
 fn never_in_contact(refusals: &[(TeamIndex, Rejection)]) -> bool {
@@ -302,10 +321,11 @@ fn never_in_contact(refusals: &[(TeamIndex, Rejection)]) -> bool {
 }
 
 /// When a rejection clears by time alone.
-fn clears_at(rejection: &Rejection) -> Option<DateTime<Utc>> {
+fn clears_at(board: &Board, index: TeamIndex, rejection: &Rejection) -> Option<DateTime<Utc>> {
     match rejection {
         Rejection::Closed { opens_at } | Rejection::ClosesSoon { opens_at, .. } => *opens_at,
         Rejection::TurnedDown { until, .. } => *until,
+        Rejection::TooLittleContactNow { .. } => board.load(index).opens_at(),
         _ => None,
     }
 }

@@ -16,6 +16,8 @@ pub enum Timer {
     OfferLapses(Arrival),
     /// A vetting or an admission of a team ends.
     QualificationEnds(TeamIndex),
+    /// An update that came before its request is kept no longer.
+    KeptEnds(u64),
     /// A team opens.
     TeamOpens(TeamIndex),
     /// A team that turned a task down may be asked again.

@@ -21,6 +21,15 @@ pub struct Update {
     pub change: Change,
 }
 
+/// An update of a firm that came before its request, and is applied when that is admitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptUpdate {
+    /// The update.
+    pub update: Update,
+    /// When it is refused if no request has come.
+    pub until: DateTime<Utc>,
+}
+
 /// Who sends an update.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -19,7 +19,7 @@ use crate::wire::fact::{Fact, FactSeq};
 use super::backend::{Backend, Unavailable};
 use super::guard::only;
 use super::input::{Params, whole_number};
-use super::limits::{EVENTS_BATCH, EVENTS_PAUSE, HEARTBEAT_EVERY};
+use super::limits::{EVENTS_BATCH, EVENTS_PAUSE};
 use super::problem::Problem;
 use super::routes::{App, Operation};
 
@@ -40,12 +40,13 @@ pub(super) async fn stream<B: Backend>(
         let most = app.options.max_event_streams;
         Problem::busy("too_many_event_streams", format!("{most} streams of events are open; try again later"))
     })?;
+    let heartbeat = KeepAlive::new().interval(app.options.heartbeat_every).text("alive");
     let feed = Feed::open(app.backend, app.stop, place, asked.map(FactSeq)).await?;
     let events = futures_util::stream::unfold(feed, |mut feed| async move {
         let event = feed.next().await?;
         Some((Ok(event), feed))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT_EVERY).text("alive")))
+    Ok(Sse::new(events).keep_alive(heartbeat))
 }
 
 /// One caller's place in the sequence of facts.

@@ -13,7 +13,7 @@ use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{Id, IdKind};
 
 use super::guard::only;
-use super::limits::{BODY_WITHIN, DEFAULT_PAGE, MAX_PAGE};
+use super::limits::{DEFAULT_PAGE, MAX_PAGE, Options};
 use super::problem::Problem;
 use super::routes::Operation;
 
@@ -84,7 +84,8 @@ pub(super) fn whole_number(name: &str, text: &str, least: u64, most: u64) -> Res
 }
 
 /// A body of JSON, whole, within the limits of size and time.
-pub(super) async fn json_body(headers: &HeaderMap, body: Body, max_bytes: usize) -> Result<Bytes, Problem> {
+pub(super) async fn json_body(headers: &HeaderMap, body: Body, options: &Options) -> Result<Bytes, Problem> {
+    let (max_bytes, within) = (options.max_body_bytes, options.body_within);
     let media_type = only(headers, &header::CONTENT_TYPE).and_then(|text| text.split(';').next()).unwrap_or_default();
     if !media_type.trim().eq_ignore_ascii_case("application/json") {
         let detail = "the content type must be application/json";
@@ -94,8 +95,8 @@ pub(super) async fn json_body(headers: &HeaderMap, body: Body, max_bytes: usize)
     if announced.is_some_and(|length| length > max_bytes) {
         return Err(too_large(max_bytes));
     }
-    tokio::time::timeout(BODY_WITHIN, collected(body, max_bytes)).await.unwrap_or_else(|_| {
-        let detail = format!("the body was not there within {} s", BODY_WITHIN.as_secs());
+    tokio::time::timeout(within, collected(body, max_bytes)).await.unwrap_or_else(|_| {
+        let detail = format!("the body was not there within {} s", within.as_secs_f32());
         Err(Problem::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body came too slowly", detail))
     })
 }

@@ -47,6 +47,12 @@ pub struct Options {
     pub max_long_polls: usize,
     /// Most streams of events at once.
     pub max_event_streams: usize,
+    /// [`HEADERS_WITHIN`].
+    pub headers_within: Duration,
+    /// [`BODY_WITHIN`].
+    pub body_within: Duration,
+    /// [`HEARTBEAT_EVERY`].
+    pub heartbeat_every: Duration,
     /// How long a stop waits for answers that have begun.
     pub stop_within: Duration,
 }
@@ -60,6 +66,9 @@ impl Default for Options {
             max_bodies: 32,
             max_long_polls: 700,
             max_event_streams: 64,
+            headers_within: HEADERS_WITHIN,
+            body_within: BODY_WITHIN,
+            heartbeat_every: HEARTBEAT_EVERY,
             stop_within: Duration::from_secs(5),
         }
     }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backend::Backend;
 use super::guard;
-use super::limits::{HEADERS_WITHIN, MAX_HEAD_BYTES, MAX_TURNED_AWAY, Options, Places, STALLED_WITHIN};
+use super::limits::{MAX_HEAD_BYTES, MAX_TURNED_AWAY, Options, Places, STALLED_WITHIN};
 use super::problem::Problem;
 use super::routes::{App, router};
 use super::stall::Stall;
@@ -40,7 +40,7 @@ pub async fn serve<B: Backend>(listener: TcpListener, backend: B, options: Optio
             Ok(place) => (open.clone(), place),
             Err(_) => (full.clone(), spare),
         };
-        served.spawn(connection(stream, router, place, stop.clone()));
+        served.spawn(connection(stream, router, place, options.headers_within, stop.clone()));
     }
     drop(listener);
     let all_ended = async { while served.join_next().await.is_some() {} };
@@ -85,14 +85,20 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 }
 
 /// Serves one connection to its end.
-async fn connection(stream: TcpStream, router: Router, place: OwnedSemaphorePermit, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    place: OwnedSemaphorePermit,
+    headers_within: Duration,
+    stop: CancellationToken,
+) {
     let _place = place;
     // Answers are small and complete; without this, each would wait for the caller's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let stream = TokioIo::new(Stall::after(STALLED_WITHIN, stream));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
+        .header_read_timeout(headers_within)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(stream, TowerToHyperService::new(router));
     tokio::pin!(connection);

@@ -28,7 +28,7 @@ pub(super) async fn submit<B: Backend>(
 ) -> Result<Response, Problem> {
     Params::of(Operation::Submit, &uri)?;
     let _place = place(&app)?;
-    let body = json_body(&headers, body, app.options.max_body_bytes).await?;
+    let body = json_body(&headers, body, &app.options).await?;
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return submit_array(&app, &body).await;
     }
@@ -94,7 +94,7 @@ pub(super) async fn update<B: Backend>(
 ) -> Result<Json<Applied>, Problem> {
     Params::of(Operation::Update, &uri)?;
     let _place = place(&app)?;
-    let body = json_body(&headers, body, app.options.max_body_bytes).await?;
+    let body = json_body(&headers, body, &app.options).await?;
     let sender = Caller::Operator.sender(&body);
     match app.backend.update(task.clone(), body, sender).await {
         UpdateAnswer::Applied => Ok(Json(Applied::to(&task))),

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::oneshot;
 
 use crate::broker::{Delivery, DeliveryToken, Intake};
@@ -94,6 +94,8 @@ impl Decided {
             && self.batch.suspects.is_empty()
             && self.batch.cleared_suspects.is_empty()
             && self.batch.roster.is_none()
+            && self.batch.kept.is_empty()
+            && self.batch.kept_done.is_empty()
             && self.settle.is_empty()
             && self.direct.is_empty()
             && self.answers.is_empty()
@@ -194,6 +196,8 @@ impl Decider {
         }
         let ended = self.ended_tasks(&ready)?;
         let mut answers = Vec::new();
+        // What was due before now comes first, in steps of bounded size.
+        self.fire_timers(now - TimeDelta::milliseconds(1), now, decided);
         decided.messages += ready.len();
         for (message, ended) in ready.into_iter().zip(ended) {
             match message {
@@ -207,7 +211,7 @@ impl Decider {
         for (reply, count) in calls {
             decided.calls.push((reply, answers.by_ref().take(count).collect()));
         }
-        self.fire_timers(now, decided);
+        self.fire_timers(now, now, decided);
         Ok(())
     }
 
@@ -451,9 +455,10 @@ impl Decider {
         }
     }
 
-    fn fire_timers(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+    /// Fires what is due up to `last`, at most [`TIMER_ROUNDS`] steps of it.
+    fn fire_timers(&mut self, last: DateTime<Utc>, now: DateTime<Utc>, decided: &mut Decided) {
         for _ in 0..TIMER_ROUNDS {
-            let Some(due_at) = self.scheduler.next_deadline().filter(|due_at| *due_at <= now) else { return };
+            let Some(due_at) = self.scheduler.next_deadline().filter(|due_at| *due_at <= last) else { return };
             self.metrics.timer_fired(now - due_at);
             let effects = self.scheduler.step(now, Event::DeadlineReached);
             self.take(effects, decided);
@@ -469,6 +474,8 @@ impl Decider {
             }
             decided.batch.facts.push(self.sealer.seal(recorded));
         }
+        decided.batch.kept.extend(effects.kept);
+        decided.batch.kept_done.extend(effects.kept_done);
         for task in effects.ended {
             observe::ended(&self.metrics, &task, self.scheduler.roster());
             self.changed.remove(&task.id);

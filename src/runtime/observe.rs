@@ -50,7 +50,7 @@ pub fn ended(metrics: &Metrics, task: &Task, roster: &Roster) {
         clock.stopped_at = None;
     }
     let team = roster.team_index(team).map(|index| roster.team(index));
-    let sla = match forecast::due_at(&as_running, roster, team, None) {
+    let sla = match forecast::due_at(&as_running, roster, team, None, *at) {
         None => SlaResult::None,
         Some(due_at) if *at <= due_at => SlaResult::Met,
         Some(_) => SlaResult::Breached,

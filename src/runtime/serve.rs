@@ -205,6 +205,7 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
         open: recovered.open,
         ended: recovered.recent_ended,
         conflicts: recovered.conflicts,
+        kept: recovered.kept,
         next_arrival: recovered.next_arrival,
     };
     let open_tasks = restored.open.len();

@@ -41,12 +41,10 @@ pub struct Amqp {
 pub struct AmqpTls {
     /// PEM file of the authorities that may sign the broker's certificate; the system's when absent.
     pub ca_file: Option<PathBuf>,
-    /// The client's certificate: PEM with a key file, or PKCS #12 with a password.
+    /// The client's certificate, PEM.
     pub certificate_file: Option<PathBuf>,
     /// The client's key, PEM.
     pub key_file: Option<PathBuf>,
-    /// Password of a PKCS #12 file.
-    pub password: Option<Secret>,
 }
 
 /// What the daemon does about exchanges and queues at its start.
@@ -131,16 +129,11 @@ fn read_tls(fields: &mut Fields) -> AmqpTls {
         ca_file: fields.path("ca_file"),
         certificate_file: fields.path("certificate_file"),
         key_file: fields.path("key_file"),
-        password: fields.secret("password", "password_file"),
     };
-    if tls.certificate_file.is_none() && (tls.key_file.is_some() || tls.password.is_some()) {
-        fields.fault("certificate_file", "is not given: amqp.tls has a key or a password without a certificate");
-    }
-    if tls.certificate_file.is_some() && tls.key_file.is_some() == tls.password.is_some() {
-        fields.fault(
-            "key_file",
-            "and password: give the key file of a PEM certificate or the password of a PKCS #12 one",
-        );
+    match (&tls.certificate_file, &tls.key_file) {
+        (None, Some(_)) => fields.fault("certificate_file", "is not given: a key needs its certificate"),
+        (Some(_), None) => fields.fault("key_file", "is not given: a certificate needs its key"),
+        (None, None) | (Some(_), Some(_)) => {}
     }
     tls
 }

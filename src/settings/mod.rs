@@ -19,7 +19,7 @@ use self::fields::Fields;
 
 pub use amqp::{Amqp, AmqpTls, MAX_MESSAGE_BYTES, Prefix, Topology};
 pub use fields::SettingsFault;
-pub use http::{DEFAULT_PORT, Http, HttpTls, MAX_BODY_BYTES};
+pub use http::{DEFAULT_PORT, Http, MAX_BODY_BYTES};
 pub use secret::Secret;
 
 /// Bytes of a settings file at most.

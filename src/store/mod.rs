@@ -14,7 +14,7 @@ use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
-use crate::engine::update::Sender;
+use crate::engine::update::{KeptUpdate, Sender};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
 /// What one transaction writes.
@@ -30,6 +30,10 @@ pub struct Batch {
     pub updates: Vec<(Sender, RequestId, UpdateResult)>,
     /// Walls that teams raised by declining with a conflict.
     pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
+    /// Updates that came before their request.
+    pub kept: Vec<KeptUpdate>,
+    /// Kept updates that were applied or ran out.
+    pub kept_done: Vec<(Sender, RequestId)>,
     /// Messages that are about to be handled alone, with how many times that was tried.
     pub suspects: Vec<(Link, u32)>,
     /// Suspects that were handled.
@@ -91,6 +95,8 @@ pub struct Recovered {
     pub recent_ended: Vec<Task>,
     /// Walls that teams raised, in the order in which they did.
     pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
+    /// Updates that came before their request, in the order in which they did.
+    pub kept: Vec<KeptUpdate>,
     /// The roster that was last in force.
     pub roster: Option<RosterVersion>,
 }

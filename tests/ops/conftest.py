@@ -1,23 +1,22 @@
-"""What the tests of deploy/ share: where things are, and a running daemon under load."""
+"""What the tests of deploy/ share: where things are, a running daemon under load, and a broker set up as deployed."""
 
 import json
 import os
-import re
 import subprocess
-import threading
+import sys
 from pathlib import Path
-from queue import Empty, Queue
 
+import pika
 import pytest
+from node import RabbitNode
+from program import Program, binary
 from prometheus import Prometheus
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-BINARY = ROOT / "target/release/heliograph"
 DEMO_SPEED = "60"
-LISTENING = re.compile(r"listening on (http://\S+)")
-START_WITHIN_SECONDS = 60
-STOP_WITHIN_SECONDS = 30
+VHOST = "heliograph"
+USERS = ("heliograph", "client-acme-llp", "team-sydney")
 
 
 @pytest.fixture(scope="session")
@@ -48,28 +47,10 @@ def daemon(tmp_path_factory):
     if given := os.environ.get("HELIOGRAPH_METRICS_URL"):
         yield given.removesuffix("/metrics")
         return
-    if not BINARY.exists():
-        pytest.fail(f"{BINARY} is missing: cargo build --release --locked")
     folder = tmp_path_factory.mktemp("demo")
-    command = [str(BINARY), "demo", "--speed", DEMO_SPEED, "--listen", "127.0.0.1:0", "--data", str(folder)]
-    with open(folder / "stderr", "wb") as errors:
-        process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
-    lines = Queue()
-    reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout], daemon=True)
-    reader.start()
-    try:
-        yield _address(lines, folder / "stderr")
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_WITHIN_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        reader.join()
-        process.stdout.close()
+    arguments = ("demo", "--speed", DEMO_SPEED, "--listen", "127.0.0.1:0", "--data", str(folder))
+    with Program(binary("release"), *arguments) as program:
+        yield program.url
 
 
 @pytest.fixture(scope="session")
@@ -80,10 +61,32 @@ def prometheus(daemon):
         yield prometheus
 
 
-def _address(lines, errors):
-    try:
-        while True:
-            if match := LISTENING.search(lines.get(timeout=START_WITHIN_SECONDS)):
-                return match[1].rstrip("/")
-    except Empty:
-        pytest.fail(f"the demo printed no `listening on http://...` line\n{errors.read_text()[-4000:]}")
+class Broker:
+    """The node that runs with the deployed rabbitmq.conf and definitions, and its users' passwords."""
+
+    def __init__(self, node, passwords):
+        self.node = node
+        self._passwords = passwords
+
+    def url(self, user):
+        return self.node.amqp_url(VHOST, user, self._passwords[user])
+
+    def connect(self, user):
+        return pika.BlockingConnection(pika.URLParameters(self.url(user)))
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rabbitmq")
+    passwords = {user: f"password-of-{user}-long-enough" for user in USERS}
+    arguments = []
+    for user, password in passwords.items():
+        (folder / user).write_text(password + "\n")
+        arguments.append(f"{user}={folder / user}")
+    fill = [sys.executable, DEPLOY / "rabbitmq/fill_passwords.py", *arguments]
+    filled = folder / "definitions.json"
+    filled.write_text(subprocess.run(fill, capture_output=True, text=True, check=True).stdout)
+    deployed = (DEPLOY / "rabbitmq/rabbitmq.conf").read_text()
+    assert "/etc/rabbitmq/definitions.json" in deployed
+    with RabbitNode(extra_config=deployed.replace("/etc/rabbitmq/definitions.json", str(filled))) as node:
+        yield Broker(node, passwords)

@@ -3,18 +3,16 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pika
 import pytest
+from conftest import DEPLOY, USERS, VHOST
 from node import RabbitNode
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "rabbitmq"
-DEFINITIONS = DEPLOY / "definitions.json"
-VHOST = "heliograph"
-USERS = ("heliograph", "acme-llp", "sydney-lit")
-TEAM_QUEUES = ("heliograph.team.sydney-lit", "heliograph.team.manila-review")
-EXCHANGES = ("requests", "updates", "work", "events", "rejected", "replies")
+DEFINITIONS = DEPLOY / "rabbitmq/definitions.json"
+FILL_PASSWORDS = DEPLOY / "rabbitmq/fill_passwords.py"
+TEAM_QUEUES = ("heliograph.team.sydney", "heliograph.team.manila")
+EXCHANGES = ("requests", "updates", "work", "events", "rejected", "unroutable", "replies")
 MAX_MESSAGE_BYTES = 2 * 1024 * 1024
 REFUSED = 403
 TOO_LARGE = 406
@@ -23,39 +21,13 @@ DELIVERED_WITHIN_SECONDS = 20
 QUIET_SECONDS = 0.5
 
 
-class Broker:
-    """The node that runs with the deployed rabbitmq.conf, and its users' passwords."""
-
-    def __init__(self, node, passwords):
-        self.node = node
-        self.passwords = passwords
-
-    def connect(self, user):
-        url = self.node.amqp_url(VHOST, user, self.passwords[user])
-        return pika.BlockingConnection(pika.URLParameters(url))
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("rabbitmq")
-    passwords = {user: f"password of {user}, long enough" for user in USERS}
-    arguments = []
-    for user, password in passwords.items():
-        (folder / user).write_text(password + "\n")
-        arguments.append(f"{user}={folder / user}")
-    run = subprocess.run([sys.executable, DEPLOY / "fill_passwords.py", *arguments], capture_output=True, text=True, check=True)
-    filled = folder / "definitions.json"
-    filled.write_text(run.stdout)
-    deployed = (DEPLOY / "rabbitmq.conf").read_text()
-    assert "/etc/rabbitmq/definitions.json" in deployed
-    with RabbitNode(extra_config=deployed.replace("/etc/rabbitmq/definitions.json", str(filled))) as node:
-        broker = Broker(node, passwords)
-        with broker.connect("heliograph") as connection:
-            channel = connection.channel()
-            for queue in TEAM_QUEUES:
-                channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
-                channel.queue_bind(queue, "heliograph.work", queue.removeprefix("heliograph.team."))
-        yield broker
+@pytest.fixture(scope="module", autouse=True)
+def team_queues(broker):
+    with broker.connect("heliograph") as connection:
+        channel = connection.channel()
+        for queue in TEAM_QUEUES:
+            channel.queue_declare(queue, durable=True, arguments={"x-queue-type": "quorum"})
+            channel.queue_bind(queue, "heliograph.work", queue.removeprefix("heliograph.team."))
 
 
 @pytest.fixture
@@ -96,7 +68,7 @@ def test_the_daemon_publishes_to_each_exchange_and_reads_each_of_its_queues(as_u
         ("heliograph.requests", "heliograph.requests", "heliograph.requests"),
         ("heliograph.updates", "heliograph.updates", "heliograph.updates"),
         ("heliograph.rejected", "heliograph.rejected", "heliograph.rejected"),
-        ("heliograph.work", "sydney-lit", "heliograph.team.sydney-lit"),
+        ("heliograph.work", "sydney", "heliograph.team.sydney"),
     ]:
         publish(channel, exchange, key, queue.encode())
         assert take(channel, queue) == queue.encode()
@@ -112,39 +84,39 @@ def test_the_daemon_touches_nothing_outside_its_own_names(as_user, name):
 
 
 def test_a_firm_publishes_requests_and_updates(as_user):
-    firm, daemon = as_user("acme-llp"), as_user("heliograph")
+    firm, daemon = as_user("client-acme-llp"), as_user("heliograph")
     for name in ("heliograph.requests", "heliograph.updates"):
         publish(firm, name, name, b"from the firm")
         assert take(daemon, name) == b"from the firm"
 
 
 def test_a_firm_reads_its_own_receipts_and_events_and_gets_no_others(as_user):
-    firm, daemon = as_user("acme-llp"), as_user("heliograph")
+    firm, daemon = as_user("client-acme-llp"), as_user("heliograph")
     publish(daemon, "heliograph.replies", "beta-llp.replies", b"another's", mandatory=False)
     publish(daemon, "heliograph.replies", "acme-llp.replies", b"mine")
     assert take(firm, "acme-llp.replies") == b"mine"
     publish(daemon, "heliograph.events", "task.admitted.beta-llp.-", b"another's", mandatory=False)
-    publish(daemon, "heliograph.events", "task.offered.acme-llp.sydney-lit", b"mine")
+    publish(daemon, "heliograph.events", "task.offered.acme-llp.sydney", b"mine")
     assert take(firm, "acme-llp.events") == b"mine"
     assert nothing_in(firm, "acme-llp.replies") and nothing_in(firm, "acme-llp.events")
 
 
 @pytest.mark.parametrize("exchange", ["heliograph.work", "heliograph.events", "heliograph.rejected", "heliograph.replies", "", "amq.topic"])
-@pytest.mark.parametrize("user", ["acme-llp", "sydney-lit"])
+@pytest.mark.parametrize("user", ["client-acme-llp", "team-sydney"])
 def test_firms_and_teams_cannot_publish_elsewhere(as_user, user, exchange):
-    refused(as_user(user), lambda channel: channel.basic_publish(exchange, "heliograph.team.sydney-lit", b"forged"))
+    refused(as_user(user), lambda channel: channel.basic_publish(exchange, "heliograph.team.sydney", b"forged"))
 
 
 def test_a_team_cannot_publish_requests(as_user):
-    refused(as_user("sydney-lit"), lambda channel: channel.basic_publish("heliograph.requests", "heliograph.requests", b"forged"))
+    refused(as_user("team-sydney"), lambda channel: channel.basic_publish("heliograph.requests", "heliograph.requests", b"forged"))
 
 
 @pytest.mark.parametrize(
     ("user", "queue"),
     [
-        *(("acme-llp", queue) for queue in ("heliograph.requests", "heliograph.updates", "heliograph.rejected", *TEAM_QUEUES)),
-        *(("sydney-lit", queue) for queue in ("heliograph.requests", "heliograph.updates", "heliograph.rejected")),
-        *(("sydney-lit", queue) for queue in (TEAM_QUEUES[1], "acme-llp.replies", "acme-llp.events")),
+        *(("client-acme-llp", queue) for queue in ("heliograph.requests", "heliograph.updates", "heliograph.rejected", *TEAM_QUEUES)),
+        *(("team-sydney", queue) for queue in ("heliograph.requests", "heliograph.updates", "heliograph.rejected")),
+        *(("team-sydney", queue) for queue in (TEAM_QUEUES[1], "acme-llp.replies", "acme-llp.events")),
     ],
 )
 def test_firms_and_teams_cannot_read_drain_or_delete_what_is_not_theirs(as_user, user, queue):
@@ -154,28 +126,28 @@ def test_firms_and_teams_cannot_read_drain_or_delete_what_is_not_theirs(as_user,
     refused(as_user(user), lambda channel: channel.queue_delete(queue))
 
 
-@pytest.mark.parametrize("user", ["acme-llp", "sydney-lit"])
+@pytest.mark.parametrize("user", ["client-acme-llp", "team-sydney"])
 def test_firms_and_teams_declare_nothing_and_bind_nothing(as_user, user):
     refused(as_user(user), lambda channel: channel.queue_declare(f"{user}.mine", durable=True))
     refused(as_user(user), lambda channel: channel.queue_declare("", exclusive=True))
     refused(as_user(user), lambda channel: channel.exchange_declare("heliograph.requests2", "direct"))
     for exchange in EXCHANGES:
-        own = "acme-llp.replies" if user == "acme-llp" else "heliograph.team.sydney-lit"
+        own = "acme-llp.replies" if user == "client-acme-llp" else "heliograph.team.sydney"
         refused(as_user(user), lambda channel: channel.queue_bind(own, f"heliograph.{exchange}", "beta-llp.replies"))
 
 
 def test_a_team_reads_its_own_queue_and_answers_by_updates(as_user):
-    team, daemon = as_user("sydney-lit"), as_user("heliograph")
-    publish(daemon, "heliograph.work", "sydney-lit", b"offer")
-    assert take(team, "heliograph.team.sydney-lit") == b"offer"
+    team, daemon = as_user("team-sydney"), as_user("heliograph")
+    publish(daemon, "heliograph.work", "sydney", b"offer")
+    assert take(team, "heliograph.team.sydney") == b"offer"
     publish(team, "heliograph.updates", "heliograph.updates", b"accept")
     assert take(daemon, "heliograph.updates") == b"accept"
 
 
 def test_nobody_publishes_in_anothers_name(as_user):
-    forged = pika.BasicProperties(user_id="sydney-lit")
+    forged = pika.BasicProperties(user_id="team-sydney")
     with pytest.raises(pika.exceptions.ChannelClosedByBroker) as error:
-        as_user("acme-llp").basic_publish("heliograph.updates", "heliograph.updates", b"", forged)
+        as_user("client-acme-llp").basic_publish("heliograph.updates", "heliograph.updates", b"", forged)
     assert error.value.reply_code == 406
 
 
@@ -191,12 +163,12 @@ def test_the_definitions_as_shipped_let_nobody_in():
 def test_a_password_that_is_short_or_nobodys_is_refused(tmp_path):
     (tmp_path / "short").write_text("hunter2")
     for argument, reason in ((f"heliograph={tmp_path}/short", "at least 16"), (f"mallory={tmp_path}/short", "not in the definitions")):
-        run = subprocess.run([sys.executable, DEPLOY / "fill_passwords.py", argument], capture_output=True, text=True)
+        run = subprocess.run([sys.executable, FILL_PASSWORDS, argument], capture_output=True, text=True)
         assert run.returncode == 1 and reason in run.stderr and run.stdout == ""
 
 
 def test_a_message_over_two_mebibytes_is_refused(as_user):
-    firm, daemon = as_user("acme-llp"), as_user("heliograph")
+    firm, daemon = as_user("client-acme-llp"), as_user("heliograph")
     publish(firm, "heliograph.requests", "heliograph.requests", b"x" * MAX_MESSAGE_BYTES)
     assert len(take(daemon, "heliograph.requests")) == MAX_MESSAGE_BYTES
     with pytest.raises(pika.exceptions.ChannelClosedByBroker) as error:
@@ -205,7 +177,7 @@ def test_a_message_over_two_mebibytes_is_refused(as_user):
 
 
 def test_a_request_comes_again_more_often_than_the_default_limit_of_rabbitmq_4(as_user):
-    firm, daemon = as_user("acme-llp"), as_user("heliograph")
+    firm, daemon = as_user("client-acme-llp"), as_user("heliograph")
     publish(firm, "heliograph.requests", "heliograph.requests", b"again")
     for _ in range(RABBITMQ_4_DEFAULT_DELIVERY_LIMIT + 5):
         assert take(daemon, "heliograph.requests", settle=lambda tag: daemon.basic_nack(tag, requeue=True)) == b"again"
@@ -214,14 +186,14 @@ def test_a_request_comes_again_more_often_than_the_default_limit_of_rabbitmq_4(a
 
 
 def test_a_message_that_a_consumer_throws_away_is_found_in_rejected(as_user):
-    team, daemon = as_user("sydney-lit"), as_user("heliograph")
-    publish(daemon, "heliograph.work", "sydney-lit", b"thrown away")
-    take(team, "heliograph.team.sydney-lit", settle=lambda tag: team.basic_reject(tag, requeue=False))
+    team, daemon = as_user("team-sydney"), as_user("heliograph")
+    publish(daemon, "heliograph.work", "sydney", b"thrown away")
+    take(team, "heliograph.team.sydney", settle=lambda tag: team.basic_reject(tag, requeue=False))
     assert take(daemon, "heliograph.rejected") == b"thrown away"
 
 
 def test_a_request_is_found_in_rejected_while_its_queue_is_missing(as_user):
-    firm, daemon = as_user("acme-llp"), as_user("heliograph")
+    firm, daemon = as_user("client-acme-llp"), as_user("heliograph")
     daemon.queue_unbind("heliograph.requests", "heliograph.requests", "heliograph.requests")
     try:
         publish(firm, "heliograph.requests", "heliograph.requests", b"nowhere to go")

@@ -12,7 +12,7 @@ use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
 use heliograph::engine::id::TaskId;
 use heliograph::engine::task::Task;
-use heliograph::engine::update::Sender;
+use heliograph::engine::update::{Change, KeptUpdate, Sender, Update};
 use heliograph::store::{Batch, RECENT_ENDED, Recovered, StoreError, TaskQuery, Writer};
 use heliograph::wire::fact::FactSeq;
 
@@ -45,6 +45,7 @@ macro_rules! for_each_promise {
             the_first_fact_and_a_teams_last_message_are_known,
             the_last_decision_of_a_task_is_found,
             walls_that_teams_raised_are_recovered_once,
+            kept_updates_are_recovered_until_they_are_done,
             a_cursor_is_where_the_team_left_it,
             ended_tasks_are_found_in_the_order_asked,
             an_id_cannot_become_two_tasks,
@@ -331,6 +332,31 @@ pub fn walls_that_teams_raised_are_recovered_once<B: Backend>(fresh: fn() -> B) 
         commit(&mut *writer, &Batch { conflicts: vec![wall("london"), wall("sydney")], ..Batch::default() });
     }
     assert_eq!(recovered(&backend).conflicts, [wall("sydney"), wall("london")]);
+}
+
+pub fn kept_updates_are_recovered_until_they_are_done<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let kept = |id: &str| KeptUpdate {
+        update: Update {
+            id: request(id),
+            task: task(1, waiting()).id,
+            sender: Sender::Client(client("acme")),
+            at: None,
+            change: Change::Hold,
+        },
+        until: at(10),
+    };
+    {
+        let mut writer = backend.open();
+        commit(&mut *writer, &Batch { kept: vec![kept("b"), kept("a")], ..Batch::default() });
+    }
+    assert_eq!(recovered(&backend).kept, [kept("b"), kept("a")]);
+    {
+        let mut writer = backend.open();
+        let done = (Sender::Client(client("acme")), request("b"));
+        commit(&mut *writer, &Batch { kept_done: vec![done], ..Batch::default() });
+    }
+    assert_eq!(recovered(&backend).kept, [kept("a")]);
 }
 
 pub fn a_team_reads_only_messages_to_it<B: Backend>(fresh: fn() -> B) {

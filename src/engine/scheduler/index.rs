@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Entry, Scheduler};
+use super::{Entry, Fill, Scheduler};
 use crate::engine::forecast;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::queue::WaitKey;
 use crate::engine::request::Priority;
-use crate::engine::roster::TeamIndex;
+use crate::engine::roster::{Capacity, TeamIndex};
 use crate::engine::task::{Arrival, Task, TaskState, TurnDownCause, WaitReason};
 use crate::engine::timer::Timer;
 use crate::engine::update::DeclineReason;
@@ -33,7 +33,7 @@ impl Census {
         self.since.get(&priority)?.first_key_value().map(|(since, _)| *since)
     }
 
-    fn add(&mut self, task: &Task) {
+    pub(super) fn add(&mut self, task: &Task) {
         match &task.state {
             TaskState::Waiting(waiting) => {
                 *self.waiting.entry((task.priority, waiting.reason)).or_default() += 1;
@@ -106,7 +106,9 @@ impl Scheduler {
         self.by_id.insert(task.id.clone(), arrival);
         self.next_arrival = self.next_arrival.max(arrival.0 + 1);
         let class = self.join_class(&task);
-        self.tasks.insert(arrival, Entry { task, class, key: None, awaits: None });
+        let matter = (task.client.clone(), task.matter.clone());
+        self.by_matter.entry(matter).or_default().insert(arrival);
+        self.tasks.insert(arrival, Entry { task, class, key: None, awaits: Vec::new() });
         self.index(arrival);
     }
 
@@ -121,13 +123,42 @@ impl Scheduler {
         }
     }
 
-    /// The only way to change a task.
+    /// The only way to change a task; a seat that this frees is filled before the step ends.
     pub(super) fn change(&mut self, arrival: Arrival, change: impl FnOnce(&mut Task)) {
+        self.change_entry(arrival, |entry| change(&mut entry.task));
+    }
+
+    /// Changes a task, its class or what it waits for.
+    pub(super) fn change_entry(&mut self, arrival: Arrival, change: impl FnOnce(&mut Entry)) {
+        let before = self.seat_of(arrival);
         self.unindex(arrival);
         if let Some(entry) = self.tasks.get_mut(&arrival) {
-            change(&mut entry.task);
+            change(entry);
         }
         self.index(arrival);
+        let Some(before) = before else { return };
+        let after = self.seat_of(arrival).filter(|after| after.team == before.team);
+        if after.is_none_or(|after| after.minutes < before.minutes) {
+            let fill = self.fill_later(before.team);
+            fill.owner_freed |= before.owned;
+        }
+    }
+
+    /// The seat that a task uses.
+    fn seat_of(&self, arrival: Arrival) -> Option<Seat> {
+        let task = self.task_of(arrival).filter(|task| task.paused.is_none())?;
+        let owned = match &task.state {
+            TaskState::Active(_) => true,
+            TaskState::Offered(_) => false,
+            TaskState::Waiting(_) | TaskState::Completed { .. } | TaskState::Cancelled { .. } => return None,
+        };
+        let team = self.board.roster.team_index(task.state.team()?)?;
+        // Only a team that is sized by effort has more room when less of a task is left.
+        let minutes = match self.board.roster.team(team).capacity {
+            Capacity::Seats(_) => 0,
+            Capacity::EffortHours(_) => task.remaining_minutes(),
+        };
+        Some(Seat { team, owned, minutes })
     }
 
     /// Takes an ended task out and hands it to the effects.
@@ -136,6 +167,13 @@ impl Scheduler {
         let Some(entry) = self.tasks.remove(&arrival) else { return };
         self.board.classes.leave(entry.class);
         self.by_id.remove(&entry.task.id);
+        let matter = (entry.task.client.clone(), entry.task.matter.clone());
+        if let Some(tasks) = self.by_matter.get_mut(&matter) {
+            tasks.remove(&arrival);
+            if tasks.is_empty() {
+                self.by_matter.remove(&matter);
+            }
+        }
         let ended = crate::engine::event::EndedTask {
             id: entry.task.id.clone(),
             digest: entry.task.digest.clone(),
@@ -166,21 +204,30 @@ impl Scheduler {
         }
         match &task.state {
             TaskState::Waiting(waiting) => {
-                if waiting.reason == WaitReason::NotBefore
-                    && let Some(at) = task.not_before
-                {
+                let not_ready_before = task.not_before.filter(|at| task.ready_at.is_none() && *at > self.now);
+                let waits_until = task.not_before.filter(|_| waiting.reason == WaitReason::NotBefore);
+                if let Some(at) = waits_until.or(not_ready_before) {
                     self.timers.set(at, Timer::NotBefore(arrival));
                 }
+                if waiting.reason != WaitReason::WaitsForBetter {
+                    entry.awaits.clear();
+                }
                 if is_routable(waiting.reason) {
-                    let due_at = forecast::due_at(task, &self.board.roster, None, None);
+                    let class = self.board.classes.get(entry.class);
+                    let coverage = || class.and_then(|class| class.coverage(&self.board.roster, self.now));
+                    let coverage = forecast::needs_coverage(task).then(coverage).flatten();
+                    let due_at = forecast::due_at(task, &self.board.roster, None, coverage, self.now);
                     let key = WaitKey::of(task, due_at);
                     entry.key = Some(key);
-                    self.queue.insert(entry.class, key);
+                    if entry.awaits.is_empty() {
+                        self.queue.insert(entry.class, key);
+                    } else {
+                        self.queue.insert_awaiting(&entry.awaits, key);
+                    }
                 }
                 for turn_down in &task.turn_downs {
-                    if let Some(until) = turn_down.until.filter(|until| *until > self.now) {
-                        self.timers.set(until, Timer::TurnDownEnds(arrival));
-                    }
+                    let Some(until) = turn_down.until.filter(|until| *until > self.now) else { continue };
+                    self.timers.set(until, Timer::TurnDownEnds(arrival));
                     if is_busy(turn_down.cause)
                         && let Some(team) = self.board.roster.team_index(&turn_down.team)
                     {
@@ -206,7 +253,7 @@ impl Scheduler {
         }
     }
 
-    /// Takes a task out of the indexes of its state; a freed seat is filled before the step ends.
+    /// Takes a task out of the indexes of its state.
     pub(super) fn unindex(&mut self, arrival: Arrival) {
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         let task = &entry.task;
@@ -225,7 +272,11 @@ impl Scheduler {
                     self.timers.clear(at, Timer::NotBefore(arrival));
                 }
                 if let Some(key) = entry.key.take() {
-                    self.queue.remove(entry.class, &key);
+                    if entry.awaits.is_empty() {
+                        self.queue.remove(entry.class, &key);
+                    } else {
+                        self.queue.remove_awaiting(&entry.awaits, &key);
+                    }
                 }
                 for turn_down in &task.turn_downs {
                     if let Some(until) = turn_down.until {
@@ -247,7 +298,6 @@ impl Scheduler {
                     if counts {
                         load.used = load.used.saturating_sub(1);
                         load.used_minutes = load.used_minutes.saturating_sub(minutes);
-                        self.fill_later(team, false);
                     }
                 }
             }
@@ -256,9 +306,18 @@ impl Scheduler {
     }
 
     /// Looks at a team's waiting tasks before the step ends.
-    pub(super) fn fill_later(&mut self, team: TeamIndex, opened: bool) {
-        *self.to_fill.entry(team).or_default() |= opened;
+    pub(super) fn fill_later(&mut self, team: TeamIndex) -> &mut Fill {
+        self.to_fill.entry(team).or_default()
     }
+}
+
+/// The room that a task takes at a team.
+struct Seat {
+    team: TeamIndex,
+    /// Whether the team owns the task; else it is only offered.
+    owned: bool,
+    /// Its effort, where the team is sized by effort.
+    minutes: u32,
 }
 
 fn is_busy(cause: TurnDownCause) -> bool {

@@ -1,9 +1,8 @@
 //! What must hold between two steps.
 
-use std::collections::BTreeSet;
-
-use super::{Scheduler, index};
+use super::{Census, Scheduler, index};
 use crate::engine::id::TaskId;
+use crate::engine::queue::Queue;
 use crate::engine::roster::TeamIndex;
 use crate::engine::routing;
 use crate::engine::task::{Task, TaskState};
@@ -23,7 +22,7 @@ pub enum Broken {
         index: &'static str,
     },
     /// A team's load is not the sum of what it holds.
-    #[error("team {team} has {counted} tasks that use a seat and counts {used}")]
+    #[error("team {team} has {counted} tasks of {minutes} min that use a seat and counts {used} of {used_minutes} min")]
     Load {
         /// The team.
         team: String,
@@ -31,7 +30,14 @@ pub enum Broken {
         counted: u32,
         /// Seats that its load says are in use.
         used: u32,
+        /// Remaining minutes counted.
+        minutes: u32,
+        /// Remaining minutes that its load says are in use.
+        used_minutes: u32,
     },
+    /// An index is not what the tasks make it.
+    #[error("the {0} differs from what the open tasks make it")]
+    Differs(&'static str),
     /// A closed team owns a task without a stored reason.
     #[error("team {team} is closed and owns {task} without a reason")]
     ClosedOwner {
@@ -70,6 +76,7 @@ impl Scheduler {
         for (arrival, entry) in &self.tasks {
             self.check_task(*arrival, &entry.task)?;
         }
+        self.check_queue()?;
         for (team, owner) in self.board.roster.indexed_teams() {
             self.check_load(team, owner.id.as_str())?;
         }
@@ -115,27 +122,46 @@ impl Scheduler {
         if standing.is_err_and(|rejection| rejection.filter() == crate::engine::explain::Filter::Wall) {
             return Err(Broken::Walled { team: team.into(), task: task.id.clone() });
         }
-        if self.board.load(owner).open || self.in_break(owner) {
+        if self.board.load(owner).open {
             return Ok(());
         }
         match &task.state {
             TaskState::Active(active) if active.closed_because.is_none() => {
                 Err(Broken::ClosedOwner { team: team.into(), task: task.id.clone() })
             }
-            TaskState::Offered(_) => Err(Broken::OfferedToClosed { team: team.into(), task: task.id.clone() }),
+            TaskState::Offered(_) if !self.in_break(owner) => {
+                Err(Broken::OfferedToClosed { team: team.into(), task: task.id.clone() })
+            }
             _ => Ok(()),
         }
     }
 
     fn check_load(&self, team: TeamIndex, name: &str) -> Result<(), Broken> {
         let load = self.board.load(team);
-        let tasks: BTreeSet<_> =
-            load.tasks.iter().filter_map(|arrival| self.task_of(*arrival)).map(|it| &it.id).collect();
-        let holds = |task: &&&TaskId| self.task(task).is_some_and(|task| task.paused.is_none());
-        let counted = u32::try_from(tasks.iter().filter(holds).count()).unwrap_or(u32::MAX);
-        if counted == load.used {
+        let holds = |task: &&Task| task.paused.is_none() && task.state.team().is_some_and(|id| id.as_str() == name);
+        let tasks = || load.tasks.iter().filter_map(|arrival| self.task_of(*arrival)).filter(holds);
+        let counted = u32::try_from(tasks().count()).unwrap_or(u32::MAX);
+        let minutes = tasks().map(Task::remaining_minutes).fold(0, u32::saturating_add);
+        if (counted, minutes) == (load.used, load.used_minutes) {
             return Ok(());
         }
-        Err(Broken::Load { team: name.into(), counted, used: load.used })
+        Err(Broken::Load { team: name.into(), counted, used: load.used, minutes, used_minutes: load.used_minutes })
+    }
+
+    /// The queue and the census are what the tasks make them.
+    fn check_queue(&self) -> Result<(), Broken> {
+        let (mut queue, mut census) = (Queue::default(), Census::default());
+        for entry in self.tasks.values() {
+            census.add(&entry.task);
+            match entry.key {
+                Some(key) if entry.awaits.is_empty() => queue.insert(entry.class, key),
+                Some(key) => queue.insert_awaiting(&entry.awaits, key),
+                None => {}
+            }
+        }
+        if queue != self.queue {
+            return Err(Broken::Differs("queue"));
+        }
+        if census == self.census { Ok(()) } else { Err(Broken::Differs("census")) }
     }
 }

@@ -6,6 +6,8 @@
 
 mod index;
 mod invariants;
+mod kept;
+mod permission;
 mod placing;
 mod queries;
 mod requests;
@@ -28,10 +30,11 @@ use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
 use super::task::{Arrival, Task};
 use super::timer::Timers;
-use super::update::Sender;
+use super::update::{KeptUpdate, Sender};
 
 pub use index::Census;
 pub use invariants::Broken;
+pub use kept::{KEPT_FOR, MAX_KEPT};
 pub use queries::Preview;
 pub use roster_change::Missing;
 
@@ -60,8 +63,17 @@ struct Entry {
     task: Task,
     class: ClassId,
     key: Option<WaitKey>,
-    /// The team that a task waits for because it finishes better.
-    awaits: Option<TeamIndex>,
+    /// The teams that it waits for because they finish better.
+    awaits: Vec<TeamIndex>,
+}
+
+/// Why a team's waiting tasks are looked at.
+#[derive(Debug, Default, Clone, Copy)]
+struct Fill {
+    /// It has just opened.
+    opened: bool,
+    /// A task that it owned uses its seat no more, or less of its effort.
+    owner_freed: bool,
 }
 
 /// What a store hands back at a start.
@@ -73,6 +85,8 @@ pub struct Restored {
     pub ended: Vec<Task>,
     /// Walls that teams raised.
     pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
+    /// Updates that came before their request.
+    pub kept: Vec<KeptUpdate>,
     /// The next arrival number.
     pub next_arrival: u64,
 }
@@ -85,6 +99,7 @@ pub struct Scheduler {
     board: Board,
     tasks: BTreeMap<Arrival, Entry>,
     by_id: HashMap<TaskId, Arrival>,
+    by_matter: HashMap<(ClientId, MatterId), BTreeSet<Arrival>>,
     next_arrival: u64,
     queue: Queue,
     timers: Timers,
@@ -93,8 +108,14 @@ pub struct Scheduler {
     dependants: BTreeMap<TaskId, BTreeSet<Arrival>>,
     ended: Recent<TaskId, EndedTask>,
     answered: Recent<(Sender, RequestId), UpdateResult>,
-    /// Teams whose waiting tasks are looked at before the step ends; true when they have just opened.
-    to_fill: BTreeMap<TeamIndex, bool>,
+    /// Updates that came before their request, by a number that rises.
+    kept: BTreeMap<u64, KeptUpdate>,
+    kept_by_task: BTreeMap<TaskId, BTreeSet<u64>>,
+    next_kept: u64,
+    /// Teams whose waiting tasks are looked at before the step ends.
+    to_fill: BTreeMap<TeamIndex, Fill>,
+    /// Waiting tasks that are decided after that.
+    to_route: BTreeSet<Arrival>,
     out: Effects,
 }
 
@@ -115,14 +136,19 @@ impl Scheduler {
             board: Board::new(roster, restored.conflicts, now),
             tasks: BTreeMap::new(),
             by_id: HashMap::new(),
+            by_matter: HashMap::new(),
             next_arrival: restored.next_arrival,
             queue: Queue::default(),
             timers: Timers::default(),
             census: Census::default(),
             dependants: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            kept_by_task: BTreeMap::new(),
+            next_kept: 0,
             ended: Recent::new(REMEMBERED),
             answered: Recent::new(REMEMBERED),
             to_fill: BTreeMap::new(),
+            to_route: BTreeSet::new(),
             out: Effects::default(),
         };
         for task in &restored.ended {
@@ -132,20 +158,25 @@ impl Scheduler {
             scheduler.remember_work(&task);
             scheduler.insert(task);
         }
+        for kept in restored.kept {
+            scheduler.insert_kept(kept);
+        }
         scheduler.start_teams();
         scheduler
     }
 
     /// Takes an event and says what is to be done. Time that goes back counts as standing still.
     ///
-    /// At one instant events come before timers, and timers in the order of [`super::timer::Timer`]. A step fires the
-    /// timers that were due before `now`, and those due at `now` when the event is [`Event::DeadlineReached`], at
-    /// most [`MAX_TIMERS_PER_STEP`].
+    /// At one instant events come before timers, and timers in the order of [`super::timer::Timer`]. A step fires all
+    /// timers that were due before `now`, so that no event overtakes them. With [`Event::DeadlineReached`] it fires
+    /// those due at `now` too, and at most [`MAX_TIMERS_PER_STEP`]: a caller that sends it until
+    /// [`Scheduler::next_deadline`] lies ahead, and only then the event that came, has bounded steps.
     #[must_use]
     pub fn step(&mut self, now: DateTime<Utc>, event: Event) -> Effects {
         self.now = now.max(self.now);
         let fires_now = matches!(event, Event::DeadlineReached);
         self.fire_timers(fires_now);
+        self.place_waiting();
         match event {
             Event::RequestReceived { request, ended, predecessors } => {
                 self.receive_request(&request, ended, &predecessors);
@@ -164,7 +195,7 @@ impl Scheduler {
             Event::RosterChanged(roster) => self.change_roster(roster),
             Event::DeadlineReached => {}
         }
-        self.fill_teams();
+        self.place_waiting();
         std::mem::take(&mut self.out)
     }
 

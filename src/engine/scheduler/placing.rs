@@ -1,18 +1,23 @@
 //! Where a task goes: offers, waits, and the filling of free seats.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Said, Scheduler, index};
+use super::{Said, Scheduler};
+use crate::engine::class::ClassId;
 use crate::engine::effect::{Effect, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::{Decision, Filter};
+use crate::engine::forecast;
 use crate::engine::id::{RequestId, TeamId};
+use crate::engine::queue::WaitKey;
 use crate::engine::request::Priority;
-use crate::engine::roster::{Acceptance, Moment, PayloadOn, Team, TeamIndex};
+use crate::engine::roster::{Acceptance, Capacity, Moment, PayloadOn, TeamIndex};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::task::{
-    Active, Arrival, Holder, Offer, Task, TaskState, TurnDown, TurnDownCause, WaitReason, Waiting, WakeCause,
+    Active, Arrival, ClosedBecause, Holder, Offer, Task, TaskState, TurnDown, TurnDownCause, WaitReason, Waiting,
+    WakeCause,
 };
 use crate::engine::update::DeclineReason;
 use crate::engine::walls::Cleared;
@@ -20,13 +25,16 @@ use crate::engine::walls::Cleared;
 impl Scheduler {
     /// Decides for a task that no team has, and does it.
     pub(super) fn route(&mut self, arrival: Arrival) {
+        let Some(task) = self.task_of(arrival).filter(|task| matches!(task.state, TaskState::Waiting(_))) else {
+            return;
+        };
+        if task.ready_at.is_none() && task.after.is_empty() && task.not_before.is_none_or(|at| at <= self.now) {
+            self.mark_ready(arrival);
+        }
         let Some(entry) = self.tasks.get(&arrival) else { return };
         if let Some(waiting) = must_wait(&entry.task, self.now) {
-            self.park(arrival, waiting, None);
+            self.park(arrival, waiting, Vec::new(), None);
             return;
-        }
-        if entry.task.ready_at.is_none() {
-            self.mark_ready(arrival);
         }
         let Some(entry) = self.tasks.get(&arrival) else { return };
         let choice = routing::decide(&self.board, &entry.task, entry.class, self.now);
@@ -36,20 +44,21 @@ impl Scheduler {
                 match self.board.walls.clear(id, &entry.task.client, &entry.task.matter) {
                     Ok(cleared) => self.offer(arrival, team, choice.decision, &cleared),
                     // The standing filters let the team pass, so a wall here means that the class is stale.
-                    Err(_) => self.park(arrival, unroutable(self.now), Some(choice.decision)),
+                    Err(_) => self.park(arrival, unroutable(self.now), Vec::new(), Some(choice.decision)),
                 }
             }
-            Outcome::Wait { waiting, awaits } => {
-                if let Some(entry) = self.tasks.get_mut(&arrival) {
-                    entry.awaits = awaits;
-                }
-                self.park(arrival, waiting, Some(choice.decision));
-            }
+            Outcome::Wait { waiting, awaits } => self.park(arrival, waiting, awaits, Some(choice.decision)),
         }
     }
 
     /// Lets a task wait, and says so when that is news. Time waited counts on.
-    pub(super) fn park(&mut self, arrival: Arrival, mut waiting: Waiting, decision: Option<Arc<Decision>>) {
+    pub(super) fn park(
+        &mut self,
+        arrival: Arrival,
+        mut waiting: Waiting,
+        awaits: Vec<TeamIndex>,
+        decision: Option<Arc<Decision>>,
+    ) {
         let Some(task) = self.task_of(arrival) else { return };
         let (mut is_news, mut was_unroutable) = (true, false);
         if let TaskState::Waiting(before) = &task.state {
@@ -58,12 +67,14 @@ impl Scheduler {
             was_unroutable = before.reason == WaitReason::NoTeamEligible;
         }
         let unroutable = waiting.reason == WaitReason::NoTeamEligible && !was_unroutable;
+        let effect = Effect::Park(waiting.clone());
+        self.change_entry(arrival, |entry| {
+            entry.task.state = TaskState::Waiting(waiting);
+            entry.awaits = awaits;
+        });
         if !is_news {
-            self.change(arrival, |task| task.state = TaskState::Waiting(waiting));
             return;
         }
-        let effect = Effect::Park(waiting.clone());
-        self.change(arrival, |task| task.state = TaskState::Waiting(waiting));
         let rejected: Vec<(Filter, u32)> = decision.as_ref().map(|it| it.rejected.clone()).unwrap_or_default();
         self.record(arrival, Said { decision, ..Said::default() }, effect);
         if unroutable {
@@ -78,8 +89,7 @@ impl Scheduler {
         let team = roster.team(index);
         let shift_end = self.board.load(index).open_shift_end().unwrap_or(now);
         let Some(task) = self.task_of(arrival) else { return };
-        let limit = roster.routing.offer_limit_minutes[priority_rank(task.priority)];
-        let until = offer_until(team, now, limit, shift_end);
+        let until = self.offer_until(index, task.priority, now, shift_end);
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
         let due_at = decision.available.iter().find(|it| it.team == team.id).and_then(|it| it.due_at);
@@ -113,11 +123,27 @@ impl Scheduler {
         }
     }
 
+    /// The end of an offer: its limit in the team's open time, or the shift end when that comes first.
+    pub(super) fn offer_until(
+        &self,
+        team: TeamIndex,
+        priority: Priority,
+        offered_at: DateTime<Utc>,
+        shift_end: DateTime<Utc>,
+    ) -> DateTime<Utc> {
+        let roster = &self.board.roster;
+        let limit = roster.routing.offer_limit_minutes[priority_rank(priority)];
+        let limit = TimeDelta::minutes(i64::from(limit));
+        roster.team(team).calendar.add(offered_at, limit, &[]).map_or(shift_end, |until| until.min(shift_end))
+    }
+
     /// The offered team owns the task.
     pub(super) fn accept(&mut self, arrival: Arrival, update: Option<RequestId>) {
         let now = self.now;
         let Some(task) = self.task_of(arrival) else { return };
         let TaskState::Offered(offer) = task.state.clone() else { return };
+        // An offer outlives a break only, so a closed team that accepts is in one.
+        let is_open = self.board.roster.team_index(&offer.team).is_none_or(|team| self.board.load(team).open);
         let active = Active {
             team: offer.team.clone(),
             assignment: offer.assignment,
@@ -125,7 +151,7 @@ impl Scheduler {
             at: now,
             remaining_minutes: task.remaining_minutes(),
             reported_at: None,
-            closed_because: None,
+            closed_because: (!is_open).then_some(ClosedBecause::Break),
         };
         let implicit = update.is_none();
         let with_payload = !implicit && task.needs.payload_on == PayloadOn::Accept;
@@ -133,9 +159,7 @@ impl Scheduler {
             task.state = TaskState::Active(active);
             touch_clocks(task, Moment::Accepted, now);
         });
-        if let Some(entry) = self.tasks.get(&arrival) {
-            self.board.affinity.remember(&offer.team, &entry.task.client, &entry.task.matter, now);
-        }
+        self.remember_holder(&offer.team, arrival);
         let said = match &update {
             Some(_) => Said { update, ..Said::to(&offer.team, WorkMessage::UpdateResult) },
             None => Said::of(&offer.team),
@@ -216,47 +240,53 @@ impl Scheduler {
         }
     }
 
-    /// Looks at the waiting tasks of every team that opened or has a freed seat.
-    pub(super) fn fill_teams(&mut self) {
-        while let Some((team, opened)) = self.to_fill.pop_first() {
-            self.wake_busy(team);
-            self.fill(team);
-            if opened {
-                self.release_awaiting(team);
+    /// Looks at the waiting tasks of the teams that opened or have a freed seat, then at the tasks that are to be decided
+    /// for themselves.
+    pub(super) fn place_waiting(&mut self) {
+        while !self.to_fill.is_empty() || !self.to_route.is_empty() {
+            let teams = std::mem::take(&mut self.to_fill);
+            for (team, _) in teams.iter().filter(|(_, why)| why.owner_freed) {
+                self.wake_busy(*team);
+            }
+            self.fill(teams.keys().copied());
+            for (team, _) in teams.iter().filter(|(_, why)| why.opened) {
+                self.release_awaiting(*team);
+            }
+            for arrival in std::mem::take(&mut self.to_route) {
+                self.route(arrival);
             }
         }
     }
 
-    /// Offers a team's waiting tasks in their order until it has no room; each is looked at once.
-    fn fill(&mut self, team: TeamIndex) {
-        let mut cursor = None;
-        while let Some(room) = self.room(team) {
-            let served = self.board.classes.served_by(team);
-            let Some(key) = self.queue.next_after(served, cursor) else { return };
-            if room == Room::UrgentOnly && key.priority != Priority::Urgent {
-                return;
+    /// Offers the waiting tasks of some teams in one order until none of them has room; each team looks at a task once.
+    fn fill(&mut self, teams: impl Iterator<Item = TeamIndex>) {
+        let mut next: BTreeSet<_> =
+            teams.filter_map(|team| self.next_waiting(team, None).map(|key| (key, team))).collect();
+        while let Some((key, team)) = next.pop_first() {
+            let Some(room) = self.room(team) else { continue };
+            if room.urgent_only && key.priority != Priority::Urgent {
+                continue;
             }
-            cursor = Some(key);
-            let Some(entry) = self.tasks.get(&key.arrival) else { continue };
-            let awaits_another = entry.awaits.is_some_and(|awaited| awaited != team);
             let id = &self.board.roster.team(team).id;
-            if !awaits_another && !entry.task.is_turned_down_by(id, self.now) {
+            let waits = self.tasks.get(&key.arrival).filter(|entry| entry.key == Some(key));
+            if waits.is_some_and(|entry| !entry.task.is_turned_down_by(id, self.now)) {
                 self.route(key.arrival);
             }
+            next.extend(self.next_waiting(team, Some(key)).map(|key| (key, team)));
         }
+    }
+
+    /// The first task after `cursor` that a team has room for.
+    fn next_waiting(&self, team: TeamIndex, cursor: Option<WaitKey>) -> Option<WaitKey> {
+        let room = self.room(team)?;
+        let served = self.board.classes.served_by(team);
+        self.queue.next_after(team, served, cursor, |class| self.room_in(team, class, room))
     }
 
     /// Tasks that waited for a team to open and did not get in look for another now.
     fn release_awaiting(&mut self, team: TeamIndex) {
-        let served = self.board.classes.served_by(team);
-        let waiting = self.queue.iter().filter(|(class, _)| served.contains(class)).map(|(_, key)| key.arrival);
-        let left: Vec<_> =
-            waiting.filter(|it| self.tasks.get(it).is_some_and(|entry| entry.awaits == Some(team))).collect();
-        for arrival in left {
-            if let Some(entry) = self.tasks.get_mut(&arrival) {
-                entry.awaits = None;
-            }
-            self.route(arrival);
+        for key in self.queue.awaiting(team) {
+            self.route(key.arrival);
         }
     }
 
@@ -273,20 +303,47 @@ impl Scheduler {
                     turn_down.until = turn_down.until.map(|until| until.min(now));
                 }
             });
+            self.to_route.insert(arrival);
         }
     }
 
+    /// What a team can take at all: nothing while it is closed, retired, about to close, or full.
     fn room(&self, team: TeamIndex) -> Option<Room> {
         let (owner, load) = (self.board.roster.team(team), self.board.load(team));
-        if !load.open || owner.retired {
+        let window = TimeDelta::minutes(i64::from(self.board.roster.routing.min_start_window_minutes));
+        let closes_at = load.open_shift_end()?;
+        if owner.retired || closes_at - self.now < window {
             return None;
         }
-        if load.room_for(owner, Priority::Normal, 0).is_ok() {
-            Some(Room::Any)
-        } else if load.room_for(owner, Priority::Urgent, 0).is_ok() {
-            Some(Room::UrgentOnly)
-        } else {
-            None
+        let most_minutes = match owner.capacity {
+            Capacity::EffortHours(hours) if load.used > 0 => hours.saturating_mul(60).checked_sub(load.used_minutes)?,
+            Capacity::EffortHours(_) | Capacity::Seats(_) => u32::MAX,
+        };
+        let urgent_only = load.room_for(owner, Priority::Normal, 0).is_err();
+        load.room_for(owner, Priority::Urgent, 0).is_ok().then_some(Room { urgent_only, most_minutes })
+    }
+
+    /// The most effort that a team with room can take of a class: nothing past its vetting or its admission, and for work
+    /// in contact with the client no more than what is left of their common hours.
+    fn room_in(&self, team: TeamIndex, class: ClassId, room: Room) -> Option<u32> {
+        let class = self.board.classes.get(class)?;
+        let fit = class.fit(team)?;
+        if fit.vetted_until <= self.now || fit.admitted_until.is_some_and(|at| at <= self.now) {
+            return None;
+        }
+        if fit.contact.is_none() {
+            return Some(room.most_minutes);
+        }
+        let client = self.board.roster.clients.get(class.client())?;
+        let shift_end = self.board.load(team).open_shift_end()?;
+        let left = forecast::contact_between(self.board.roster.team(team), client, self.now, shift_end);
+        Some(room.most_minutes.min(u32::try_from(left.num_minutes()).unwrap_or(u32::MAX)))
+    }
+
+    /// A team that works on a task is known for its matter from now on.
+    pub(super) fn remember_holder(&mut self, team: &TeamId, arrival: Arrival) {
+        if let Some(entry) = self.tasks.get(&arrival) {
+            self.board.affinity.remember(team, &entry.task.client, &entry.task.matter, self.now);
         }
     }
 
@@ -304,25 +361,27 @@ impl Scheduler {
 
 /// What a team can still take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
-    Any,
+struct Room {
     /// Only the seats kept free for urgent work are left.
-    UrgentOnly,
+    urgent_only: bool,
+    /// The most effort of a task.
+    most_minutes: u32,
 }
 
 /// Why a task must wait whatever the teams can do.
 fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
     let waiting = |reason, wakes_at, cause| Waiting { reason, since: now, wakes_at, woken_by: vec![cause] };
+    // First, since the state alone knows it, while a hold and a pause are flags.
+    if let TaskState::Waiting(Waiting { reason: WaitReason::PredecessorCancelled, .. }) = &task.state
+        && !task.after.is_empty()
+    {
+        return Some(waiting(WaitReason::PredecessorCancelled, None, WakeCause::Resumed));
+    }
     if task.held {
         return Some(waiting(WaitReason::Held, None, WakeCause::Resumed));
     }
     if task.paused.is_some() {
         return Some(waiting(WaitReason::Paused, None, WakeCause::Resumed));
-    }
-    if let TaskState::Waiting(Waiting { reason: WaitReason::PredecessorCancelled, .. }) = &task.state
-        && !task.after.is_empty()
-    {
-        return Some(waiting(WaitReason::PredecessorCancelled, None, WakeCause::Resumed));
     }
     if !task.after.is_empty() {
         return Some(waiting(WaitReason::Predecessor, None, WakeCause::PredecessorEnds));
@@ -336,12 +395,6 @@ fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
 fn unroutable(now: DateTime<Utc>) -> Waiting {
     let woken_by = vec![WakeCause::RosterChanges, WakeCause::RequestAmended];
     Waiting { reason: WaitReason::NoTeamEligible, since: now, wakes_at: None, woken_by }
-}
-
-/// The end of an offer: its limit in the team's open time, or the shift end when that comes first.
-fn offer_until(team: &Team, now: DateTime<Utc>, limit_minutes: u32, shift_end: DateTime<Utc>) -> DateTime<Utc> {
-    let limit = TimeDelta::minutes(i64::from(limit_minutes));
-    team.calendar.add(now, limit, &[]).map_or(shift_end, |until| until.min(shift_end))
 }
 
 /// The place of a priority in per-priority settings, the most urgent first.
@@ -374,9 +427,4 @@ pub(super) fn touch_clocks(task: &mut Task, moment: Moment, now: DateTime<Utc>) 
             clock.stopped_at = Some(now);
         }
     }
-}
-
-/// Whether the task is in the queue of tasks that a team can be found for.
-pub(super) fn waits_for_team(task: &Task) -> bool {
-    matches!(&task.state, TaskState::Waiting(waiting) if index::is_routable(waiting.reason))
 }

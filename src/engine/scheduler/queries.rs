@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::placing::touch_clocks;
 use super::{Census, Scheduler};
 use crate::engine::admission;
 use crate::engine::board::{Board, TeamLoad};
@@ -11,9 +12,10 @@ use crate::engine::event::Refusal;
 use crate::engine::explain::{Decision, Verdict};
 use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use crate::engine::request::WorkRequest;
-use crate::engine::roster::{Roster, Team};
+use crate::engine::roster::{Moment, Roster, Team};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::task::{Arrival, Task, Waiting};
+use crate::engine::update::KeptUpdate;
 
 /// What routing would do with a request at an instant.
 #[derive(Debug)]
@@ -84,6 +86,11 @@ impl Scheduler {
         &self.board.conflicts
     }
 
+    /// Updates that came before their request, in the order in which they did.
+    pub fn kept_updates(&self) -> impl Iterator<Item = &KeptUpdate> {
+        self.kept.values()
+    }
+
     /// All teams with what they hold and when they are open.
     pub fn teams(&self) -> impl Iterator<Item = (&Team, &TeamLoad)> {
         self.board.roster.teams.iter().zip(&self.board.loads)
@@ -109,7 +116,9 @@ impl Preview {
     /// # Errors
     /// The refusal that the request would meet.
     pub fn of(request: &WorkRequest, roster: Arc<Roster>, at: DateTime<Utc>) -> Result<Self, Box<Refusal>> {
-        let task = admission::admit(request, &roster, Arrival(0), at)?;
+        let mut task = admission::admit(request, &roster, Arrival(0), at)?;
+        touch_clocks(&mut task, Moment::Admitted, at);
+        touch_clocks(&mut task, Moment::Ready, at);
         let mut board = Board::new(roster, Vec::new(), at);
         let roster = Arc::clone(&board.roster);
         let Some(client) = roster.clients.get(&task.client) else {

@@ -1,5 +1,7 @@
 //! Work requests: duplicates, conflicts, predecessors, admission.
 
+use std::collections::BTreeMap;
+
 use super::{Said, Scheduler};
 use crate::engine::admission;
 use crate::engine::effect::{Admission, Answer, Effect};
@@ -92,7 +94,9 @@ impl Scheduler {
         self.record(arrival, Said::default(), Effect::Admit(admission));
         if cancelled {
             self.park_behind_cancelled(arrival);
-        } else {
+        }
+        self.apply_kept(arrival);
+        if self.is_undecided(arrival) {
             self.route(arrival);
         }
     }
@@ -114,29 +118,43 @@ impl Scheduler {
         let reason = WaitReason::PredecessorCancelled;
         let waiting = Waiting { reason, since: self.now, wakes_at: None, woken_by };
         if self.task_of(arrival).is_some_and(|task| matches!(task.state, TaskState::Waiting(_))) {
-            self.park(arrival, waiting, None);
+            self.park(arrival, waiting, Vec::new(), None);
         }
     }
 
-    /// Refuses the request that would close a cycle of predecessors, naming the path.
+    /// Refuses the request that would close a cycle of predecessors, naming the path. Only one that some open task waits
+    /// for can close one, so the tasks before it are walked for such a request alone.
     fn without_cycle(&self, task: Task) -> Result<Task, Box<Refusal>> {
-        let mut paths: Vec<Vec<TaskId>> = task.after.iter().map(|id| vec![id.clone()]).collect();
-        let mut seen = std::collections::BTreeSet::new();
-        while let Some(path) = paths.pop() {
-            let Some(last) = path.last() else { continue };
-            if *last == task.id {
-                let names: Vec<_> = std::iter::once(&task.id).chain(&path).map(TaskId::as_str).collect();
-                let message = format!("closes a cycle: {}; leave one of them out", names.join(" after "));
-                return Err(Box::new(Refusal::of_field(RefusalCode::InvalidField, "after", message)));
-            }
-            if !seen.insert(last.clone()) || seen.len() > MAX_CHAIN {
-                continue;
-            }
-            let next = self.arrival_of(last).and_then(|arrival| self.task_of(arrival));
-            for id in next.map(|task| task.after.clone()).unwrap_or_default() {
-                paths.push(path.iter().cloned().chain([id]).collect());
+        if !self.dependants.contains_key(&task.id) && !task.after.contains(&task.id) {
+            return Ok(task);
+        }
+        let mut reached_from: BTreeMap<TaskId, TaskId> = BTreeMap::new();
+        let mut to_walk = vec![task.id.clone()];
+        while let Some(id) = to_walk.pop() {
+            let after = if id == task.id { Some(&task) } else { self.task(&id) };
+            for before in after.map_or(&[][..], |task| &task.after) {
+                if *before == task.id {
+                    return Err(cycle(&task.id, &id, &reached_from));
+                }
+                if !reached_from.contains_key(before) && reached_from.len() < MAX_CHAIN {
+                    reached_from.insert(before.clone(), id.clone());
+                    to_walk.push(before.clone());
+                }
             }
         }
         Ok(task)
     }
+}
+
+/// The refusal of a cycle that ends in `last`, as its path was reached.
+fn cycle(first: &TaskId, last: &TaskId, reached_from: &BTreeMap<TaskId, TaskId>) -> Box<Refusal> {
+    let mut names = vec![first.as_str(), last.as_str()];
+    let mut id = last;
+    while let Some(before) = reached_from.get(id) {
+        names.push(before.as_str());
+        id = before;
+    }
+    names.reverse();
+    let message = format!("closes a cycle: {}; leave one of them out", names.join(" after "));
+    Box::new(Refusal::of_field(RefusalCode::InvalidField, "after", message))
 }

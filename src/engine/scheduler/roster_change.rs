@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::Scheduler;
 use crate::engine::board::Board;
 use crate::engine::effect::{Effect, WithdrawReason};
-use crate::engine::id::TaskId;
-use crate::engine::queue::Queue;
-use crate::engine::roster::Roster;
-use crate::engine::task::{Arrival, TaskState, WaitReason};
+use crate::engine::id::{CalendarId, TaskId};
+use crate::engine::queue::{Queue, WaitKey};
+use crate::engine::roster::{Basis, Roster};
+use crate::engine::task::{Arrival, Task, TaskState, WaitReason};
 use crate::engine::timer::Timers;
 
 /// Something that an open task needs and a roster lacks.
@@ -31,6 +31,8 @@ impl Scheduler {
                 format!("client {}", task.client)
             } else if let Some(team) = task.state.team().filter(|team| roster.team_index(team).is_none()) {
                 format!("team {team}")
+            } else if let Some(calendar) = calendars_of(task).find(|id| !roster.calendars.contains_key(*id)) {
+                format!("calendar {calendar}")
             } else {
                 continue;
             };
@@ -53,19 +55,49 @@ impl Scheduler {
         self.start_teams();
         for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
             self.check_standing(arrival, WithdrawReason::RosterChanged);
-            if self.task_of(arrival).is_some_and(|task| is_open_to_offers(&task.state)) {
-                self.route(arrival);
-            }
+            self.refit_offer(arrival);
         }
+        // Every task that a team may be found for is decided anew, in the order in which they wait.
+        let waiting = self.tasks.values().filter(|entry| is_open_to_offers(&entry.task.state));
+        let mut keys: Vec<_> =
+            waiting.map(|entry| entry.key.unwrap_or_else(|| WaitKey::of(&entry.task, entry.task.deadline))).collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.route(key.arrival);
+        }
+    }
+
+    /// An offer stands as long as the team's new hours let it: one to a team that is closed now is taken back.
+    fn refit_offer(&mut self, arrival: Arrival) {
+        let Some(TaskState::Offered(offer)) = self.task_of(arrival).map(|task| &task.state) else { return };
+        let Some(team) = self.board.roster.team_index(&offer.team) else { return };
+        let load = self.board.load(team);
+        if !load.open && !self.in_break(team) {
+            self.withdraw(arrival, WithdrawReason::ShiftEnd);
+            self.to_route.insert(arrival);
+            return;
+        }
+        let shift_end = load.shift_end.unwrap_or(self.now);
+        let offered_at = offer.at;
+        let Some(priority) = self.task_of(arrival).map(|task| task.priority) else { return };
+        let until = self.offer_until(team, priority, offered_at, shift_end);
+        self.change(arrival, |task| {
+            if let TaskState::Offered(offer) = &mut task.state {
+                (offer.until, offer.until_shift_end) = (until, until >= shift_end);
+            }
+        });
     }
 
     /// Builds every index anew from the tasks.
     fn reindex(&mut self) {
         self.queue = Queue::default();
         self.timers = Timers::default();
+        self.set_kept_timers();
         self.census = super::Census::default();
         self.dependants.clear();
+        self.by_matter.clear();
         self.to_fill.clear();
+        self.to_route.clear();
         let tasks: Vec<_> = std::mem::take(&mut self.tasks).into_values().map(|entry| entry.task).collect();
         for task in tasks {
             self.insert(task);
@@ -74,13 +106,19 @@ impl Scheduler {
 
     /// Moves a task to another class of the same roster.
     pub(super) fn move_class(&mut self, arrival: Arrival, class: crate::engine::class::ClassId) {
-        self.unindex(arrival);
-        if let Some(entry) = self.tasks.get_mut(&arrival) {
+        self.change_entry(arrival, |entry| {
             entry.class = class;
-            entry.awaits = None;
-        }
-        self.index(arrival);
+            entry.awaits.clear();
+        });
     }
+}
+
+/// The calendars that a task's clocks count by.
+fn calendars_of(task: &Task) -> impl Iterator<Item = &CalendarId> {
+    task.clocks.iter().filter_map(|clock| match &clock.rule.basis {
+        Basis::Calendar(id) => Some(id),
+        Basis::Wall | Basis::Client | Basis::Holder | Basis::Coverage => None,
+    })
 }
 
 fn is_open_to_offers(state: &TaskState) -> bool {

@@ -2,28 +2,35 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{MAX_TIMERS_PER_STEP, Said, Scheduler, placing};
+use super::{MAX_TIMERS_PER_STEP, Said, Scheduler};
 use crate::engine::effect::{Effect, WithdrawReason, WorkMessage};
 use crate::engine::explain::{Filter, Rejection};
 use crate::engine::id::TaskId;
 use crate::engine::roster::TeamIndex;
 use crate::engine::routing;
-use crate::engine::task::{Arrival, ClosedBecause, TaskState, TurnDownCause, WaitReason};
+use crate::engine::task::{Arrival, ClosedBecause, TaskState, TurnDownCause};
 use crate::engine::timer::Timer;
 
 impl Scheduler {
-    /// Fires timers that were due before now, and those due at now when asked.
+    /// Fires all timers that were due before now; when asked those due at now too, and then at most
+    /// [`MAX_TIMERS_PER_STEP`] in all.
     pub(super) fn fire_timers(&mut self, at_now: bool) {
-        for _ in 0..MAX_TIMERS_PER_STEP {
-            if !at_now && self.timers.next().is_none_or(|due_at| due_at >= self.now) {
+        let mut fired = 0;
+        while let Some(next) = self.timers.next() {
+            let is_enough = if at_now { fired == MAX_TIMERS_PER_STEP } else { next >= self.now };
+            if is_enough {
                 return;
             }
             let Some((due_at, timer)) = self.timers.pop_due(self.now) else { return };
+            fired += 1;
             match timer {
                 Timer::TeamCloses(team) | Timer::TeamOpens(team) => self.turn_team(team),
                 Timer::OfferLapses(arrival) => self.lapse(arrival, due_at),
                 Timer::QualificationEnds(team) => self.check_holder(team),
-                Timer::TurnDownEnds(arrival) | Timer::NotBefore(arrival) => self.look_again(arrival),
+                Timer::KeptEnds(number) => self.end_kept(number),
+                Timer::TurnDownEnds(arrival) | Timer::NotBefore(arrival) => {
+                    self.to_route.insert(arrival);
+                }
             }
         }
     }
@@ -47,34 +54,31 @@ impl Scheduler {
         for arrival in self.board.load(team).tasks.clone() {
             self.set_closed_because(arrival, None);
         }
-        self.fill_later(team, true);
+        self.fill_later(team).opened = true;
     }
 
     /// A team opens or closes.
     fn turn_team(&mut self, team: TeamIndex) {
-        let before = self.board.load(team).clone();
         self.board.refresh(team, self.now);
         self.set_hours_timer(team);
-        let load = self.board.load(team);
-        let shift_ended = before.shift_end.is_some_and(|end| end <= self.now);
-        if load.open {
+        if self.board.load(team).open {
             self.open_team(team);
-        } else if shift_ended {
+        } else {
             self.keep_closed(team);
         }
     }
 
-    /// A closed team keeps what it owns: there is a stored reason for each task. A break inside a shift is no close.
+    /// A closed team keeps what it owns: there is a stored reason for each task. A break inside a shift is no news.
     fn keep_closed(&mut self, team: TeamIndex) {
-        if self.in_break(team) {
-            return;
-        }
+        let in_break = self.in_break(team);
         for arrival in self.board.load(team).tasks.clone() {
             let Some(task) = self.task_of(arrival) else { continue };
             let because = if task.paused.is_some() { ClosedBecause::Paused } else { ClosedBecause::Kept };
-            if let TaskState::Active(active) = &task.state
-                && active.closed_because.is_none()
-            {
+            let TaskState::Active(active) = &task.state else { continue };
+            let is_kept = active.closed_because.is_some_and(|because| because != ClosedBecause::Break);
+            if in_break && active.closed_because.is_none() {
+                self.set_closed_because(arrival, Some(ClosedBecause::Break));
+            } else if !in_break && !is_kept {
                 let (owner, assignment) = (active.team.clone(), active.assignment);
                 self.set_closed_because(arrival, Some(because));
                 let effect = Effect::Keep { assignment, reason: "the team's shift ended".into() };
@@ -105,7 +109,10 @@ impl Scheduler {
         self.set_hours_timer(team);
         let owner = self.board.roster.team(team);
         let admissions = owner.capabilities.iter().filter_map(|held| held.admitted_until);
-        let ends: Vec<_> = admissions.chain(owner.vetted_until).filter(|at| *at > self.now).collect();
+        // One that ended while nobody looked fires at once, for what the team has.
+        let holds_some = !self.board.load(team).tasks.is_empty();
+        let ends = admissions.chain(owner.vetted_until).filter(|at| *at > self.now || holds_some);
+        let ends: Vec<_> = ends.collect();
         for at in ends {
             self.timers.set(at, Timer::QualificationEnds(team));
         }
@@ -133,7 +140,7 @@ impl Scheduler {
             let said = Said::to(&offer.team, WorkMessage::Withdrawn);
             self.record(arrival, said, Effect::Lapse { assignment: offer.assignment, due_at });
         }
-        self.route(arrival);
+        self.to_route.insert(arrival);
     }
 
     /// A qualification of a team ended: what it has is checked again.
@@ -158,7 +165,7 @@ impl Scheduler {
             | TaskState::Completed { .. }
             | TaskState::Cancelled { .. } => return,
         }
-        self.route(arrival);
+        self.to_route.insert(arrival);
     }
 
     fn recall(&mut self, arrival: Arrival, because: Rejection) {
@@ -166,15 +173,6 @@ impl Scheduler {
         self.end_holding(arrival, None);
         let said = Said::to(&active.team, WorkMessage::Ended);
         self.record(arrival, said, Effect::Recall { assignment: active.assignment, because });
-    }
-
-    /// Something that a task waits for may have come.
-    pub(super) fn look_again(&mut self, arrival: Arrival) {
-        let Some(task) = self.task_of(arrival) else { return };
-        let waits_for_time = matches!(&task.state, TaskState::Waiting(it) if it.reason == WaitReason::NotBefore);
-        if waits_for_time || placing::waits_for_team(task) {
-            self.route(arrival);
-        }
     }
 
     /// An offer could not be delivered in time: it is withdrawn, and the team counts as having turned it down.

@@ -1,6 +1,10 @@
 //! Updates of teams, firms and operators: who may, whether the move is legal, and what it does.
 
+use super::permission::{
+    current_assignment, illegal, may_know, may_send, not_open, party, remaining_within, unknown_task,
+};
 use super::{Said, Scheduler};
+use crate::engine::admission::{self, MAX_EFFORT_MINUTES};
 use crate::engine::effect::{Answer, Effect, EscalationReason, WithdrawReason, WorkMessage};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
 use crate::engine::id::{RequestId, TeamId, Term};
@@ -20,6 +24,11 @@ impl Scheduler {
             return;
         }
         let ended = self.ended.get(&update.task).cloned().or(ended);
+        let is_unknown = ended.is_none() && self.arrival_of(&update.task).is_none();
+        if is_unknown && self.keep_early(&update) {
+            self.answered.remember(key, UpdateResult { refused: None });
+            return;
+        }
         let refused = self.apply(&update, ended.as_ref()).err();
         self.answered.remember(key, UpdateResult { refused: refused.clone() });
         self.out.answer = Some(refused.clone().map_or(Answer::Applied, Answer::Refused));
@@ -28,7 +37,7 @@ impl Scheduler {
         }
     }
 
-    fn reject_update(&mut self, update: &Update, refusal: Refusal) {
+    pub(super) fn reject_update(&mut self, update: &Update, refusal: Refusal) {
         let effect = Effect::RejectUpdate { id: Some(update.id.clone()), refusal };
         match &update.sender {
             Sender::Team(team) => {
@@ -53,7 +62,7 @@ impl Scheduler {
     }
 
     /// The legal moves: a task's state, what the update says, and what comes of it.
-    fn make_move(&mut self, arrival: Arrival, update: &Update) -> Result<(), Refusal> {
+    pub(super) fn make_move(&mut self, arrival: Arrival, update: &Update) -> Result<(), Refusal> {
         use Change as C;
         use TaskState as S;
         let Some(state) = self.task_of(arrival).map(|task| task.state.clone()) else {
@@ -66,13 +75,18 @@ impl Scheduler {
                 self.decline(arrival, &offer.team, offer.assignment, *reason, note.clone(), id);
             }
             (S::Active(active), C::Progress { remaining_minutes, note, .. }) => {
+                remaining_within(Some(*remaining_minutes))?;
                 self.progress(arrival, active, *remaining_minutes, note.clone(), id);
+            }
+            (S::Offered(_), C::Pause { .. }) if party(&update.sender) == Party::Team => {
+                return Err(illegal(update, &state));
             }
             (S::Active(_) | S::Offered(_) | S::Waiting(_), C::Pause { reason, .. }) => {
                 return self.pause(arrival, reason, update);
             }
             (S::Active(_) | S::Offered(_) | S::Waiting(_), C::Resume { .. }) => return self.resume(arrival, update),
             (S::Active(active), C::Handoff { notes, done, next_step, remaining_minutes, .. }) => {
+                remaining_within(*remaining_minutes)?;
                 let told = [notes, done, next_step].into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
                 let told = (!told.is_empty()).then_some(told);
                 self.give_back(arrival, active, told, *remaining_minutes, "handed off", id);
@@ -141,20 +155,14 @@ impl Scheduler {
         let Some(task) = self.task_of(arrival) else { return };
         let (client, matter) = (task.client.clone(), task.matter.clone());
         self.board.walls.raise(team, &client, &matter);
+        self.board.classes.renew(&client, &matter);
         self.board.conflicts.push((team.clone(), client.clone(), matter.clone()));
         let effect = Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared };
         self.record(arrival, Said::of(team), effect);
-        let same: Vec<_> = self
-            .tasks
-            .iter()
-            .filter(|(_, entry)| entry.task.client == client && entry.task.matter == matter)
-            .map(|(other, _)| *other)
-            .collect();
-        for other in same {
+        for other in self.by_matter.get(&(client, matter)).cloned().unwrap_or_default() {
             self.rejoin_class(other);
-            if other != arrival {
-                self.check_standing(other, WithdrawReason::RosterChanged);
-            }
+            self.check_standing(other, WithdrawReason::RosterChanged);
+            self.to_route.insert(other);
         }
     }
 
@@ -224,11 +232,17 @@ impl Scheduler {
             None if behind_cancelled && party != Party::Team => {}
             None => return Err(Refusal::new(RefusalCode::IllegalMove, "the task is not paused")),
         }
+        let behind_cancelled = behind_cancelled && task.paused.is_none();
         let now = self.now;
         let open: std::collections::BTreeSet<_> =
             task.after.iter().filter(|id| self.by_id.contains_key(*id)).cloned().collect();
         self.change(arrival, |task| {
             task.paused = None;
+            if let TaskState::Active(active) = &mut task.state
+                && active.closed_because == Some(ClosedBecause::Paused)
+            {
+                active.closed_because = Some(ClosedBecause::Kept);
+            }
             for pause in task.clocks.iter_mut().flat_map(|clock| &mut clock.pauses) {
                 pause.until.get_or_insert(now);
             }
@@ -280,6 +294,7 @@ impl Scheduler {
         let now = self.now;
         let said = Said { update, ..Said::to(&active.team, WorkMessage::Ended) };
         self.record(arrival, said, Effect::Complete { assignment: active.assignment, note });
+        self.remember_holder(&active.team, arrival);
         self.change(arrival, |task| {
             super::placing::touch_clocks(task, Moment::Completed, now);
             task.state = TaskState::Completed { at: now, team: active.team.clone() };
@@ -295,6 +310,7 @@ impl Scheduler {
             None => Said::default(),
         };
         self.record(arrival, said, Effect::Cancel { reason: reason.into() });
+        self.end_holding(arrival, None);
         self.change(arrival, |task| task.state = TaskState::Cancelled { at: now, reason: reason.into() });
         self.end(arrival, false);
     }
@@ -327,6 +343,7 @@ impl Scheduler {
     }
 
     fn amend(&mut self, arrival: Arrival, amendment: &Amendment) -> Result<(), Refusal> {
+        admission::effort_within(amendment.effort_minutes).map_err(|refusal| *refusal)?;
         for team in amendment.excluded_teams.iter().flatten() {
             if self.board.roster.team_index(team).is_none() {
                 let message = format!("{team:?} is not a team of the roster; leave it out");
@@ -338,6 +355,9 @@ impl Scheduler {
         let said = self.changed(arrival);
         self.record(arrival, said, Effect::Amend(Box::new(amendment.clone())));
         self.check_standing(arrival, WithdrawReason::Amended);
+        if self.task_of(arrival).is_some_and(|task| task.not_before.is_some_and(|at| at > self.now)) {
+            self.withdraw(arrival, WithdrawReason::Amended);
+        }
         self.route_if_waiting(arrival);
         Ok(())
     }
@@ -386,7 +406,9 @@ fn amend_task(task: &mut Task, amendment: &Amendment) {
     } = amendment.clone();
     task.deadline = deadline.or(task.deadline);
     task.not_before = not_before.or(task.not_before);
-    task.effort_minutes = effort_minutes.unwrap_or(task.effort_minutes);
+    if let Some(effort_minutes) = effort_minutes {
+        amend_effort(task, effort_minutes);
+    }
     let needs = &mut task.needs;
     needs.consent = consent.or(needs.consent.take());
     for (new, old) in
@@ -405,95 +427,13 @@ fn amend_task(task: &mut Task, amendment: &Amendment) {
     }
 }
 
-fn party(sender: &Sender) -> Party {
-    match sender {
-        Sender::Team(_) => Party::Team,
-        Sender::Client(_) => Party::Client,
-        Sender::Operator(_) => Party::Operator,
-    }
-}
-
-/// A task is told of to its holder, the offered team, its earlier holders, its client and operators only.
-fn may_know(update: &Update, task: &Task) -> Result<(), Refusal> {
-    let knows = match &update.sender {
-        Sender::Team(team) => {
-            task.state.team() == Some(team)
-                || task.holders.iter().any(|it| it.team == *team)
-                || task.turn_downs.iter().any(|it| it.team == *team)
-        }
-        Sender::Client(client) => *client == task.client,
-        Sender::Operator(_) => true,
+/// What is left changes by as much as the whole does.
+fn amend_effort(task: &mut Task, effort_minutes: u32) {
+    let before = std::mem::replace(&mut task.effort_minutes, effort_minutes);
+    let left = match (&mut task.state, task.holders.last_mut()) {
+        (TaskState::Active(active), _) => &mut active.remaining_minutes,
+        (_, Some(holder)) => &mut holder.remaining_minutes,
+        (_, None) => return,
     };
-    if knows { Ok(()) } else { Err(unknown_task(update)) }
-}
-
-fn may_send(update: &Update) -> Result<(), Refusal> {
-    let from_team = matches!(update.sender, Sender::Team(_));
-    let allowed = match &update.change {
-        Change::Accept { .. }
-        | Change::Decline { .. }
-        | Change::Progress { .. }
-        | Change::Handoff { .. }
-        | Change::Keep { .. }
-        | Change::Release { .. }
-        | Change::Complete { .. } => from_team,
-        Change::Pause { .. } | Change::Resume { .. } => true,
-        Change::Cancel { .. } | Change::Hold | Change::Unhold | Change::Reprioritise { .. } | Change::Amend(_) => {
-            !from_team
-        }
-    };
-    if allowed {
-        return Ok(());
-    }
-    let who = if from_team { "a team" } else { "a firm or an operator" };
-    let message = format!("{} is not for {who} to send", update.change.kind());
-    Err(Refusal::of_field(RefusalCode::NotAllowed, "kind", message))
-}
-
-fn current_assignment(update: &Update, task: &Task) -> Result<(), Refusal> {
-    let Sender::Team(team) = &update.sender else { return Ok(()) };
-    let current = task.assignment();
-    let Some(named) = update.change.assignment() else {
-        let message = "is required from a team; give the number of the offer";
-        return Err(Refusal::of_field(RefusalCode::MissingField, "assignment", message));
-    };
-    match current {
-        Some((holder, number)) if holder == team && number == named => Ok(()),
-        Some((holder, number)) if holder == team => {
-            let message = format!("{named} is not the current assignment, which is {number}");
-            Err(Refusal::of_field(RefusalCode::StaleAssignment, "assignment", message))
-        }
-        _ => {
-            let message = format!("{named} is over: the task is no longer with this team");
-            Err(Refusal::of_field(RefusalCode::StaleAssignment, "assignment", message))
-        }
-    }
-}
-
-fn not_open(update: &Update, ended: Option<&EndedTask>) -> Refusal {
-    match ended {
-        Some(ended) if may_know_ended(update, ended) => {
-            let message = format!("the task is {} and takes no updates", ended.state);
-            Refusal::of_field(RefusalCode::TaskEnded, "task", message)
-        }
-        _ => unknown_task(update),
-    }
-}
-
-fn may_know_ended(update: &Update, ended: &EndedTask) -> bool {
-    match &update.sender {
-        Sender::Team(team) => ended.team.as_ref() == Some(team),
-        Sender::Client(client) => ended.id.as_str().split('/').next() == Some(client.as_str()),
-        Sender::Operator(_) => true,
-    }
-}
-
-fn unknown_task(update: &Update) -> Refusal {
-    let message = format!("{:?} is not a task that this sender has", update.task);
-    Refusal::of_field(RefusalCode::UnknownTask, "task", message)
-}
-
-fn illegal(update: &Update, state: &TaskState) -> Refusal {
-    let message = format!("{} does not apply to a task that is {}", update.change.kind(), state.as_str());
-    Refusal::of_field(RefusalCode::IllegalMove, "kind", message)
+    *left = left.saturating_add(effort_minutes).saturating_sub(before).min(MAX_EFFORT_MINUTES);
 }

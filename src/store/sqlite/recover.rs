@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{fault, id_of, instant, meta, roster, task, unsigned};
+use super::columns::{bad, fault, id_of, instant, meta, roster, task, unsigned};
 use super::write::Tip;
 use crate::engine::task::Task;
 use crate::store::{RECENT_ENDED, Recovered, RosterVersion, StoreError};
@@ -41,6 +41,9 @@ pub(super) fn recover(connection: &mut Connection, path: &Path) -> Result<Recove
         recent_ended: recent_ended(&snapshot)?,
         conflicts: all(&snapshot, "SELECT team, client, matter FROM conflicts ORDER BY rowid", |row| {
             Ok((id_of(row, 0)?, id_of(row, 1)?, id_of(row, 2)?))
+        })?,
+        kept: all(&snapshot, "SELECT row FROM kept_updates ORDER BY rowid", |row| {
+            serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|error| bad(0, error))
         })?,
         roster: last_roster(&snapshot)?,
     };

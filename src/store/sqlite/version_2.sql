@@ -5,3 +5,11 @@ CREATE TABLE conflicts (
     matter TEXT NOT NULL,
     UNIQUE (team, client, matter)
 ) STRICT;
+
+-- Updates of firms that came before their request; `row` is JSON.
+CREATE TABLE kept_updates (
+    sender TEXT NOT NULL,
+    id     TEXT NOT NULL,
+    row    TEXT NOT NULL,
+    UNIQUE (sender, id)
+) STRICT;

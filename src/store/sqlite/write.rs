@@ -64,6 +64,7 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     write_payloads(connection, batch)?;
     write_answers(connection, batch)?;
     write_conflicts(connection, batch)?;
+    write_kept(connection, batch)?;
     write_suspects(connection, batch)?;
     write_delivery(connection, batch)?;
     if let Some(roster) = &batch.roster {
@@ -234,6 +235,21 @@ fn write_conflicts(connection: &Connection, batch: &Batch) -> Result<(), StoreEr
         prepare(connection, "INSERT INTO conflicts (team, client, matter) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
     for (team, client, matter) in &batch.conflicts {
         execute(&mut insert, params![team.as_str(), client.as_str(), matter.as_str()], "writing a conflict")?;
+    }
+    Ok(())
+}
+
+fn write_kept(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
+    let mut insert = prepare(connection, "INSERT INTO kept_updates (sender, id, row) VALUES (?1, ?2, ?3)")?;
+    for kept in &batch.kept {
+        let row = serde_json::to_string(kept)
+            .map_err(|error| StoreError::Inconsistent(format!("update {}: {error}", kept.update.id)))?;
+        let values = params![sender(&kept.update.sender), kept.update.id.as_str(), row];
+        execute(&mut insert, values, "keeping an update")?;
+    }
+    let mut delete = prepare(connection, "DELETE FROM kept_updates WHERE sender = ?1 AND id = ?2")?;
+    for (from, id) in &batch.kept_done {
+        execute(&mut delete, params![sender(from), id.as_str()], "dropping a kept update")?;
     }
     Ok(())
 }

@@ -210,5 +210,5 @@ fn without_a_broker_there_are_no_metrics_of_one() {
     metrics.set_broker_up(true);
     metrics.publish_failed(PublishFailure::Nacked);
     let text = metrics.render();
-    assert!(!text.contains("broker") && !text.contains("publish"), "{text}");
+    assert!(!text.contains("heliograph_broker") && !text.contains("heliograph_publish_"), "{text}");
 }

@@ -1,0 +1,110 @@
+//! Updates of a firm that come before their request: the two travel by different queues, so that a cancel may overtake
+//! what it cancels. They are kept for a while and applied at admission. Source: the contract, "Updates".
+
+use chrono::TimeDelta;
+
+use super::Scheduler;
+use super::permission::unknown_task;
+use crate::engine::effect::Answer;
+use crate::engine::id::TaskId;
+use crate::engine::task::{Arrival, TaskState};
+use crate::engine::timer::Timer;
+use crate::engine::update::{Change, KeptUpdate, Sender, Update};
+
+/// How long such an update is kept.
+pub const KEPT_FOR: TimeDelta = TimeDelta::minutes(10);
+
+/// How many are kept at most; one more is refused as one of an unknown task.
+pub const MAX_KEPT: usize = 10_000;
+
+impl Scheduler {
+    /// Keeps an update of a task that is not known; false when it is not one that is kept.
+    pub(super) fn keep_early(&mut self, update: &Update) -> bool {
+        if !may_come_early(update) || self.kept.len() >= MAX_KEPT {
+            return false;
+        }
+        let kept = KeptUpdate { update: update.clone(), until: self.now + KEPT_FOR };
+        self.out.kept.push(kept.clone());
+        self.insert_kept(kept);
+        self.out.answer = Some(Answer::Applied);
+        true
+    }
+
+    /// Takes a kept update in, new or from the store.
+    pub(super) fn insert_kept(&mut self, kept: KeptUpdate) {
+        let number = self.next_kept;
+        self.next_kept += 1;
+        self.timers.set(kept.until, Timer::KeptEnds(number));
+        self.kept_by_task.entry(kept.update.task.clone()).or_default().insert(number);
+        self.kept.insert(number, kept);
+    }
+
+    /// Sets the timers of kept updates anew.
+    pub(super) fn set_kept_timers(&mut self) {
+        for (number, kept) in &self.kept {
+            self.timers.set(kept.until, Timer::KeptEnds(*number));
+        }
+    }
+
+    /// Applies what was kept for a task that has just been admitted, in the order in which it came.
+    pub(super) fn apply_kept(&mut self, arrival: Arrival) {
+        let Some(id) = self.task_of(arrival).map(|task| task.id.clone()) else { return };
+        for number in self.kept_by_task.get(&id).cloned().unwrap_or_default() {
+            let Some(kept) = self.take_kept(number) else { continue };
+            // An earlier one may have cancelled the task.
+            let refused = match self.task_of(arrival) {
+                Some(_) => self.make_move(arrival, &kept.update).err(),
+                None => Some(unknown_task(&kept.update)),
+            };
+            if let Some(refusal) = refused {
+                self.reject_update(&kept.update, refusal);
+            }
+        }
+    }
+
+    /// No request came in time: the update is refused after all.
+    pub(super) fn end_kept(&mut self, number: u64) {
+        if let Some(kept) = self.take_kept(number) {
+            let refusal = unknown_task(&kept.update);
+            self.reject_update(&kept.update, refusal);
+        }
+    }
+
+    /// Whether a task waits only for its first decision.
+    pub(super) fn is_undecided(&self, arrival: Arrival) -> bool {
+        self.task_of(arrival).is_some_and(|task| matches!(&task.state, TaskState::Waiting(it) if it.is_undecided()))
+    }
+
+    fn take_kept(&mut self, number: u64) -> Option<KeptUpdate> {
+        let kept = self.kept.remove(&number)?;
+        self.timers.clear(kept.until, Timer::KeptEnds(number));
+        if let Some(numbers) = self.kept_by_task.get_mut(&kept.update.task) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.kept_by_task.remove(&kept.update.task);
+            }
+        }
+        self.out.kept_done.push((kept.update.sender.clone(), kept.update.id.clone()));
+        Some(kept)
+    }
+}
+
+/// `cancel`, `hold` and `amend` of a task that would be the sender's own.
+fn may_come_early(update: &Update) -> bool {
+    let Sender::Client(client) = &update.sender else { return false };
+    let is_own = |task: &TaskId| task.as_str().split('/').next() == Some(client.as_str());
+    match update.change {
+        Change::Cancel { .. } | Change::Hold | Change::Amend(_) => is_own(&update.task),
+        Change::Accept { .. }
+        | Change::Decline { .. }
+        | Change::Progress { .. }
+        | Change::Pause { .. }
+        | Change::Resume { .. }
+        | Change::Handoff { .. }
+        | Change::Keep { .. }
+        | Change::Release { .. }
+        | Change::Complete { .. }
+        | Change::Unhold
+        | Change::Reprioritise { .. } => false,
+    }
+}

@@ -1,0 +1,254 @@
+//! Commands that talk to a daemon: what they ask, and what they make of the answer.
+
+use std::net::TcpListener;
+
+use heliograph::engine::explain::{Decision, Rejection, Verdict};
+use heliograph::engine::id::{TeamId, Term};
+use heliograph::engine::roster::RosterDigest;
+use serde_json::{Value, json};
+
+use crate::fake::Fake;
+use crate::program::{Ran, command, ran, run};
+
+const TASK: &str = "acme-llp/r:1";
+const ADDRESS: &str = "/api/v1/tasks/acme-llp%2Fr%3A1";
+
+fn task() -> Value {
+    json!({
+        "id": TASK, "client": "acme-llp", "request": "r:1", "matter": "M-1", "state": "active", "team": "manila",
+        "assignment": 2, "since": "2026-11-24T09:00:00.000Z", "until": null, "waiting": null, "reason": null,
+        "paused": null, "held": false, "priority": "normal", "effort_minutes": 90, "remaining_minutes": 40,
+        "deadline": "2026-11-25T09:00:00.000Z", "not_before": null, "after": [],
+        "needs": {
+            "work_type": "document_review", "jurisdiction": "US-NY", "specialty": null, "languages": ["en"],
+            "skills": [{ "name": "privilege-review", "level": 2 }], "presence": "none", "place": null,
+            "allowed_countries": [], "denied_countries": [], "consent_offshore": true, "preferred_team": null,
+            "excluded_teams": [],
+        },
+        "sla": "gold", "clocks": [], "turn_downs": [{ "team": "pune", "cause": "busy", "until": null }],
+        "holders": [{
+            "team": "london", "assignment": 1, "from": "2026-11-23T09:00:00.000Z",
+            "until": "2026-11-23T17:30:00.000Z", "remaining_minutes": 60, "notes": "half\u{1b}[31m done",
+        }],
+        "admitted_at": "2026-11-23T08:00:00.000Z", "ready_at": null, "task_seq": 9,
+    })
+}
+
+fn fact(seq: u64, event_type: &str) -> Value {
+    json!({
+        "seq": seq, "at": "2026-11-23T08:00:00Z", "type": event_type, "task_seq": seq, "team": null,
+        "body": { "type": event_type, "at": "2026-11-23T08:00:00Z", "task": TASK, "matter": "M-1", "deadline": null },
+    })
+}
+
+fn explanation() -> Value {
+    let team = |id| TeamId::new(id).unwrap();
+    let rejection = Rejection::LanguageMissing { language: Term::new("fr").unwrap() };
+    let verdict = Verdict::Rejected {
+        team: team("manila"),
+        filter: rejection.filter(),
+        cleared_by: rejection.cleared_by(),
+        rejection,
+    };
+    let decision = Decision {
+        at: "2026-11-24T09:00:00Z".parse().unwrap(),
+        roster: RosterDigest("abc".into()),
+        tzdata: "2026f".into(),
+        class: 0,
+        winner: Some(team("london")),
+        available: Vec::new(),
+        available_count: 1,
+        rejected: Vec::new(),
+    };
+    json!({ "decision": decision, "verdicts": [verdict], "at": "2026-11-24T09:00:00Z" })
+}
+
+/// Runs a command against a fake that gives these answers, and gives the lines that it was asked with.
+fn asked(arguments: &[&str], answers: impl IntoIterator<Item = (u16, Value)>) -> (Ran, Vec<String>) {
+    let fake = Fake::answering(answers.into_iter().map(|(status, body)| (status, body.to_string())));
+    let ran = run(&[arguments, &["--url", &fake.url()]].concat());
+    (ran, fake.calls().into_iter().map(|call| call.line).collect())
+}
+
+#[test]
+fn tasks_are_listed_with_the_filters_that_were_given() {
+    let page = json!({ "tasks": [task()], "next": "17" });
+    let arguments = ["tasks", "--client", "acme-llp", "--state", "active", "--cursor", "5", "--limit", "10"];
+    let (ran, calls) = asked(&arguments, [(200, page.clone())]);
+    assert_eq!(calls, ["GET /api/v1/tasks?limit=10&client=acme-llp&state=active&cursor=5"]);
+    let lines: Vec<_> = ran.data().lines().collect();
+    assert!(lines[0].starts_with("TASK") && lines[1].starts_with(TASK) && lines[1].contains("manila"), "{ran:?}");
+    assert_eq!(lines[3], "more with --cursor 17");
+    let (ran, _) = asked(&["tasks", "--format", "json"], [(200, page.clone())]);
+    assert_eq!(ran.json(), page);
+}
+
+#[test]
+fn a_task_is_shown_with_needs_holders_and_its_whole_history() {
+    let pages = [
+        (200, task()),
+        (200, json!({ "facts": [fact(3, "task.admitted")], "next": 3 })),
+        (200, json!({ "facts": [fact(4, "task.offered")], "next": null })),
+    ];
+    let (ran, calls) = asked(&["task", TASK], pages.clone());
+    assert_eq!(
+        calls,
+        [
+            format!("GET {ADDRESS}"),
+            format!("GET {ADDRESS}/history?limit=500"),
+            format!("GET {ADDRESS}/history?limit=500&after=3"),
+        ]
+    );
+    for part in
+        ["privilege-review 2", "half [31m done", "pune", "task.admitted", "task.offered", "40 left", "matter M-1"]
+    {
+        assert!(ran.data().contains(part), "{part}: {ran:?}");
+    }
+    let (ran, _) = asked(&["task", TASK, "--format", "json"], pages);
+    let story = ran.json();
+    assert_eq!((&story["task"], story["history"].as_array().unwrap().len()), (&task(), 2));
+}
+
+#[test]
+fn text_of_others_cannot_steer_the_terminal() {
+    let pages = [(200, task()), (200, json!({ "facts": [], "next": null }))];
+    let (ran, _) = asked(&["task", TASK], pages);
+    assert!(!ran.data().contains('\x1b'), "{ran:?}");
+}
+
+#[test]
+fn why_prints_the_decision_and_every_verdict() {
+    let (ran, calls) = asked(&["why", TASK], [(200, explanation())]);
+    assert_eq!(calls, [format!("GET {ADDRESS}/explanation")]);
+    assert!(ran.data().contains("winner       london"), "{ran:?}");
+    assert!(ran.stdout.contains("manila  no: capability"), "{ran:?}");
+    let (ran, _) = asked(&["why", TASK, "--format", "json"], [(200, explanation())]);
+    assert_eq!(ran.json(), explanation());
+}
+
+#[test]
+fn why_not_says_what_would_clear_it() {
+    let (ran, _) = asked(&["why-not", TASK, "manila"], [(200, explanation())]);
+    assert!(ran.data().contains("because      language_missing: language fr"), "{ran:?}");
+    assert!(ran.stdout.contains("cleared by   the language fr"), "{ran:?}");
+    let (ran, _) = asked(&["why-not", TASK, "manila", "--format", "json"], [(200, explanation())]);
+    assert_eq!(ran.json(), explanation()["verdicts"][0]);
+}
+
+#[test]
+fn why_not_fails_for_a_team_that_is_not_there_and_a_task_that_has_ended() {
+    let (ran, _) = asked(&["why-not", TASK, "nowhere"], [(200, explanation())]);
+    assert!(ran.code == 1 && ran.stdout.is_empty() && ran.stderr.contains("no team nowhere"), "{ran:?}");
+    let ended = json!({ "decision": null, "verdicts": null, "at": "2026-11-24T09:00:00Z" });
+    let (ran, _) = asked(&["why-not", TASK, "manila"], [(200, ended)]);
+    assert!(ran.code == 1 && ran.stderr.contains("has ended"), "{ran:?}");
+}
+
+#[test]
+fn an_update_is_sent_as_the_contract_has_it() {
+    let fake = Fake::answering([(200, json!({ "outcome": "applied", "task": TASK }).to_string())]);
+    let url = fake.url();
+    let arguments = ["update", TASK, "decline", "--team", "manila", "--assignment", "2", "--reason", "busy"];
+    let ran = run(&[&arguments[..], &["--note", "full house", "--id", "u1", "--url", &url]].concat());
+    assert_eq!(ran.data(), format!("{TASK}: decline applied\n"));
+    let calls = fake.calls();
+    assert_eq!(calls[0].line, format!("POST {ADDRESS}/updates"));
+    let body: Value = serde_json::from_str(&calls[0].body).unwrap();
+    let expected = json!({
+        "id": "u1", "task": TASK, "kind": "decline", "team": "manila", "assignment": 2, "reason": "busy",
+        "note": "full house",
+    });
+    assert_eq!(body, expected);
+}
+
+#[test]
+fn an_operator_names_neither_team_nor_client() {
+    let fake = Fake::answering([(200, json!({ "outcome": "applied", "task": TASK }).to_string())]);
+    let ran = run(&["update", TASK, "cancel", "--operator", "--reason", "settled", "--url", &fake.url()]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let body: Value = serde_json::from_str(&fake.calls()[0].body).unwrap();
+    assert!(body["team"].is_null() && body["client"].is_null() && body["id"].is_string(), "{body}");
+}
+
+#[test]
+fn a_faulty_update_is_a_usage_error_and_never_sent() {
+    for arguments in [
+        &["update", TASK, "acept", "--client", "acme-llp"][..],
+        &["update", TASK, "accept", "--team", "manila"],
+        &["update", TASK, "hold", "--client", "acme-llp", "--reason", "none is asked for"],
+        &["update", TASK, "hold", "--client", "acme-llp", "--operator"],
+        &["update", TASK, "decline", "--team", "manila", "--assignment", "1", "--reason", "tired"],
+        &["update", TASK, "amend", "--client", "acme-llp", "--allowed-countries", "US,Mars"],
+    ] {
+        let (ran, calls) = asked(arguments, []);
+        assert!(ran.code == 2 && ran.stdout.is_empty() && calls.is_empty(), "{arguments:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_problem_document_is_told_in_its_own_words() {
+    let problem = json!({
+        "type": "urn:heliograph:problem:stale_assignment", "title": "The message was refused", "status": 409,
+        "detail": "the current assignment is 3", "code": "stale_assignment", "field": "assignment",
+    });
+    let arguments = ["update", TASK, "accept", "--team", "manila", "--assignment", "2"];
+    let (ran, _) = asked(&arguments, [(409, problem)]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
+    assert!(ran.stderr.contains("409: assignment: the current assignment is 3 (stale_assignment)"), "{ran:?}");
+}
+
+#[test]
+fn healthcheck_is_0_when_ready_and_1_when_not() {
+    let checks =
+        |ok| json!({ "ready": ok, "role": "active", "checks": [{ "name": "store", "ok": ok, "detail": "x" }] });
+    let (ran, calls) = asked(&["healthcheck"], [(200, checks(true))]);
+    assert_eq!(calls, ["GET /readyz"]);
+    assert!(ran.data().contains("well") && ran.stdout.contains("store"), "{ran:?}");
+    let (ran, _) = asked(&["healthcheck"], [(503, checks(false))]);
+    assert!(ran.code == 1 && ran.stdout.contains("not well") && ran.stdout.contains("fault"), "{ran:?}");
+    let (ran, calls) = asked(&["healthcheck", "--live", "--format", "json"], [(200, json!({ "live": true }))]);
+    assert_eq!((ran.json(), calls), (json!({ "live": true }), vec!["GET /livez".to_owned()]));
+}
+
+#[test]
+fn no_daemon_is_exit_69_for_every_command() {
+    // A port that was free a moment ago, with nobody behind it.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{address}");
+    for arguments in [
+        &["tasks"][..],
+        &["task", TASK],
+        &["why", TASK],
+        &["why-not", TASK, "manila"],
+        &["update", TASK, "hold", "--client", "acme-llp"],
+        &["healthcheck"],
+    ] {
+        let ran = run(&[arguments, &["--url", &url]].concat());
+        assert!(ran.code == 69 && ran.stdout.is_empty() && ran.stderr.contains(&url), "{arguments:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn a_daemon_that_cannot_answer_now_is_exit_69_and_one_that_is_none_exit_1() {
+    let standby =
+        json!({ "title": "The daemon cannot answer now", "status": 503, "detail": "b leads", "code": "unavailable" });
+    let (ran, _) = asked(&["tasks"], [(503, standby)]);
+    assert!(ran.code == 69 && ran.stderr.contains("b leads"), "{ran:?}");
+    let (ran, _) = asked(&["tasks"], [(200, json!("hello"))]);
+    assert!(ran.code == 1 && ran.stdout.is_empty(), "{ran:?}");
+    let (ran, _) = asked(&["tasks"], [(404, json!({ "title": "Not found" }))]);
+    assert!(ran.code == 1 && ran.stderr.contains("404: Not found"), "{ran:?}");
+}
+
+#[test]
+fn the_environment_names_the_daemon_and_the_token_and_the_argument_wins() {
+    let page = json!({ "tasks": [], "next": null }).to_string();
+    let fake = Fake::answering([(200, page.clone()), (200, page)]);
+    let by_environment = ran(command().arg("tasks").env("HELIOGRAPH_URL", fake.url()).env("HELIOGRAPH_TOKEN", "t0"));
+    let arguments = ["tasks", "--url", &fake.url()];
+    let by_argument = ran(command().args(arguments).env("HELIOGRAPH_URL", "http://127.0.0.1:1"));
+    assert_eq!((by_environment.code, by_argument.code), (0, 0), "{by_environment:?} {by_argument:?}");
+    let calls = fake.calls();
+    assert_eq!(calls[0].authorization.as_deref(), Some("Bearer t0"));
+    assert_eq!(calls[1].authorization, None);
+}

@@ -1,0 +1,26 @@
+//! The engine on virtual time: each rule of admission, routing, waiting, offers and updates, and a random walk over all.
+
+#[path = "engine/admission.rs"]
+mod admission;
+#[path = "engine/due.rs"]
+mod due;
+#[path = "engine/filters.rs"]
+mod filters;
+#[path = "engine/flags.rs"]
+mod flags;
+#[path = "engine/kept.rs"]
+mod kept;
+#[path = "engine/offers.rs"]
+mod offers;
+#[path = "engine/random.rs"]
+mod random;
+#[path = "engine/restart.rs"]
+mod restart;
+#[path = "engine/roster_change.rs"]
+mod roster_change;
+#[path = "engine/scores.rs"]
+mod scores;
+#[path = "engine/waiting.rs"]
+mod waiting;
+#[path = "engine/world.rs"]
+mod world;

@@ -1,0 +1,437 @@
+//! A seeded random walk over every event, with the invariants held after each and two checks made from the rules alone:
+//! an offer goes only to a team that passes all nine filters, and no task waits that could be offered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use heliograph::engine::effect::{Effect, Effects};
+use heliograph::engine::event::Event;
+use heliograph::engine::id::{RequestId, TaskId, TeamId};
+use heliograph::engine::request::{Presence, Priority};
+use heliograph::engine::roster::{Acceptance, Basis, Capability, Capacity, Client, Offshoring, Roster, Team, Wall};
+use heliograph::engine::scheduler::Scheduler;
+use heliograph::engine::task::{Task, TaskState, WaitReason};
+use heliograph::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
+
+use crate::world::*;
+
+/// SplitMix64.
+pub struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(limit.max(1)).unwrap()).unwrap()
+    }
+
+    fn one_in(&mut self, many: usize) -> bool {
+        self.below(many) == 0
+    }
+
+    fn of<T: Clone>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len())].clone()
+    }
+}
+
+/// Teams around the world, each with a trait that some rule is about.
+pub fn firm() -> Roster {
+    varied(0)
+}
+
+fn varied(version: usize) -> Roster {
+    let lunch = calendar("Europe/London", &WEEKDAYS, &["09:00-17:00"], &["12:00-13:00"]);
+    let nights = calendar("Asia/Kolkata", &WEEKDAYS, &["22:00-06:00"], &["01:00-01:30"]);
+    let seats = |seats| Capacity::Seats(seats);
+    let admitted_until = Some(at("2026-11-26T15:00:00Z"));
+    let ny_bar = vec![Capability { admitted_until, ..capability(Some("US-NY"), None) }, capability(Some("US"), None)];
+    let teams = vec![
+        Team { calendar: lunch, capacity: seats(2), urgent_reserve: 1, ..london() },
+        Team { capacity: seats(2 + u32::try_from(version % 2).unwrap()), ..sydney() },
+        Team { capacity: seats(2), capabilities: ny_bar, ..new_york() },
+        Team { capacity: Capacity::EffortHours(6), calendar: nights, ..team("mumbai", "IN-MH", "UTC", &[]) },
+        Team {
+            capacity: seats(1),
+            acceptance: Acceptance::Implicit,
+            ..team("tokyo", "JP", "Asia/Tokyo", &["09:00-18:00"])
+        },
+        Team {
+            capacity: seats(1),
+            skills: [(term("patents"), 3)].into(),
+            cost_per_hour_cents: 9_000,
+            ..always("zurich")
+        },
+        Team {
+            capacity: seats(3),
+            vetted_until: Some(at("2026-11-27T10:00:00Z")),
+            retired: version % 3 == 2,
+            ..team("lagos", "NG", "Africa/Lagos", &["08:00-12:00", "15:00-19:00"])
+        },
+    ];
+    let mut roster = roster(teams);
+    let policy = policy(Basis::Holder, 900);
+    roster.sla.insert(policy.id.clone(), policy);
+    roster.clients.get_mut("bolt").expect("a client").offshoring = Offshoring::Consent;
+    if version % 2 == 1 {
+        let walled = matter("M-2");
+        roster.walls =
+            vec![Wall { team: team_id("sydney"), client: client_id("acme"), matter: Some(walled), reason: "r".into() }];
+    }
+    roster
+}
+
+/// In the long walk every so many steps are checked against all tasks.
+const CHECKED_EVERY: u32 = 16;
+
+/// A world and the dice that drive it.
+pub struct Walk {
+    pub world: World,
+    dice: Dice,
+    sent: usize,
+    versions: usize,
+}
+
+impl Walk {
+    pub fn new(seed: u64) -> Self {
+        Self { world: World::new("2026-11-23T07:00:00Z", firm()), dice: Dice(seed), sent: 0, versions: 0 }
+    }
+
+    /// The next event, after some time may have passed to it.
+    pub fn next_event(&mut self) -> Option<Event> {
+        if self.dice.one_in(3) {
+            let now = self.world.now + TimeDelta::seconds(i64::try_from(self.dice.below(1_200)).unwrap());
+            // Now and then nobody fires the timers before the next event comes.
+            let due_at = self.world.scheduler.next_deadline().filter(|due_at| *due_at <= now);
+            if let Some(due_at) = due_at.filter(|_| !self.dice.one_in(8)) {
+                self.world.now = self.world.now.max(due_at);
+                return Some(Event::DeadlineReached);
+            }
+            self.world.now = now;
+        }
+        let open = self.world.scheduler.open_count();
+        match self.dice.below(100) {
+            0 if self.dice.one_in(4) => {
+                self.versions += 1;
+                Some(Event::RosterChanged(varied(self.versions).into()))
+            }
+            1..45 if open < 60 => Some(self.request()),
+            45..48 => self.undeliverable(),
+            _ => self.update(),
+        }
+    }
+
+    /// One event and its step.
+    pub fn go(&mut self) -> Effects {
+        self.next_event().map(|event| self.world.step(event)).unwrap_or_default()
+    }
+
+    fn request(&mut self) -> Event {
+        self.sent += 1;
+        let dice = &mut self.dice;
+        let kind = if dice.one_in(8) { "call" } else { "review" };
+        let mut request = request_of(kind, &format!("r{}", self.sent));
+        request.client = client_id(dice.of(&["acme", "acme", "bolt"]));
+        request.matter = matter(dice.of(&["M-1", "M-2", "M-3"]));
+        request.effort_minutes = Some(dice.of(&[10, 45, 60, 90, 240, 600]));
+        request.priority = Some(dice.of(&Priority::ALL));
+        if dice.one_in(3) {
+            request.deadline = Some(self.world.now + TimeDelta::minutes(i64::try_from(dice.below(3_000)).unwrap()));
+        }
+        if dice.one_in(3) {
+            request.sla = Some("gold".parse().unwrap());
+        }
+        if dice.one_in(4) {
+            request.jurisdiction = Some(place(dice.of(&["US-NY", "US", "GB"])));
+        }
+        if dice.one_in(8) {
+            request.skills = vec![skill("patents", 2)];
+        }
+        if dice.one_in(8) {
+            request.not_before = Some(self.world.now + TimeDelta::minutes(i64::try_from(dice.below(600)).unwrap()));
+        }
+        if dice.one_in(8) {
+            request.after = vec![task_id(&format!("r{}", self.sent.saturating_sub(dice.below(9)).max(1)))];
+        }
+        if dice.one_in(6) {
+            request.preferred_team = Some(team_id(dice.of(&["london", "sydney", "zurich"])));
+        }
+        Event::RequestReceived { request: Box::new(request), ended: None, predecessors: Vec::new() }
+    }
+
+    fn some_task(&mut self) -> Option<Task> {
+        let open = self.world.scheduler.open_count();
+        let skipped = self.dice.below(open);
+        self.world.scheduler.open_tasks().nth(skipped).cloned()
+    }
+
+    fn undeliverable(&mut self) -> Option<Event> {
+        let task = self.some_task()?;
+        Some(Event::OfferUndeliverable { task: task.id, assignment: task.assignments })
+    }
+
+    fn update(&mut self) -> Option<Event> {
+        let task = self.some_task()?;
+        let holder = task.assignment().map(|(team, number)| (Sender::Team(team.clone()), number));
+        let dice = &mut self.dice;
+        let (sender, change) = match (&task.state, holder) {
+            (TaskState::Offered(_), Some((team, assignment))) if !dice.one_in(6) => {
+                let reason = dice.of(&[DeclineReason::Busy, DeclineReason::Busy, DeclineReason::NotQualified]);
+                let reason = if dice.one_in(40) { DeclineReason::Conflict } else { reason };
+                let decline = Change::Decline { assignment, reason, note: None };
+                (team, if dice.one_in(3) { decline } else { Change::Accept { assignment } })
+            }
+            (TaskState::Active(_), Some((team, assignment))) if !dice.one_in(6) => (team, self.of_owner(assignment)),
+            _ => (Sender::Client(task.client.clone()), self.of_firm(&task)),
+        };
+        let id = RequestId::new(&format!("u{}", self.dice.next())).expect("an id");
+        let update = Update { id, task: task.id, sender, at: None, change };
+        Some(Event::UpdateReceived { update: Box::new(update), ended: None, earlier: None })
+    }
+
+    fn of_owner(&mut self, assignment: u32) -> Change {
+        let dice = &mut self.dice;
+        match dice.below(8) {
+            0 => Change::Progress { assignment, remaining_minutes: dice.of(&[0, 5, 50, 200]), note: None },
+            1 => Change::Pause { assignment: Some(assignment), reason: term("client-question") },
+            2 => Change::Resume { assignment: Some(assignment) },
+            3 => Change::Release { assignment, reason: "ill".into() },
+            _ => Change::Complete { assignment, note: None },
+        }
+    }
+
+    fn of_firm(&mut self, task: &Task) -> Change {
+        let dice = &mut self.dice;
+        let later = self.world.now + TimeDelta::minutes(i64::try_from(dice.below(900)).unwrap());
+        let amendment = match dice.below(4) {
+            0 => Amendment { deadline: Some(later), ..Amendment::default() },
+            1 => Amendment { effort_minutes: Some(dice.of(&[15, 120, 480])), ..Amendment::default() },
+            2 => {
+                Amendment { denied_countries: Some(vec![place(dice.of(&["GB", "AU", "IN"]))]), ..Amendment::default() }
+            }
+            _ => Amendment { not_before: Some(later), ..Amendment::default() },
+        };
+        match dice.below(9) {
+            0 => Change::Hold,
+            1 | 2 => Change::Unhold,
+            3 => Change::Pause { assignment: None, reason: term("client-question") },
+            4 | 5 => Change::Resume { assignment: None },
+            6 => Change::Reprioritise { priority: dice.of(&Priority::ALL) },
+            7 if task.assignments > 2 => Change::Cancel { reason: "settled".into() },
+            _ => Change::Amend(Box::new(amendment)),
+        }
+    }
+}
+
+/// The nine filters again, from the rules and by the minute-wise questions of a calendar alone.
+pub struct Rules<'a> {
+    pub scheduler: &'a Scheduler,
+    pub now: DateTime<Utc>,
+    /// Tasks that were not with a team yet at the moment that is looked at.
+    pub later: BTreeSet<TaskId>,
+}
+
+impl Rules<'_> {
+    /// Whether a team may get a task now.
+    pub fn may_offer(&self, team: &Team, task: &Task) -> bool {
+        let roster = self.scheduler.roster();
+        let client = &roster.clients[&task.client];
+        self.not_walled(team, task)
+            && consented(team, client, task)
+            && self.in_contact(team, client, task)
+            && self.qualified(team, task)
+            && !self.turned_down(team, task)
+            && !team.retired
+            && self.shift_end(team).is_some_and(|end| end - self.now >= TimeDelta::minutes(15))
+            && self.has_room(team, task)
+    }
+
+    fn not_walled(&self, team: &Team, task: &Task) -> bool {
+        let by_roster = self.scheduler.roster().walls.iter().any(|wall| {
+            wall.team == team.id
+                && wall.client == task.client
+                && wall.matter.as_ref().is_none_or(|it| *it == task.matter)
+        });
+        let wall = (team.id.clone(), task.client.clone(), task.matter.clone());
+        !by_roster && !self.scheduler.conflicts().contains(&wall)
+    }
+
+    /// The end of the shift that is open now: hops over breaks shorter than two hours.
+    fn shift_end(&self, team: &Team) -> Option<DateTime<Utc>> {
+        if !team.calendar.is_open(self.now) {
+            return None;
+        }
+        let mut at = self.now;
+        loop {
+            let Ok(close) = team.calendar.next_close(at) else { return Some(DateTime::<Utc>::MAX_UTC) };
+            match team.calendar.next_open(close) {
+                Ok(open) if open - close < TimeDelta::hours(2) => at = open,
+                _ => return Some(close),
+            }
+        }
+    }
+
+    fn in_contact(&self, team: &Team, client: &Client, task: &Task) -> bool {
+        if task.needs.presence != Presence::Contact {
+            return true;
+        }
+        let Some(end) = self.shift_end(team) else { return true };
+        let hours = client.calendar.as_ref().expect("hours");
+        let horizon = end.min(self.now + TimeDelta::days(7));
+        let open = team.calendar.open_intervals(self.now, horizon).expect("within the horizon");
+        let both: TimeDelta = open.map(|(from, to)| hours.elapsed(from, to, &[]).unwrap()).sum();
+        both >= TimeDelta::minutes(i64::from(task.remaining_minutes()))
+    }
+
+    fn qualified(&self, team: &Team, task: &Task) -> bool {
+        let Some(shift_end) = self.shift_end(team) else { return false };
+        let effort = TimeDelta::minutes(i64::from(task.remaining_minutes()));
+        let finish = team.calendar.add(self.now, effort, &[]).expect("within the horizon");
+        let stays = task.needs.work_type.as_str() == "call";
+        let part_end = if stays { finish } else { finish.min(shift_end) };
+        let lasts = |until: DateTime<Utc>| until >= part_end && until > self.now;
+        let held = team.capabilities.iter().any(|held| {
+            let pair = held.jurisdiction.is_none()
+                || task.needs.jurisdiction.is_none()
+                || held.jurisdiction == task.needs.jurisdiction;
+            pair && held.admitted_until.is_none_or(lasts)
+        });
+        let skilled =
+            task.needs.skills.iter().all(|it| team.skills.get(&it.name).is_some_and(|level| *level >= it.level));
+        held && skilled && team.vetted_until.is_some_and(lasts) && !task.needs.excluded_teams.contains(&team.id)
+    }
+
+    fn turned_down(&self, team: &Team, task: &Task) -> bool {
+        task.turn_downs.iter().any(|it| it.team == team.id && it.until.is_none_or(|until| until > self.now))
+    }
+
+    fn has_room(&self, team: &Team, task: &Task) -> bool {
+        let other = |it: &&Task| it.paused.is_none() && !self.later.contains(&it.id);
+        let with_team = |it: &&Task| it.assignment().is_some_and(|(holder, _)| *holder == team.id);
+        let held = || self.scheduler.open_tasks().filter(with_team).filter(other);
+        match team.capacity {
+            Capacity::Seats(seats) => {
+                let reserve = if task.priority == Priority::Urgent { 0 } else { team.urgent_reserve };
+                held().count() < usize::try_from(seats.saturating_sub(reserve)).unwrap()
+            }
+            Capacity::EffortHours(hours) => {
+                let used: u32 = held().map(Task::remaining_minutes).sum();
+                held().count() == 0 || used + task.remaining_minutes() <= hours * 60
+            }
+        }
+    }
+}
+
+fn consented(team: &Team, client: &Client, task: &Task) -> bool {
+    let consent = task.needs.consent.as_ref().is_some_and(|it| it.offshore && it.reference.is_some());
+    let abroad = team.country.country() != client.country.country();
+    let denied = task.needs.denied_countries.iter().any(|it| it.country() == team.country.country());
+    !denied && (!abroad || client.offshoring == Offshoring::Allowed || consent)
+}
+
+/// Offers made in a step that still stand were within the rules, each as the ones before it left the seats. What is resumed
+/// or grows, and a roster with fewer seats, may exceed them after the offers of late timers, so a step with such an event
+/// is not looked at.
+fn check_offers(walk: &Walk, effects: &Effects, counts: &mut BTreeMap<&'static str, u64>) {
+    let exceeds = |effect: &Effect| {
+        matches!(effect, Effect::Resume {} | Effect::Progress { .. } | Effect::Amend(_) | Effect::AdoptRoster { .. })
+    };
+    if effects.recorded.iter().any(|it| exceeds(&it.effect)) {
+        return;
+    }
+    let scheduler = &walk.world.scheduler;
+    let offers = effects.recorded.iter().filter(|it| matches!(it.effect, Effect::Offer(_)));
+    let offers: Vec<_> = offers.filter_map(|it| Some((&it.task.as_ref()?.0, it.team.as_ref()?))).collect();
+    for (place, (id, team)) in offers.iter().enumerate() {
+        let Some(task) = scheduler.task(id).filter(|it| it.state.team() == Some(team)) else { continue };
+        let later = offers[place..].iter().map(|(id, _)| (*id).clone()).collect();
+        let rules = Rules { scheduler, now: scheduler.now(), later };
+        let owner = team_of(walk, team);
+        assert!(rules.may_offer(owner, task), "{id} went to {team} at {} against the rules: {task:?}", rules.now);
+        *counts.entry("offers checked").or_default() += 1;
+    }
+}
+
+fn team_of<'a>(walk: &'a Walk, id: &TeamId) -> &'a Team {
+    let roster = walk.world.scheduler.roster();
+    roster.teams.iter().find(|it| it.id == *id).expect("a team of the roster")
+}
+
+/// No task waits for a team that could have it.
+fn check_waiting(walk: &Walk, counts: &mut BTreeMap<&'static str, u64>) {
+    let scheduler = &walk.world.scheduler;
+    let rules = Rules { scheduler, now: scheduler.now(), later: BTreeSet::new() };
+    let idle: Vec<_> = rules.scheduler.teams().filter(|(team, _)| rules.shift_end(team).is_some()).collect();
+    for task in rules.scheduler.open_tasks() {
+        let TaskState::Waiting(waiting) = &task.state else { continue };
+        *counts.entry(waiting.reason.as_str()).or_default() += 1;
+        let could_be_offered = match waiting.reason {
+            WaitReason::NoTeamOpen
+            | WaitReason::NoSeatFree
+            | WaitReason::TurnedDown
+            | WaitReason::Drained
+            | WaitReason::NoTeamEligible => true,
+            WaitReason::NotBefore
+            | WaitReason::Predecessor
+            | WaitReason::PredecessorCancelled
+            | WaitReason::Held
+            | WaitReason::Paused
+            | WaitReason::WaitsForBetter => false,
+        };
+        for (team, _) in idle.iter().filter(|_| could_be_offered) {
+            assert!(
+                !rules.may_offer(team, task),
+                "{} waits {waiting:?} at {} though {} could have it: {task:?}",
+                task.id,
+                rules.now,
+                team.id
+            );
+            *counts.entry("waits checked").or_default() += 1;
+        }
+    }
+}
+
+/// Every fact of a task has the next number.
+fn check_order(effects: &Effects, last: &mut BTreeMap<TaskId, u64>) {
+    for (id, seq) in effects.recorded.iter().filter_map(|it| it.task.as_ref()) {
+        let before = last.insert(id.clone(), *seq).unwrap_or(0);
+        assert_eq!(*seq, before + 1, "{id}");
+    }
+}
+
+fn walk(seed: u64, turns: u32) -> BTreeMap<&'static str, u64> {
+    println!("seed {seed}");
+    let (mut walk, mut counts, mut last) = (Walk::new(seed), BTreeMap::new(), BTreeMap::new());
+    walk.world.checked_every = CHECKED_EVERY;
+    for turn in 0..turns {
+        let effects = walk.go();
+        check_offers(&walk, &effects, &mut counts);
+        check_order(&effects, &mut last);
+        let all_fired = walk.world.scheduler.next_deadline().is_none_or(|due_at| due_at > walk.world.scheduler.now());
+        if all_fired && turn % CHECKED_EVERY == 0 {
+            check_waiting(&walk, &mut counts);
+        }
+        walk.world.log.clear();
+    }
+    counts
+}
+
+#[test]
+fn a_random_walk_keeps_to_the_rules() {
+    let mut all: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for seed in 100..150 {
+        for (what, count) in walk(seed, 1_300) {
+            *all.entry(what).or_default() += count;
+        }
+    }
+    println!("{all:?}");
+    let reasons: BTreeSet<_> =
+        WaitReason::ALL.iter().map(|it| it.as_str()).filter(|it| !all.contains_key(it)).collect();
+    assert!(reasons.is_empty(), "the walk never met {reasons:?}");
+    assert!(all["offers checked"] > 5_000 && all["waits checked"] > 5_000, "{all:?}");
+}

@@ -1,0 +1,297 @@
+//! A backend in memory: answers as it is told, and remembers what it was asked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use axum::body::Bytes;
+use chrono::{DateTime, Utc};
+use heliograph::engine::effect::WorkMessage;
+use heliograph::engine::id::{TaskId, TeamId};
+use heliograph::engine::request::{Presence, Priority, RequestDigest};
+use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
+use heliograph::engine::task::{Active, Arrival, Needs, Task, TaskState};
+use heliograph::http::{
+    Backend, Check, Explanation, Health, Mailbox, Role, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable,
+    UpdateAnswer,
+};
+use heliograph::wire::fact::{Fact, FactSeq};
+use heliograph::wire::update::SenderHint;
+use tokio::sync::{Notify, watch};
+
+/// The one instant of these tests.
+pub fn instant() -> DateTime<Utc> {
+    "2026-11-23T09:00:00Z".parse().unwrap()
+}
+
+/// The backend.
+#[derive(Debug, Clone)]
+pub struct Fake {
+    state: Arc<Mutex<State>>,
+    committed: Arc<watch::Sender<FactSeq>>,
+    sydney: Arc<watch::Sender<FactSeq>>,
+    /// Told when a write has come in.
+    pub came_in: Arc<Notify>,
+}
+
+/// What it answers, and what it was asked.
+#[derive(Debug)]
+pub struct State {
+    pub tasks: BTreeMap<TaskId, Task>,
+    pub facts: Vec<Fact>,
+    pub mail: Vec<TeamMessage>,
+    pub read: FactSeq,
+    pub health: Health,
+    pub unavailable: Option<String>,
+    pub submit: BTreeMap<String, SubmitAnswer>,
+    pub update: UpdateAnswer,
+    /// Writes are not answered before this is told.
+    pub hold: Option<Arc<Notify>>,
+    pub submitted: Vec<Bytes>,
+    pub updated: Vec<(TaskId, Bytes, SenderHint)>,
+    pub asked: Vec<TaskFilter>,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        let check = Check { name: "store", ok: true, detail: "open".into() };
+        let state = State {
+            tasks: BTreeMap::new(),
+            facts: Vec::new(),
+            mail: Vec::new(),
+            read: FactSeq(0),
+            health: Health { live: true, role: Role::Active, checks: vec![check] },
+            unavailable: None,
+            submit: BTreeMap::new(),
+            update: UpdateAnswer::Applied,
+            hold: None,
+            submitted: Vec::new(),
+            updated: Vec::new(),
+            asked: Vec::new(),
+        };
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            committed: Arc::new(watch::Sender::new(FactSeq(0))),
+            sydney: Arc::new(watch::Sender::new(FactSeq(0))),
+            came_in: Arc::default(),
+        }
+    }
+}
+
+impl Fake {
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Has a task from now on.
+    pub fn has(&self, task: Task) {
+        self.state().tasks.insert(task.id.clone(), task);
+    }
+
+    /// Commits a fact with this number; an empty body is a purged one.
+    pub fn commit(&self, seq: u64, event_type: &str, body: &str) {
+        let fact = Fact {
+            seq: FactSeq(seq),
+            at: instant(),
+            event_type: event_type.into(),
+            task: Some((task_id("acme-llp/req-1"), seq)),
+            client: None,
+            team: Some(TeamId::new("sydney").unwrap()),
+            addressed: None,
+            with_payload: false,
+            body: body.as_bytes().into(),
+            body_digest: [0; 32],
+            link: [0; 32],
+            decision: None,
+        };
+        self.state().facts.push(fact);
+        self.committed.send_replace(FactSeq(seq));
+    }
+
+    /// Sends sydney a message.
+    pub fn send(&self, seq: u64, body: &'static str) {
+        self.state().mail.push(TeamMessage { seq: FactSeq(seq), kind: WorkMessage::Offer, body: body.into() });
+        self.sydney.send_replace(FactSeq(seq));
+    }
+
+    fn if_available<T>(&self, read: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
+        let mut state = self.state();
+        match &state.unavailable {
+            Some(why) => Err(Unavailable(why.clone())),
+            None => Ok(read(&mut state)),
+        }
+    }
+
+    async fn held(&self) {
+        self.came_in.notify_one();
+        let hold = self.state().hold.clone();
+        if let Some(hold) = hold {
+            hold.notified().await;
+        }
+    }
+}
+
+impl Backend for Fake {
+    async fn submit(&self, requests: Vec<Bytes>) -> Vec<SubmitAnswer> {
+        self.held().await;
+        let mut state = self.state();
+        state.submitted.extend(requests.iter().cloned());
+        let answer = |body: &Bytes| {
+            let told = state.submit.get(std::str::from_utf8(body).unwrap()).cloned();
+            told.unwrap_or_else(|| SubmitAnswer::Unavailable(Unavailable("the store failed".into())))
+        };
+        requests.iter().map(answer).collect()
+    }
+
+    async fn update(&self, task: TaskId, body: Bytes, sender: SenderHint) -> UpdateAnswer {
+        self.held().await;
+        let mut state = self.state();
+        state.updated.push((task, body, sender));
+        state.update.clone()
+    }
+
+    async fn task(&self, id: &TaskId) -> Result<Option<Task>, Unavailable> {
+        self.if_available(|state| state.tasks.get(id).cloned())
+    }
+
+    async fn tasks(&self, filter: TaskFilter) -> Result<Vec<Task>, Unavailable> {
+        self.if_available(|state| {
+            state.asked.push(filter.clone());
+            let mut tasks: Vec<Task> = state.tasks.values().cloned().collect();
+            tasks.sort_by_key(|task| task.arrival);
+            tasks.retain(|task| filter.after.is_none_or(|after| task.arrival > after));
+            tasks.truncate(filter.limit);
+            tasks
+        })
+    }
+
+    async fn history(&self, id: &TaskId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, Unavailable> {
+        let of_task = |fact: &&Fact| fact.seq > after && fact.task.as_ref().is_some_and(|(task, _)| task == id);
+        self.if_available(|state| state.facts.iter().filter(of_task).take(limit).cloned().collect())
+    }
+
+    async fn explanation(&self, id: &TaskId) -> Result<Option<Explanation>, Unavailable> {
+        let explanation = Explanation { decision: None, verdicts: Some(Vec::new()), at: instant() };
+        self.if_available(|state| state.tasks.contains_key(id).then_some(explanation))
+    }
+
+    async fn teams(&self) -> Result<Vec<TeamView>, Unavailable> {
+        self.if_available(|_| {
+            vec![TeamView {
+                id: TeamId::new("sydney").unwrap(),
+                name: "Sydney".into(),
+                country: "AU".into(),
+                calendar: "sydney".into(),
+                open: true,
+                next_transition_at: Some(instant()),
+                seats: Some(3),
+                effort_limit_minutes: None,
+                used: 1,
+                used_minutes: 90,
+                delivery: Delivery::Http,
+                undelivered: 0,
+                retired: false,
+            }]
+        })
+    }
+
+    async fn messages(&self, team: &TeamId, after: Option<FactSeq>, limit: usize) -> Result<Mailbox, Unavailable> {
+        if team.as_str() == "london" {
+            return Ok(Mailbox::ReadsItsQueue);
+        }
+        self.if_available(|state| {
+            let last = state.mail.last().map_or(FactSeq(0), |message| message.seq);
+            if let Some(after) = after {
+                if after > last {
+                    return Mailbox::NeverSent { last };
+                }
+                state.read = state.read.max(after);
+            }
+            let behind = after.unwrap_or(state.read);
+            Mailbox::Messages(state.mail.iter().filter(|it| it.seq > behind).take(limit).cloned().collect())
+        })
+    }
+
+    async fn events_after(&self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, Unavailable> {
+        self.if_available(|state| state.facts.iter().filter(|fact| fact.seq > after).take(limit).cloned().collect())
+    }
+
+    async fn oldest_event(&self) -> Result<FactSeq, Unavailable> {
+        let next = FactSeq(self.committed.borrow().0 + 1);
+        self.if_available(|state| state.facts.first().map_or(next, |fact| fact.seq))
+    }
+
+    fn committed(&self) -> watch::Receiver<FactSeq> {
+        self.committed.subscribe()
+    }
+
+    fn committed_for(&self, team: &TeamId) -> Option<watch::Receiver<FactSeq>> {
+        matches!(team.as_str(), "sydney" | "london").then(|| self.sydney.subscribe())
+    }
+
+    fn health(&self) -> Health {
+        self.state().health.clone()
+    }
+
+    fn metrics(&self) -> String {
+        "# TYPE heliograph_broker_up gauge\nheliograph_broker_up 1\n".into()
+    }
+}
+
+pub fn task_id(text: &str) -> TaskId {
+    TaskId::new(text).unwrap()
+}
+
+/// A task that sydney owns.
+pub fn task(id: &str, arrival: u64) -> Task {
+    let parts: Vec<&str> = id.split('/').collect();
+    let (client, request) = (parts[0], parts[1]);
+    let team = TeamId::new("sydney").unwrap();
+    Task {
+        arrival: Arrival(arrival),
+        id: task_id(id),
+        request: request.parse().unwrap(),
+        client: client.parse().unwrap(),
+        matter: "M-1".parse().unwrap(),
+        digest: RequestDigest("00".into()),
+        needs: Needs {
+            work_type: "document_review".parse().unwrap(),
+            jurisdiction: None,
+            specialty: None,
+            languages: Vec::new(),
+            skills: Vec::new(),
+            presence: Presence::None,
+            place: None,
+            allowed_countries: Vec::new(),
+            denied_countries: Vec::new(),
+            consent: None,
+            preferred_team: None,
+            excluded_teams: Vec::new(),
+            handoff: HandoffRule::WhenBetter,
+            payload_on: PayloadOn::Offer,
+        },
+        priority: Priority::Normal,
+        effort_minutes: 90,
+        deadline: None,
+        not_before: None,
+        after: Vec::new(),
+        sla: None,
+        clocks: Vec::new(),
+        admitted_at: instant(),
+        ready_at: Some(instant()),
+        state: TaskState::Active(Active {
+            team,
+            assignment: 1,
+            offered_at: instant(),
+            at: instant(),
+            remaining_minutes: 60,
+            reported_at: None,
+            closed_because: None,
+        }),
+        paused: None,
+        held: false,
+        assignments: 1,
+        turn_downs: Vec::new(),
+        holders: Vec::new(),
+        task_seq: 3,
+    }
+}
