@@ -36,7 +36,7 @@ class Daemon:
         settings = [
             f'[store]\npath = "{folder}/heliograph.db"',
             f'[roster]\npath = "{roster}"',
-            '[http]\nlisten = "127.0.0.1:0"\nrequests_per_second = 100000',
+            '[http]\nlisten = "127.0.0.1:0"',
             '[log]\nlevel = "info"',
         ]
         if amqp_url:
