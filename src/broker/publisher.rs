@@ -45,7 +45,7 @@ pub struct PublishError {
     pub source: BrokerError,
 }
 
-/// The one publisher; it opens its connection when it is needed.
+/// The one publisher; it opens its connection when it is needed or asked to.
 #[derive(Debug)]
 pub struct Publisher {
     shared: Arc<Shared>,
@@ -93,6 +93,22 @@ impl Publisher {
             self.after_failure = true;
             PublishError { messages: batch.len(), source }
         })
+    }
+
+    /// Opens the connection when there is none, so that its state is known before there is something to publish. After a
+    /// failure the next call first waits its pause, of at most 10 seconds.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when there is no link.
+    pub async fn connect(&mut self) -> Result<(), BrokerError> {
+        if self.lane.as_ref().is_some_and(Lane::is_usable) {
+            return Ok(());
+        }
+        self.lane = None;
+        let opened = self.open().await.inspect_err(|error| report_lost(&self.status, error));
+        self.after_failure = opened.is_err();
+        self.lane = Some(opened?);
+        Ok(())
     }
 
     /// Closes the connection; every confirm has been waited for.

@@ -153,7 +153,7 @@ impl Outbox {
                 _ = self.direct.recv_many(&mut direct, PAGE) => self.publish_direct(&mut direct).await,
                 Some(batch) = self.live.recv() => self.publish_batch(&batch).await?,
                 Ok(()) = self.parts.committed.changed(), if self.live.is_empty() => self.catch_up().await?,
-                _ = retry.tick() => self.retry_undelivered().await?,
+                _ = retry.tick() => self.keep_up().await?,
             }
         }
     }
@@ -308,6 +308,18 @@ impl Outbox {
             }
         }
         self.report(progress).await;
+    }
+
+    /// Keeps the link open while there is nothing to publish, so that readiness tells what publishing would meet; then
+    /// tries what was given back.
+    async fn keep_up(&mut self) -> Result<(), StoreError> {
+        match self.parts.publisher.connect().await {
+            Ok(()) => self.retry_undelivered().await,
+            Err(error) => {
+                tracing::warn!(%error, "no link to publish on");
+                Ok(())
+            }
+        }
     }
 
     /// Tries what was given back; an offer that stays undelivered too long is reported once.

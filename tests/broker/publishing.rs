@@ -167,3 +167,23 @@ async fn a_broker_that_blocks_publishers_is_waited_for_and_told_of() {
     status.wait_for(|status| status.up && status.blocked.is_none() && status.failures == 0).await.expect("told");
     assert_eq!(bed.plain().await.ready("heliograph.team.sydney").await, 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_asked_for_is_up_before_anything_is_published_and_again_after_a_cut() {
+    let bed = Bed::claim();
+    let proxy = Proxy::to(bed.address()).await;
+    let broker = Broker::new(bed.options_through(&proxy)).expect("valid");
+    broker.start(&["sydney".to_owned()]).await.expect("declared");
+    let mut publisher = broker.publisher();
+    let mut status = publisher.status();
+    assert!(!status.borrow().up);
+    publisher.connect().await.expect("connected");
+    assert!(status.borrow().up);
+    proxy.cut();
+    let down = tokio::time::timeout(SOON, status.wait_for(|status| !status.up)).await;
+    down.expect("in time").expect("told");
+    let again = eventually(async || publisher.connect().await.is_ok(), |connected| *connected).await;
+    assert!(again && status.borrow().up);
+    let outcomes = publisher.publish(&[publication(Exchange::Work, "sydney", "m-1")]).await.expect("published");
+    assert_eq!(outcomes, [Outcome::Confirmed]);
+}

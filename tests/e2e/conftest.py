@@ -1,5 +1,6 @@
 """What the end-to-end tests share: one broker with a user for each client and team, a virtual host and a daemon a test."""
 
+import logging
 import secrets
 import tomllib
 
@@ -8,6 +9,7 @@ from daemon import BINARY, ROSTER, Daemon
 from node import RabbitNode
 
 DAEMON_USER = "heliograph"
+logging.getLogger("pika").setLevel(logging.CRITICAL)  # each refused connection is several lines there
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 from daemon import task_path
 from inbox import Inbox, copies, team_queue
 from load import UPDATES, Sender, properties_of, send_all
-from rules import first_no, is_in_contact, shift_at
+from rules import is_in_contact, noes, shift_at
 
 REQUESTS = 10_000
 BODY_BYTES = 1024
@@ -194,7 +194,7 @@ def test_every_offer_went_to_a_team_that_may_do_it_and_was_open(flood, roster):
         offer, team = message.json, flood.teams[message.queue.removeprefix("heliograph.team.")]
         request, at = flood.requests[offer["task"]], datetime.fromisoformat(offer["at"])
         assert offer["team"] == team["id"] and offer["payload"] == request["payload"]
-        assert first_no(roster, request, team, at) is None, offer
+        assert not list(noes(roster, request, team, at)), offer
         assert is_in_contact(roster, request, team, at), offer
         shift = shift_at(roster, team["calendar"], at)
         assert shift and shift[1] - at >= timedelta(minutes=15), f"{team['id']} is closed at {at}"
@@ -204,7 +204,7 @@ def test_no_team_ever_got_a_message_about_a_task_it_may_not_see(flood, roster):
     at = datetime.fromisoformat(AT)
     for message in flood.work:
         team = flood.teams[message.queue.removeprefix("heliograph.team.")]
-        assert first_no(roster, flood.requests[message.json["task"]], team, at) is None, message
+        assert not list(noes(roster, flood.requests[message.json["task"]], team, at)), message
 
 
 def test_what_waits_says_why_and_nobody_open_had_room_for_it(flood, roster):
@@ -216,7 +216,7 @@ def test_what_waits_says_why_and_nobody_open_had_room_for_it(flood, roster):
         if task["state"] != "waiting":
             continue
         request = flood.requests[task["id"]]
-        eligible = [team for team, it in flood.teams.items() if first_no(roster, request, it, at) is None]
+        eligible = [team for team, it in flood.teams.items() if not list(noes(roster, request, it, at))]
         contact = [it for it in eligible if is_open[it] and is_in_contact(roster, request, flood.teams[it], at)]
         expected = "no_seat_free" if contact else "no_team_open" if eligible else "no_team_eligible"
         assert task["waiting"]["reason"] == expected, (task, eligible)
@@ -238,8 +238,11 @@ def test_every_task_can_say_why_it_is_where_it_is(flood, roster):
         said = {it.get("team"): it.get("filter") for it in explanation["verdicts"]}
         assert set(said) == set(flood.teams)
         for team, no in said.items():
-            expected = first_no(roster, flood.requests[task], flood.teams[team], at)
-            assert (no if no in standing else None) == expected or (no == "presence" and expected is None), (task, team)
+            request, desk = flood.requests[task], flood.teams[team]
+            expected = set(noes(roster, request, desk, at))
+            if shift_at(roster, desk["calendar"], at) and not is_in_contact(roster, request, desk, at):
+                expected.add("presence")
+            assert no in expected if expected else no not in standing, (task, team, no, expected)
         assert all(it["cleared_by"] for it in explanation["verdicts"] if it["verdict"] == "rejected")
 
 
