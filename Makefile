@@ -6,13 +6,14 @@ LOCKED  := --locked
 TESTING := $(LOCKED) --features test-clock
 PYTEST  := target/bed/venv/bin/pytest -q -p no:cacheprovider
 NODE    := python3 tests/bed/with_node.py
-# Where the demo listens.
+# Where the demo listens, and when its clock starts: a Tuesday on which London and New York are both at work.
 LISTEN  := 127.0.0.1:8321
+AT      := 2026-11-24T13:30:00Z
 
 .PHONY: run build test install lint rust end-to-end ops bench clean
 
 run:
-	$(CARGO) run $(LOCKED) --release -- demo --speed 60 --listen $(LISTEN)
+	$(CARGO) run $(LOCKED) --release -- demo --speed 60 --at $(AT) --listen $(LISTEN)
 
 build:
 	$(CARGO) build $(LOCKED) --release
