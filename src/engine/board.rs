@@ -1,6 +1,5 @@
 //! The board: everything that a routing decision reads, apart from the task itself.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,56 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::affinity::Affinity;
 use super::class::Classes;
 use super::id::{ClientId, MatterId, TeamId};
-use super::roster::{Roster, Team, TeamIndex};
-use super::task::Arrival;
+use super::load::TeamLoad;
+use super::roster::{Roster, TeamIndex};
 use super::walls::Walls;
-
-/// What a team holds and when it is open, kept up to date by timers.
-#[derive(Debug, Clone, Default)]
-pub struct TeamLoad {
-    /// Tasks offered to it or owned by it.
-    pub tasks: BTreeSet<Arrival>,
-    /// Seats in use: offered and owned tasks that are not paused.
-    pub used: u32,
-    /// The remaining effort of those, in minutes.
-    pub used_minutes: u32,
-    /// Tasks that it declined as busy, which a freed seat wakes.
-    pub busy: BTreeSet<Arrival>,
-    /// Whether it is open now.
-    pub open: bool,
-    /// The end of the present or next shift.
-    pub shift_end: Option<DateTime<Utc>>,
-    /// When it opens next after the present interval.
-    pub next_open: Option<DateTime<Utc>>,
-    /// Its first opening after `shift_end`, when it is open.
-    pub next_shift: Option<DateTime<Utc>>,
-    /// When its open state changes next.
-    pub changes_at: Option<DateTime<Utc>>,
-}
-
-impl TeamLoad {
-    /// The end of the shift that is open now; `None` when it is closed.
-    #[must_use]
-    pub fn open_shift_end(&self) -> Option<DateTime<Utc>> {
-        if self.open { self.shift_end } else { None }
-    }
-
-    /// When it can start work again: its next opening, or its next shift when it is open.
-    #[must_use]
-    pub fn opens_at(&self) -> Option<DateTime<Utc>> {
-        if self.open { self.next_shift } else { self.next_open }
-    }
-
-    /// Works out the hours around `now` from the team's calendar.
-    pub fn refresh(&mut self, team: &Team, min_gap: TimeDelta, now: DateTime<Utc>) {
-        self.open = team.calendar.is_open(now);
-        self.next_open = team.calendar.next_open(now).ok();
-        self.shift_end =
-            self.next_open.map(|at| team.calendar.shift_end(at, min_gap).unwrap_or(DateTime::<Utc>::MAX_UTC));
-        self.next_shift = self.shift_end.and_then(|end| team.calendar.next_open(end).ok());
-        self.changes_at = if self.open { team.calendar.next_close(now).ok() } else { self.next_open };
-    }
-}
 
 /// Roster, walls, classes, loads and affinities.
 #[derive(Debug)]

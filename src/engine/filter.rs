@@ -6,11 +6,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::board::TeamLoad;
 use super::explain::{Filter, Rejection};
 use super::id::MatterId;
-use super::request::{Place, Presence, Priority};
-use super::roster::{Capability, Capacity, Client, Offshoring, Roster, Team};
+use super::load::TeamLoad;
+use super::request::{Place, Presence};
+use super::roster::{Capability, Client, Offshoring, Roster, Team};
 use super::task::{Needs, Task};
 use super::walls::Walls;
 
@@ -255,30 +255,6 @@ fn open(ask: &AtNow<'_>) -> Result<(), Rejection> {
 
 fn seats(ask: &AtNow<'_>) -> Result<(), Rejection> {
     ask.load.room_for(ask.team, ask.task.priority, ask.task.remaining_minutes())
-}
-
-impl TeamLoad {
-    /// Whether a task of this priority and remaining effort fits beside what the team holds.
-    ///
-    /// # Errors
-    /// [`Rejection::NoSeat`] or [`Rejection::NoRoom`] with the figures.
-    pub fn room_for(&self, team: &Team, priority: Priority, remaining_minutes: u32) -> Result<(), Rejection> {
-        match team.capacity {
-            Capacity::Seats(seats) => {
-                let kept_free = if priority == Priority::Urgent { 0 } else { team.urgent_reserve };
-                let seats = seats.saturating_sub(kept_free);
-                if self.used < seats { Ok(()) } else { Err(Rejection::NoSeat { used: self.used, seats }) }
-            }
-            Capacity::EffortHours(hours) => {
-                let limit_minutes = hours.saturating_mul(60);
-                let fits = self.used_minutes.saturating_add(remaining_minutes) <= limit_minutes;
-                if fits || self.used == 0 {
-                    return Ok(());
-                }
-                Err(Rejection::NoRoom { used_minutes: self.used_minutes, limit_minutes })
-            }
-        }
-    }
 }
 
 fn minutes(span: TimeDelta) -> u32 {

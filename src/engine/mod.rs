@@ -14,6 +14,7 @@ pub mod explain;
 pub mod filter;
 pub mod forecast;
 pub mod id;
+pub mod load;
 pub mod queue;
 pub mod recent;
 pub mod request;

@@ -12,7 +12,7 @@ use super::explain::{Candidate, Decision, Filter, MAX_STORED_CANDIDATES, Rejecti
 use super::filter::{AtNow, DATED, Fit, NOT_NOW, Standing, not_admitted};
 use super::forecast;
 use super::id::TeamId;
-use super::roster::{HandoffRule, TeamIndex};
+use super::roster::{Client, HandoffRule, Team, TeamIndex};
 use super::score::{self, Scored};
 use super::task::{Task, WaitReason, Waiting, WakeCause};
 
@@ -104,15 +104,8 @@ pub fn explain(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>
     let (Some(class), Some(client)) = (board.classes.get(class_id), board.roster.clients.get(&task.client)) else {
         return Vec::new();
     };
-    let verdict = |(index, team): (TeamIndex, &super::roster::Team)| {
-        let ask = Standing {
-            roster: &board.roster,
-            walls: &board.walls,
-            client,
-            matter: &task.matter,
-            needs: &task.needs,
-            team,
-        };
+    let verdict = |(index, team): (TeamIndex, &Team)| {
+        let ask = question(board, client, task, team);
         let answer = standing(&ask).and_then(|()| match class.fit(index) {
             Some(fit) => available(board, task, class, index, fit, now),
             None => Err(not_admitted(&task.needs)),
@@ -130,6 +123,10 @@ pub fn explain(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>
     board.roster.indexed_teams().map(verdict).collect()
 }
 
+fn question<'a>(board: &'a Board, client: &'a Client, task: &'a Task, team: &'a Team) -> Standing<'a> {
+    Standing { roster: &board.roster, walls: &board.walls, client, matter: &task.matter, needs: &task.needs, team }
+}
+
 /// Whether a team still meets the standing filters for a task that it has: no look at turn-downs, hours or seats.
 ///
 /// # Errors
@@ -142,14 +139,7 @@ pub fn still_stands(
     now: DateTime<Utc>,
 ) -> Result<(), Rejection> {
     let client = board.roster.clients.get(&task.client).ok_or_else(|| not_admitted(&task.needs))?;
-    let ask = Standing {
-        roster: &board.roster,
-        walls: &board.walls,
-        client,
-        matter: &task.matter,
-        needs: &task.needs,
-        team: board.roster.team(team),
-    };
+    let ask = question(board, client, task, board.roster.team(team));
     standing(&ask)?;
     let class = board.classes.get(class_id).ok_or_else(|| not_admitted(&task.needs))?;
     let fit = class.fit(team).ok_or_else(|| not_admitted(&task.needs))?;

@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::board::TeamLoad;
 use super::explain::Scores;
+use super::load::TeamLoad;
 use super::roster::{Capacity, Team, Weights};
 
 /// What the scores of a candidate rest on.

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::engine::board::TeamLoad;
 use crate::engine::id::TeamId;
+use crate::engine::load::TeamLoad;
 use crate::engine::roster::{Capacity, Delivery, Team};
 
 /// A team and its load.

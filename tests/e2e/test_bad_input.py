@@ -162,7 +162,7 @@ def test_a_client_that_every_team_is_walled_from_is_told_so_loudly_and_kept(desk
     with Sender(desk.bed.client("walled-bank")) as bank:
         bank.send({"id": "wall-1", **GOOD, "client": "walled-bank"})
     told = desk.events.first("task.unroutable", task="walled-bank/wall-1")
-    assert told["rejected"] == [["wall", 8]]
+    assert told["rejected"] == {"wall": 8}
     task = desk.daemon.task("walled-bank/wall-1")
     assert (task["state"], task["waiting"]["reason"]) == ("waiting", "no_team_eligible")
     assert not [it for it in desk.london.messages if it.json["task"] == "walled-bank/wall-1"]

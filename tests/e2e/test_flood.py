@@ -234,7 +234,7 @@ def test_every_task_can_say_why_it_is_where_it_is(flood, roster):
         decision, state = explanation["decision"], flood.tasks[task]
         at = datetime.fromisoformat(explanation["at"])
         assert decision["winner"] == state["team"]
-        assert sum(count for _, count in decision["rejected"]) + decision["available_count"] == len(flood.teams)
+        assert sum(decision["rejected"].values()) + decision["available_count"] == len(flood.teams)
         said = {it.get("team"): it.get("filter") for it in explanation["verdicts"]}
         assert set(said) == set(flood.teams)
         for team, no in said.items():
