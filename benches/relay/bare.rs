@@ -7,38 +7,19 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-    ExchangeDeclareOptions, QueueDeclareOptions,
 };
-use lapin::types::{AMQPValue, FieldTable, LongString};
-use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties, ExchangeKind};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Confirmation, Connection, ConnectionProperties};
 use tokio::sync::mpsc;
 
 use crate::bed::{Bed, Shape, TEAMS};
+use crate::daemon::QUEUE;
 
 /// First argument of the relay's own process.
 pub const RELAY: &str = "--relay";
-/// Where requests wait.
-pub const QUEUE: &str = "bare.requests";
-const EVENTS: &str = "bare.events";
 /// The relay's limits are the daemon's.
 const PREFETCH: u16 = 1_000;
 const AT_ONCE: usize = 64;
-
-pub fn team_queue(team: usize) -> String {
-    format!("bare.team.{team}")
-}
-
-pub async fn declare(bed: &Bed) {
-    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    let made = bed.channel.exchange_declare(EVENTS.into(), ExchangeKind::Topic, durable, FieldTable::default());
-    made.await.expect("an exchange");
-    for queue in [QUEUE.to_owned()].into_iter().chain((0..TEAMS).map(team_queue)) {
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString(LongString::from("quorum")));
-        let durable = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        bed.channel.queue_declare(queue.into(), durable, arguments).await.expect("a queue");
-    }
-}
 
 /// The relay in a process of its own; it ends when its input does.
 pub struct Process(Child);
@@ -61,6 +42,14 @@ impl Process {
     pub fn stop(mut self) {
         drop(self.0.stdin.take());
         assert!(self.0.wait().expect("the relay ends").success(), "the relay failed");
+    }
+}
+
+impl Drop for Process {
+    /// A round that fails leaves nothing running.
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -106,8 +95,8 @@ async fn relay_all(url: &str, shapes: &[Shape]) {
             last = Some(delivery.expect("a delivery").acker);
             for (shape, body) in shapes.iter().zip(&bodies) {
                 let (exchange, key) = match shape.to_team {
-                    true => (String::new(), team_queue(number % TEAMS)),
-                    false => (EVENTS.to_owned(), shape.routing_key.clone()),
+                    true => ("heliograph.work", format!("team-{}", number % TEAMS)),
+                    false => ("heliograph.events", shape.routing_key.clone()),
                 };
                 let options = BasicPublishOptions { mandatory: shape.to_team, ..BasicPublishOptions::default() };
                 let properties = properties(shape, number);

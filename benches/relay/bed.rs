@@ -9,6 +9,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOpti
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 
+use crate::daemon::{QUEUE, team_queue};
 use crate::report::Round;
 
 /// Teams, each with a queue of its own; request n is for team n modulo this.
@@ -52,8 +53,8 @@ impl Bed {
         Self { url, channel, connection }
     }
 
-    /// Publishes so many requests into a queue and waits for all confirms.
-    pub async fn seed(&self, queue: &str, requests: usize) {
+    /// Publishes so many requests and waits for all confirms.
+    pub async fn seed(&self, requests: usize) {
         for first in (0..requests).step_by(SEEDS_AT_ONCE) {
             let mut confirms = FuturesUnordered::new();
             for number in first..requests.min(first + SEEDS_AT_ONCE) {
@@ -61,7 +62,7 @@ impl Bed {
                     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
                     let properties = BasicProperties::default().with_delivery_mode(2);
                     let body = request(number);
-                    let sent = self.channel.basic_publish("".into(), queue.into(), options, &body, properties).await;
+                    let sent = self.channel.basic_publish("".into(), QUEUE.into(), options, &body, properties).await;
                     sent.expect("a publish").await.expect("a confirm")
                 });
             }
@@ -71,15 +72,15 @@ impl Bed {
         }
     }
 
-    /// Waits until somebody consumes from a queue, or nobody any more.
-    pub async fn until_consumed(&self, queue: &str, is_consumed: bool) {
-        let declared = || self.channel.queue_declare(queue.into(), passive(), FieldTable::default());
+    /// Waits until somebody consumes requests, or nobody any more.
+    async fn until_consumed(&self, is_consumed: bool) {
+        let declared = || self.channel.queue_declare(QUEUE.into(), passive(), FieldTable::default());
         let consumers = async || declared().await.expect("the queue").consumer_count();
         within("a consumer's start or end", async || (consumers().await > 0) == is_consumed).await;
     }
 
     /// Waits until the teams' queues hold one message for each request.
-    pub async fn until_arrived(&self, team_queue: fn(usize) -> String, requests: usize) {
+    pub async fn until_arrived(&self, requests: usize) {
         within("all messages to teams", async || {
             let mut arrived = 0;
             for team in 0..TEAMS {
@@ -92,11 +93,11 @@ impl Bed {
     }
 
     /// Measures from the first sight of a consumer until all requests have arrived at the teams.
-    pub async fn watch(&self, process: u32, queue: &str, team_queue: fn(usize) -> String, requests: usize) -> Round {
-        self.until_consumed(queue, true).await;
+    pub async fn watch(&self, process: u32, requests: usize) -> Round {
+        self.until_consumed(true).await;
         let broker: u32 = variable("HELIOGRAPH_TEST_NODE_PID").parse().expect("a process id");
         let (began, cpu, broker_cpu) = (now(), cpu_time(process), cpu_time(broker));
-        self.until_arrived(team_queue, requests).await;
+        self.until_arrived(requests).await;
         let count = u32::try_from(requests).expect("a round of at most 2^32 requests");
         Round {
             requests_per_second: f64::from(count) / began.elapsed().as_secs_f64(),
@@ -105,14 +106,12 @@ impl Bed {
         }
     }
 
-    /// What was delivered and not acknowledged would be back in the queue once its consumer is gone.
-    pub async fn check_drained(&self, queue: &str) {
-        self.until_consumed(queue, false).await;
-        assert_eq!(self.ready(queue).await, 0, "every request is acknowledged");
-    }
-
-    pub async fn delete_queues(self, queues: impl Iterator<Item = String>) {
-        for queue in queues {
+    /// Checks that every request was acknowledged (what was not is back in the queue once its consumer is gone), and
+    /// takes the queues away, so that the next round finds the broker as this one did.
+    pub async fn finish(self) {
+        self.until_consumed(false).await;
+        assert_eq!(self.ready(QUEUE).await, 0, "every request is acknowledged");
+        for queue in [QUEUE.to_owned()].into_iter().chain((0..TEAMS).map(team_queue)) {
             self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.expect("a queue");
         }
         self.connection.close(200, "bye".into()).await.expect("a good end");

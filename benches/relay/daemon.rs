@@ -105,7 +105,8 @@ fn roster() -> String {
 pub async fn shapes() -> (String, Vec<Shape>) {
     let bed = Bed::claim().await;
     let server = declare(&bed).await;
-    let all = bed.channel.queue_declare("".into(), QueueDeclareOptions::default(), FieldTable::default());
+    let exclusive = QueueDeclareOptions { exclusive: true, ..QueueDeclareOptions::default() };
+    let all = bed.channel.queue_declare("".into(), exclusive, FieldTable::default());
     let all = all.await.expect("a queue").name().to_string();
     let bind = |exchange: &str| {
         bed.channel.queue_bind(
@@ -119,12 +120,11 @@ pub async fn shapes() -> (String, Vec<Shape>) {
     bind("heliograph.events").await.expect("a binding");
     let mut queues = vec![all.clone()];
     queues.extend((0..TEAMS).map(team_queue));
-    bed.seed(QUEUE, SAMPLES).await;
+    bed.seed(SAMPLES).await;
     let folder = Folder::new(&bed);
     let process = folder.start();
-    bed.until_arrived(team_queue, SAMPLES).await;
+    bed.until_arrived(SAMPLES).await;
     process.stop();
-    bed.check_drained(QUEUE).await;
     let mut by_task: BTreeMap<String, Vec<Shape>> = BTreeMap::new();
     for queue in &queues {
         for (task, shape) in take_all(&bed, queue).await {
@@ -132,7 +132,7 @@ pub async fn shapes() -> (String, Vec<Shape>) {
         }
     }
     let shapes = by_task.into_values().next_back().expect("the messages of a request");
-    bed.delete_queues([QUEUE.to_owned(), all.clone()].into_iter().chain((0..TEAMS).map(team_queue))).await;
+    bed.finish().await;
     (server, shapes)
 }
 

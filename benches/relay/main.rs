@@ -1,6 +1,6 @@
 //! The daemon's speed beside a bare relay's, on one broker in one run: `make bench`.
 //!
-//! Both drain the same requests from a quorum queue and publish the same number of messages of the same sizes: the
+//! Both drain the same requests from a quorum queue and publish, through the same exchanges, the same number of messages of the same sizes: the
 //! events, which nobody listens to, and one message into the quorum queue of a team. The relay stores nothing. Each runs
 //! in a process of its own; the two take turns, so that what else the machine does meets both alike. Time runs from the
 //! first sight of a consumer to the last message in the teams' queues, as a third process sees it.
@@ -47,27 +47,28 @@ async fn compare(requests: usize, pairs: usize) {
 
 /// One round of the bare relay.
 async fn bare_round(requests: usize, shapes: &[Shape]) -> Round {
-    let bed = Bed::claim().await;
-    bare::declare(&bed).await;
-    bed.seed(bare::QUEUE, requests).await;
+    let bed = filled_bed(requests).await;
     let process = bare::Process::start(&bed, shapes);
-    let round = bed.watch(process.id(), bare::QUEUE, bare::team_queue, requests).await;
+    let round = bed.watch(process.id(), requests).await;
     process.stop();
-    bed.check_drained(bare::QUEUE).await;
-    bed.delete_queues([bare::QUEUE.to_owned()].into_iter().chain((0..bed::TEAMS).map(bare::team_queue))).await;
+    bed.finish().await;
     round
 }
 
 /// One round of the daemon.
 async fn daemon_round(requests: usize) -> Round {
-    let bed = Bed::claim().await;
-    daemon::declare(&bed).await;
-    bed.seed(daemon::QUEUE, requests).await;
+    let bed = filled_bed(requests).await;
     let folder = daemon::Folder::new(&bed);
     let process = folder.start();
-    let round = bed.watch(process.id(), daemon::QUEUE, daemon::team_queue, requests).await;
+    let round = bed.watch(process.id(), requests).await;
     process.stop();
-    bed.check_drained(daemon::QUEUE).await;
-    bed.delete_queues([daemon::QUEUE.to_owned()].into_iter().chain((0..bed::TEAMS).map(daemon::team_queue))).await;
+    bed.finish().await;
     round
+}
+
+async fn filled_bed(requests: usize) -> Bed {
+    let bed = Bed::claim().await;
+    daemon::declare(&bed).await;
+    bed.seed(requests).await;
+    bed
 }

@@ -5,6 +5,7 @@
 //! in; a return always precedes its own confirm. A link is kept only after a window of which every confirm came in:
 //! what a broken-off window left behind could be taken for a part of the next one.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use super::publication::{Exchange, Outcome, Publication};
 use super::topology::Extent;
 
 /// So many messages are handed to the client at once; it writes them in the same order.
-const SENT_AT_ONCE: usize = 64;
+const SENT_AT_ONCE: usize = 256;
 /// A broker that blocks publishers longer than this is left, so that nothing waits for ever.
 const BLOCKED_WITHIN: Duration = Duration::from_mins(10);
 /// Into how many parts the wait for confirms is cut, to tell time in which publishers are blocked from other time.
@@ -62,7 +63,11 @@ struct Lane {
     channel: Channel,
     link: Link,
     frame_limit_bytes: usize,
+    exchanges: ExchangeNames,
 }
+
+/// What the exchanges are called on this broker.
+type ExchangeNames = BTreeMap<Exchange, ShortString>;
 
 impl std::fmt::Debug for Lane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -87,7 +92,7 @@ impl Publisher {
     ///
     /// # Errors
     /// [`PublishError`] when there is no link, or it failed, or the confirms did not come in time.
-    pub async fn publish(&mut self, batch: &[Publication]) -> Result<Vec<Outcome>, PublishError> {
+    pub async fn publish<P: Borrow<Publication>>(&mut self, batch: &[P]) -> Result<Vec<Outcome>, PublishError> {
         self.publish_windows(batch).await.map_err(|source| {
             report_lost(&self.status, &source);
             self.after_failure = true;
@@ -118,7 +123,7 @@ impl Publisher {
         }
     }
 
-    async fn publish_windows(&mut self, batch: &[Publication]) -> Result<Vec<Outcome>, BrokerError> {
+    async fn publish_windows<P: Borrow<Publication>>(&mut self, batch: &[P]) -> Result<Vec<Outcome>, BrokerError> {
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut rest = batch;
         while !rest.is_empty() {
@@ -154,14 +159,20 @@ impl Publisher {
             UNLIMITED_FRAME => DEFAULT_FRAME_BYTES,
             bytes => usize::try_from(bytes).unwrap_or(DEFAULT_FRAME_BYTES),
         };
-        Ok(Lane { channel, link, frame_limit_bytes })
+        let names = self.shared.topology.names();
+        let all = [Exchange::Work, Exchange::Events, Exchange::Rejected, Exchange::Replies];
+        let exchanges = all.into_iter().map(|exchange| (exchange, names.exchange(exchange).into())).collect();
+        Ok(Lane { channel, link, frame_limit_bytes, exchanges })
     }
 
     /// Sends a window and waits for its confirms; while the broker blocks publishers the deadline stands still.
-    async fn publish_window(&self, lane: &Lane, window: &[Publication]) -> Result<Vec<Outcome>, BrokerError> {
+    async fn publish_window<P: Borrow<Publication>>(
+        &self,
+        lane: &Lane,
+        window: &[P],
+    ) -> Result<Vec<Outcome>, BrokerError> {
         let limit = self.shared.options.confirm_within;
-        let exchange_names = |exchange| self.shared.topology.names().exchange(exchange);
-        let mut exchange = std::pin::pin!(lane.exchange(window, exchange_names));
+        let mut exchange = std::pin::pin!(lane.exchange(window));
         let slice = limit / DEADLINE_SLICES;
         let (mut waited, mut blocked) = (Duration::ZERO, Duration::ZERO);
         loop {
@@ -183,15 +194,11 @@ impl Lane {
         self.link.connection().status().connected() && self.channel.status().connected()
     }
 
-    async fn exchange(
-        &self,
-        window: &[Publication],
-        exchange_name: impl Fn(Exchange) -> String,
-    ) -> Result<Vec<Outcome>, BrokerError> {
+    async fn exchange<P: Borrow<Publication>>(&self, window: &[P]) -> Result<Vec<Outcome>, BrokerError> {
         let failed = |error: lapin::Error| BrokerError::Link { doing: "publishing", reason: error.to_string() };
         let mut sent = Vec::with_capacity(window.len());
         for chunk in window.chunks(SENT_AT_ONCE) {
-            let sending = chunk.iter().map(|publication| self.send(publication, exchange_name(publication.exchange)));
+            let sending = chunk.iter().map(|publication| self.send(publication.borrow()));
             for result in join_all(sending).await {
                 sent.push(result.map_err(failed)?);
             }
@@ -218,20 +225,21 @@ impl Lane {
             });
         }
         for (publication, outcome) in window.iter().zip(&mut outcomes) {
-            if let Some(returned) = returns.of(publication, &exchange_name) {
+            if let Some(returned) = returns.of(publication.borrow(), &self.exchanges) {
                 *outcome = returned;
             }
         }
         Ok(outcomes)
     }
 
-    async fn send(&self, publication: &Publication, exchange: String) -> lapin::Result<Sent> {
+    async fn send(&self, publication: &Publication) -> lapin::Result<Sent> {
         let (routing_key, properties): (ShortString, BasicProperties) = match publication.wire(self.frame_limit_bytes) {
             Ok(wire) => wire,
             Err(outcome) => return Ok(Sent::Unsendable(outcome)),
         };
         let options = BasicPublishOptions { mandatory: publication.mandatory, immediate: false };
-        let publish = self.channel.basic_publish(exchange.into(), routing_key, options, &publication.body, properties);
+        let exchange = self.exchanges.get(&publication.exchange).cloned().unwrap_or_default();
+        let publish = self.channel.basic_publish(exchange, routing_key, options, &publication.body, properties);
         Ok(Sent::Awaiting(publish.await?))
     }
 }
@@ -253,22 +261,22 @@ impl Returns {
         self.0.insert(key, (reply_code, reply_text.to_string()));
     }
 
-    fn of(&self, publication: &Publication, exchange_name: impl Fn(Exchange) -> String) -> Option<Outcome> {
+    fn of(&self, publication: &Publication, exchanges: &ExchangeNames) -> Option<Outcome> {
         if self.0.is_empty() {
             return None;
         }
         let Publication { exchange, routing_key, message_id, .. } = publication;
-        let (reply_code, reply_text) =
-            self.0.get(&(exchange_name(*exchange), routing_key.clone(), message_id.clone()))?;
+        let exchange = exchanges.get(exchange)?.to_string();
+        let (reply_code, reply_text) = self.0.get(&(exchange, routing_key.clone(), message_id.clone()))?;
         Some(Outcome::Returned { reply_code: *reply_code, reply_text: reply_text.clone() })
     }
 }
 
 /// How many messages from the first may be in flight together; at least one.
-fn window_length(batch: &[Publication], limit_bytes: usize) -> usize {
+fn window_length<P: Borrow<Publication>>(batch: &[P], limit_bytes: usize) -> usize {
     let mut bytes: usize = 0;
     let fitting = batch.iter().take_while(|publication| {
-        bytes = bytes.saturating_add(publication.body.len());
+        bytes = bytes.saturating_add((*publication).borrow().body.len());
         bytes <= limit_bytes
     });
     fitting.count().max(1)

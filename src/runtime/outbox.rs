@@ -6,6 +6,7 @@
 //! that the broker gives back (its queue is gone) moves to the undelivered ones, which are tried again apart, so that
 //! one lost queue does not stop the others.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,9 @@ use super::decider::Direct;
 
 /// How many committed batches wait in memory; past it they are read from the store when their turn comes.
 pub const LIVE_BATCHES: usize = 8;
+
+/// How many of them leave together when publishing is behind: fewer waits for confirms in a row.
+const BATCHES_AT_ONCE: usize = 4;
 
 /// How many messages beside the facts wait; past it a rejected delivery waits in the loop, a receipt is dropped.
 pub const DIRECT_LIMIT: usize = 4_096;
@@ -145,13 +149,16 @@ impl Outbox {
 
     async fn publish_until(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut retry = tokio::time::interval(RETRY_FIRST);
-        let mut direct = Vec::new();
+        let (mut direct, mut batches) = (Vec::new(), Vec::new());
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return self.drain().await,
                 _ = self.direct.recv_many(&mut direct, PAGE) => self.publish_direct(&mut direct).await,
-                Some(batch) = self.live.recv() => self.publish_batch(&batch).await?,
+                1.. = self.live.recv_many(&mut batches, BATCHES_AT_ONCE) => {
+                    self.publish_batches(&batches).await?;
+                    batches.clear();
+                }
                 Ok(()) = self.parts.committed.changed(), if self.live.is_empty() => self.catch_up().await?,
                 _ = retry.tick() => self.keep_up().await?,
             }
@@ -170,21 +177,33 @@ impl Outbox {
         self.catch_up_to(committed).await
     }
 
-    /// Publishes a batch from memory when it is the next one; what lies before it comes from the store.
-    async fn publish_batch(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let Some(first) = batch.facts.first().map(|fact| fact.seq) else { return Ok(()) };
-        if first > self.next {
-            self.catch_up_to(FactSeq(first.0 - 1)).await?;
-        }
-        let payloads: HashMap<_, _> = batch.payloads.iter().map(|(task, payload)| (task, payload)).collect();
-        let mut publications = Vec::with_capacity(batch.facts.len() * 2);
-        let next = self.next;
-        for fact in batch.facts.iter().filter(|fact| fact.seq >= next) {
-            let in_memory = fact.task.as_ref().and_then(|(task, _)| payloads.get(task).copied()).cloned();
-            self.add(fact, in_memory, &mut publications)?;
-        }
-        if let Some(last) = batch.facts.last() {
-            self.publish_facts(publications, last.seq).await;
+    /// Publishes batches from memory, those that follow one another together; what lies before them comes from the store.
+    async fn publish_batches(&mut self, mut batches: &[Arc<Batch>]) -> Result<(), StoreError> {
+        while !batches.is_empty() {
+            if let Some(first) = batches[0].facts.first().filter(|first| first.seq > self.next) {
+                self.catch_up_to(FactSeq(first.seq.0 - 1)).await?;
+            }
+            let mut next = self.next;
+            let mut leaving = Vec::new();
+            let mut taken = 0;
+            for batch in batches {
+                if batch.facts.first().is_some_and(|first| first.seq > next) {
+                    break;
+                }
+                let payloads: HashMap<_, _> = batch.payloads.iter().map(|(task, payload)| (task, payload)).collect();
+                for fact in batch.facts.iter().filter(|fact| fact.seq >= next) {
+                    let in_memory = fact.task.as_ref().and_then(|(task, _)| payloads.get(task).copied()).cloned();
+                    self.add(fact, in_memory, &mut leaving)?;
+                }
+                if let Some(last) = batch.facts.last() {
+                    next = next.max(FactSeq(last.seq.0 + 1));
+                }
+                taken += 1;
+            }
+            if next > self.next {
+                self.publish_facts(leaving, FactSeq(next.0 - 1)).await;
+            }
+            batches = &batches[taken..];
         }
         Ok(())
     }
@@ -244,12 +263,11 @@ impl Outbox {
         let mut attempt: u32 = 0;
         let first = self.next;
         while !leaving.is_empty() {
-            let publications: Vec<_> = leaving.iter().map(|it| it.publication.clone()).collect();
             if attempt > 0 || first <= self.old_up_to {
-                self.parts.metrics.republished(publications.len() as u64);
+                self.parts.metrics.republished(leaving.len() as u64);
             }
             attempt += 1;
-            match self.parts.publisher.publish(&publications).await {
+            match self.parts.publisher.publish(&leaving).await {
                 Ok(outcomes) => leaving = self.sort_out(leaving, outcomes, &mut progress),
                 Err(error) => {
                     self.parts.metrics.publish_failed(PublishFailure::Lost);
@@ -337,8 +355,7 @@ impl Outbox {
             self.add(&fact, None, &mut publications)?;
             leaving.extend(publications.into_iter().filter(|it| it.team.is_some()));
         }
-        let publications: Vec<_> = leaving.iter().map(|it| it.publication.clone()).collect();
-        if let Ok(outcomes) = self.parts.publisher.publish(&publications).await {
+        if let Ok(outcomes) = self.parts.publisher.publish(&leaving).await {
             for (message, outcome) in leaving.iter().zip(outcomes) {
                 if outcome == Outcome::Confirmed {
                     self.undelivered.remove(&message.seq);
@@ -383,6 +400,12 @@ struct Leaving {
     /// The team whose queue it is for; `None` for an event.
     team: Option<TeamId>,
     publication: Publication,
+}
+
+impl Borrow<Publication> for Leaving {
+    fn borrow(&self) -> &Publication {
+        &self.publication
+    }
 }
 
 impl Undelivered {
