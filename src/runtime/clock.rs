@@ -25,6 +25,8 @@ pub struct Clock {
     follows_wall: bool,
     /// What slewing has added, in microseconds.
     slewed_us: AtomicI64,
+    /// The latest instant that was told, in milliseconds since 1970; it is never gone behind, whatever is slewed.
+    latest_ms: AtomicI64,
 }
 
 /// How engine time stands to the wall clock.
@@ -62,12 +64,32 @@ impl Clock {
     /// A clock that starts at `base` and runs `speed` times as fast as the real one, whatever the wall clock says.
     #[must_use]
     pub fn starting(base: DateTime<Utc>, speed: u32) -> Self {
-        Self { base, booted_base: since_boot(), speed: speed.max(1), follows_wall: false, slewed_us: AtomicI64::new(0) }
+        Self {
+            base,
+            booted_base: since_boot(),
+            speed: speed.max(1),
+            follows_wall: false,
+            slewed_us: AtomicI64::new(0),
+            latest_ms: AtomicI64::new(i64::MIN),
+        }
     }
 
     /// Engine time, in whole milliseconds, never going back.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
+        let read = self.read();
+        let read_ms = read.timestamp_millis();
+        let latest_ms = self.latest_ms.fetch_max(read_ms, Ordering::Relaxed).max(read_ms);
+        DateTime::from_timestamp_millis(latest_ms).unwrap_or(read)
+    }
+
+    /// Engine time goes on from this instant at the earliest: it stands still until the clock has reached it.
+    pub fn not_before(&self, at: DateTime<Utc>) {
+        self.latest_ms.fetch_max(at.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// What the clock reads, which a correction may set back by less than a millisecond.
+    fn read(&self) -> DateTime<Utc> {
         let elapsed = since_boot().saturating_sub(self.booted_base) * self.speed;
         let elapsed_us = i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX);
         let slewed_us = self.slewed_us.load(Ordering::Relaxed);
@@ -94,7 +116,11 @@ impl Clock {
         if !self.follows_wall {
             return Difference { wall_ahead: TimeDelta::zero(), stepped: false };
         }
-        let wall_ahead = wall() - self.now();
+        self.compare(wall(), every)
+    }
+
+    fn compare(&self, wall: DateTime<Utc>, every: Duration) -> Difference {
+        let wall_ahead = wall - self.read();
         let stepped = wall_ahead.num_milliseconds().abs() > MAX_SLEWED_MS;
         if !stepped {
             let most_us = i64::try_from(every.as_micros()).unwrap_or(0) * SLEW_PPM / 1_000_000;
@@ -156,6 +182,48 @@ mod tests {
         let base = DateTime::parse_from_rfc3339("2026-11-24T03:00:00Z").unwrap().to_utc();
         let difference = Clock::starting(base, 1).correct(Duration::from_secs(1));
         assert_eq!(difference, Difference { wall_ahead: TimeDelta::zero(), stepped: false });
+    }
+
+    #[test]
+    fn a_small_difference_is_slewed_by_500_ppm_and_no_more() {
+        let clock = Clock::real();
+        let slewed = || clock.slewed_us.load(Ordering::Relaxed);
+        let ahead = clock.compare(clock.read() + TimeDelta::milliseconds(1_500), Duration::from_secs(1));
+        assert!(!ahead.stepped && slewed() == 500, "{ahead:?} {}", slewed());
+        let behind = clock.compare(clock.read() - TimeDelta::milliseconds(1_500), Duration::from_secs(4));
+        assert!(!behind.stepped && slewed() == 500 - 2_000, "{behind:?} {}", slewed());
+    }
+
+    #[test]
+    fn a_difference_over_two_seconds_is_a_step_and_moves_nothing() {
+        let clock = Clock::real();
+        for by_ms in [3_600_000, -3_600_000, 2_500, -2_500] {
+            let difference = clock.compare(clock.read() + TimeDelta::milliseconds(by_ms), Duration::from_secs(1));
+            assert!(difference.stepped, "{by_ms}: {difference:?}");
+        }
+        assert_eq!(clock.slewed_us.load(Ordering::Relaxed), 0);
+        assert!(!clock.compare(clock.read(), Duration::from_secs(1)).stepped, "it ends when the difference does");
+    }
+
+    #[test]
+    fn time_never_goes_back_when_it_is_slewed_back() {
+        let clock = Clock::real();
+        let mut last = clock.now();
+        for _ in 0..2_000 {
+            clock.compare(clock.read() - TimeDelta::milliseconds(1_900), Duration::from_secs(1));
+            let now = clock.now();
+            assert!(now >= last, "{last} then {now}");
+            last = now;
+        }
+    }
+
+    #[test]
+    fn time_stands_still_until_it_passes_what_is_on_disk() {
+        let base = DateTime::parse_from_rfc3339("2026-11-24T03:00:00Z").unwrap().to_utc();
+        let clock = Clock::starting(base, 1);
+        let last = base + TimeDelta::hours(1);
+        clock.not_before(last);
+        assert_eq!((clock.now(), clock.now()), (last, last));
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Committer {
         self.batches.send(batch).map_err(|_| ended())
     }
 
-    /// Waits until the batch begun last is on disk.
+    /// Waits until the batch begun last is on disk. Without one it waits for a failure of the idle store.
     ///
     /// # Errors
     /// What the store says; nothing may be written after it.
@@ -58,11 +58,11 @@ impl Committer {
     }
 
     /// Ends the thread, with the log moved into the store.
-    pub fn stop(self) {
+    pub async fn stop(self) {
         drop(self.batches);
         drop(self.done);
         // A thread that panicked has nothing left to stop, and its panic was reported.
-        let _ = self.thread.join();
+        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
     }
 }
 
@@ -92,21 +92,27 @@ fn write_all(
                     return;
                 }
             }
-            Err(RecvTimeoutError::Timeout) if !clean => clean = checkpoint(writer.as_mut(), metrics),
+            Err(RecvTimeoutError::Timeout) if !clean => {
+                if let Err(error) = checkpoint(writer.as_mut(), metrics) {
+                    // The loop hears of it now and not at its next batch; when it is gone nobody need.
+                    let _ = done.blocking_send(Err(error));
+                    return;
+                }
+                clean = true;
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                checkpoint(writer.as_mut(), metrics);
+                // Everything is in the log already, and the next start moves it.
+                let _ = checkpoint(writer.as_mut(), metrics);
                 return;
             }
         }
     }
 }
 
-/// A checkpoint that fails poisons the writer, which the next commit reports.
-fn checkpoint(writer: &mut dyn Writer, metrics: &Metrics) -> bool {
-    if let Err(error) = writer.checkpoint() {
+fn checkpoint(writer: &mut dyn Writer, metrics: &Metrics) -> Result<(), StoreError> {
+    writer.checkpoint().inspect_err(|error| {
         metrics.store_failed(StoreOperation::Checkpoint);
         tracing::error!(%error, "checkpoint failed");
-    }
-    true
+    })
 }

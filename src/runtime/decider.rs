@@ -64,6 +64,14 @@ pub struct Direct {
     pub settles: Option<DeliveryToken>,
 }
 
+/// Drops rejected deliveries of links before the newest one: the broker has sent them again. What is left is bounded by
+/// the prefetch.
+pub fn keep_newest_link(waiting: &mut Vec<Direct>) {
+    let link = |direct: &Direct| direct.settles.map(|token| token.epoch);
+    let newest = waiting.iter().filter_map(link).max();
+    waiting.retain(|direct| link(direct) == newest);
+}
+
 /// An answer that waits for the commit.
 #[derive(Debug)]
 pub enum Reply {
@@ -179,7 +187,19 @@ impl Decider {
         self.scheduler.next_deadline()
     }
 
-    /// Decides everything that arrived, then what time has brought, and adds it to a batch that has not begun yet.
+    /// Fires what was due before now, in steps of bounded size and at most so many; the rest waits for the next call.
+    pub fn fire(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        self.fire_timers(now - TimeDelta::milliseconds(1), now, decided);
+    }
+
+    /// Whether something is left that was due before now; no message may be decided before it.
+    #[must_use]
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        self.scheduler.next_deadline().is_some_and(|due_at| due_at < now)
+    }
+
+    /// Decides everything that arrived, then what is due now, and adds it to a batch that has not begun yet. What was
+    /// due before now has been fired.
     ///
     /// # Errors
     /// [`StoreError`] when a look-up fails.
@@ -196,8 +216,6 @@ impl Decider {
         }
         let ended = self.ended_tasks(&ready)?;
         let mut answers = Vec::new();
-        // What was due before now comes first, in steps of bounded size.
-        self.fire_timers(now - TimeDelta::milliseconds(1), now, decided);
         decided.messages += ready.len();
         for (message, ended) in ready.into_iter().zip(ended) {
             match message {
@@ -213,6 +231,29 @@ impl Decider {
         }
         self.fire_timers(now, now, decided);
         Ok(())
+    }
+
+    /// Answers a call while nothing may be decided, since the clock stepped: what brings something is turned away, what
+    /// only looks is answered. A delivery comes back to wait.
+    pub fn turn_away(&mut self, inbound: Inbound, decided: &mut Decided) -> Option<Box<Delivery>> {
+        let unavailable = || Unavailable("the clock stepped and nothing is decided until that ends; send again".into());
+        match inbound {
+            Inbound::Delivery(delivery) => return Some(delivery),
+            Inbound::Requests { bodies, reply } => {
+                // A caller that has gone away needs no answer.
+                let _ = reply.send(vec![SubmitAnswer::Unavailable(unavailable()); bodies.len()]);
+            }
+            Inbound::Update { reply, .. } => drop(reply.send(UpdateAnswer::Unavailable(unavailable()))),
+            Inbound::MessagesRead { team, up_to, reply } => {
+                decided.batch.cursors.push((team, up_to));
+                decided.answers.push(Reply::MessagesRead(reply));
+            }
+            Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
+            Inbound::Explain(task, reply) => {
+                decided.answers.push(Reply::Explain(reply, self.scheduler.explain(&task)));
+            }
+        }
+        None
     }
 
     /// Another roster comes into force.
@@ -249,16 +290,7 @@ impl Decider {
                 let parsed = update::parse(&body, &sender, &self.rules).and_then(|update| about(update, &task));
                 ready.push(Ready::Update(parsed, From::Http(reply)));
             }
-            Inbound::MessagesRead { team, up_to, reply } => {
-                decided.batch.cursors.push((team, up_to));
-                decided.answers.push(Reply::MessagesRead(reply));
-            }
-            Inbound::Inspect(reply) => {
-                decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect())));
-            }
-            Inbound::Explain(task, reply) => {
-                decided.answers.push(Reply::Explain(reply, self.scheduler.explain(&task)));
-            }
+            look => drop(self.turn_away(look, decided)),
         }
     }
 
@@ -273,14 +305,19 @@ impl Decider {
                 let nobody = |refusal| request::RefusedRequest { refusal, client: None, id: None };
                 let parsed =
                     body.as_ref().map_err(|it| nobody(it.clone())).and_then(|body| request::parse(body, &self.rules));
-                let checked = parsed.and_then(|parsed| {
-                    let sender = Sender::Client(parsed.request.client.clone());
-                    match self.identities.check(user, &sender) {
-                        Ok(()) => Ok(Box::new(parsed)),
-                        // A stranger's word for who it is counts for nothing, not even in the event.
-                        Err(refusal) => Err(request::RefusedRequest { refusal, client: None, id: None }),
-                    }
-                });
+                let checked = match parsed {
+                    Ok(parsed) => self
+                        .identities
+                        .check(user, &Sender::Client(parsed.request.client.clone()))
+                        .map_or_else(|refusal| Err(nobody(refusal)), |()| Ok(Box::new(parsed))),
+                    // A stranger's word for who it is counts for nothing, neither in the event nor for a receipt.
+                    Err(refused) => Err(match &refused.client {
+                        Some(client) if self.identities.check(user, &Sender::Client(client.clone())).is_err() => {
+                            nobody(refused.refusal)
+                        }
+                        _ => refused,
+                    }),
+                };
                 drop(body);
                 Ready::Request(checked, From::Broker(delivery))
             }
@@ -290,10 +327,16 @@ impl Decider {
                     .as_ref()
                     .map_err(|it| nobody(it.clone()))
                     .and_then(|body| update::parse(body, &SenderHint::InBody, &self.rules));
-                let checked = parsed.and_then(|parsed| match self.identities.check(user, &parsed.sender) {
-                    Ok(()) => Ok(parsed),
-                    Err(refusal) => Err(update::RefusedUpdate { refusal, team: None, client: None, id: None }),
-                });
+                let checked = match parsed {
+                    Ok(parsed) => self.identities.check(user, &parsed.sender).map(|()| parsed).map_err(nobody),
+                    // A team is told only of what it sent itself.
+                    Err(refused) => Err(match &refused.team {
+                        Some(team) if self.identities.check(user, &Sender::Team(team.clone())).is_err() => {
+                            nobody(refused.refusal)
+                        }
+                        _ => refused,
+                    }),
+                };
                 drop(body);
                 Ready::Update(checked, From::Broker(delivery))
             }
@@ -432,7 +475,10 @@ impl Decider {
     pub fn poison(&mut self, now: DateTime<Utc>, delivery: Delivery, attempts: u32, decided: &mut Decided) {
         let message = format!("was handled alone {attempts} times and never came to an end; look at it by hand");
         let refusal = Refusal::new(RefusalCode::Poison, message);
-        let event = Event::RequestRefused { client: None, request: None, refusal: refusal.clone() };
+        let event = match delivery.intake {
+            Intake::Requests => Event::RequestRefused { client: None, request: None, refusal: refusal.clone() },
+            Intake::Updates => Event::UpdateRefused { team: None, update: None, refusal: refusal.clone() },
+        };
         let effects = self.scheduler.step(now, event);
         self.take(effects, decided);
         decided.outcomes.push(observe::outcome(&Answer::Refused(refusal.clone())));

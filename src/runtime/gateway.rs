@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::engine::effect::WorkMessage;
 use crate::engine::id::{TaskId, TeamId};
@@ -58,7 +58,7 @@ pub struct GatewayParts {
 struct Shared {
     intake: mpsc::Sender<Inbound>,
     readers: Mutex<Vec<Box<dyn Reader>>>,
-    free_readers: Semaphore,
+    free_readers: Arc<Semaphore>,
     committed: watch::Receiver<FactSeq>,
     mailboxes: Arc<BTreeMap<TeamId, watch::Sender<FactSeq>>>,
     roster: Arc<Roster>,
@@ -74,7 +74,7 @@ impl Gateway {
     pub fn new(parts: GatewayParts) -> Self {
         let shared = Shared {
             intake: parts.intake,
-            free_readers: Semaphore::new(parts.readers.len()),
+            free_readers: Arc::new(Semaphore::new(parts.readers.len())),
             readers: Mutex::new(parts.readers),
             committed: parts.committed,
             mailboxes: parts.mailboxes,
@@ -93,18 +93,18 @@ impl Gateway {
         T: Send + 'static,
         F: FnOnce(&mut dyn Reader) -> Result<T, StoreError> + Send + 'static,
     {
+        // The permit goes along: a caller that gives up leaves its read behind, with the reader still in use.
+        let permit = Arc::clone(&self.shared.free_readers).acquire_owned().await.map_err(|_| stopping())?;
         let shared = Arc::clone(&self.shared);
-        let _permit = self.shared.free_readers.acquire().await.map_err(|_| stopping())?;
         let done = tokio::task::spawn_blocking(move || {
-            let Some(mut reader) = shared.lock_readers().pop() else { return Err(stopping()) };
-            let result = read(reader.as_mut());
-            shared.lock_readers().push(reader);
-            result.map_err(|error| {
-                shared.metrics.store_failed(StoreOperation::Read);
+            let mut lent = Lent::of(shared, permit);
+            let Some(reader) = lent.reader.as_mut() else { return Err(stopping()) };
+            read(reader.as_mut()).map_err(|error| {
+                lent.shared.metrics.store_failed(StoreOperation::Read);
                 Unavailable(error.to_string())
             })
         });
-        done.await.unwrap_or_else(|_| Err(stopping()))
+        done.await.unwrap_or_else(|_| Err(Unavailable("a read of the store was broken off; see the log".into())))
     }
 
     /// Asks the loop and waits for its answer.
@@ -123,6 +123,26 @@ impl Gateway {
 impl Shared {
     fn lock_readers(&self) -> std::sync::MutexGuard<'_, Vec<Box<dyn Reader>>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A reader on loan; it comes back however the reading ends, and before its permit does.
+struct Lent {
+    shared: Arc<Shared>,
+    reader: Option<Box<dyn Reader>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Lent {
+    fn of(shared: Arc<Shared>, permit: OwnedSemaphorePermit) -> Self {
+        let reader = shared.lock_readers().pop();
+        Self { shared, reader, _permit: permit }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.shared.lock_readers().extend(self.reader.take());
     }
 }
 

@@ -2,19 +2,23 @@
 //!
 //! Facts leave in their order, each at least once: what is committed is published, and only when its confirm is in
 //! does the watermark pass it. The common path publishes a batch from memory right after its commit; after a failure
-//! or a start, what lies above the watermark is read from the store and leaves again with the same ids. A message
-//! that the broker gives back (its queue is gone) moves to the undelivered ones, which are tried again apart, so that
-//! one lost queue does not stop the others.
+//! or a start, what lies above the watermark is read from the store and leaves again with the same ids. A message to a
+//! team that the broker gives back (its queue is gone or full) moves to the undelivered ones, which are tried again
+//! apart, so that one lost queue does not stop the others. An event that the broker refuses is tried again apart too,
+//! and holds the watermark until it is taken. A rejected delivery is tried again until its copy is confirmed.
+//!
+//! When the loop ends without saying that everything is on disk, nothing leaves any more.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Exchange, Outcome, Publication, Publisher};
+use crate::broker::{BrokerError, Exchange, Outcome, Publication, PublishError, Publisher};
 use crate::engine::id::{TaskId, TeamId};
 use crate::store::{Batch, Reader, StoreError};
 use crate::telemetry::metrics::Metrics;
@@ -22,8 +26,8 @@ use crate::telemetry::metrics::PublishFailure;
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message::{self, ExchangeName, Outgoing};
 
-use super::clock::Stopwatch;
-use super::decider::Direct;
+use super::decider::{Direct, keep_newest_link};
+use super::retry::{Part, WaitingList};
 
 /// How many committed batches wait in memory; past it they are read from the store when their turn comes.
 pub const LIVE_BATCHES: usize = 8;
@@ -37,12 +41,49 @@ pub const DIRECT_LIMIT: usize = 4_096;
 /// How many facts one read from the store brings.
 const PAGE: usize = 256;
 
-/// How long until an undelivered message is tried again, doubling up to the last.
-const RETRY_FIRST: Duration = Duration::from_secs(1);
-const RETRY_LAST: Duration = Duration::from_secs(60);
+/// How often the messages that wait for another try are looked at.
+const RETRY_EVERY: Duration = Duration::from_secs(1);
 
-/// How many undelivered messages one round tries.
+/// How many messages one round tries again.
 const RETRY_ROUND: usize = 256;
+
+/// How many refused events may wait for another try; past it nothing new leaves until the broker takes some.
+const REFUSED_EVENTS_LIMIT: usize = 4_096;
+
+/// What messages are published with.
+pub trait Publish: Send + 'static {
+    /// Publishes a batch and waits for all its confirms; the outcomes are in the order of the batch.
+    ///
+    /// # Errors
+    /// [`PublishError`] when what became of the batch is not known: the same messages are published again.
+    fn publish<B: Borrow<Publication> + Sync>(
+        &mut self,
+        batch: &[B],
+    ) -> impl Future<Output = Result<Vec<Outcome>, PublishError>> + Send;
+
+    /// Opens the link when there is none, so that readiness tells what publishing would meet.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when there is no link.
+    fn connect(&mut self) -> impl Future<Output = Result<(), BrokerError>> + Send;
+
+    /// Ends the link.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+impl Publish for Publisher {
+    async fn publish<B: Borrow<Publication> + Sync>(&mut self, batch: &[B]) -> Result<Vec<Outcome>, PublishError> {
+        Self::publish(self, batch).await
+    }
+
+    async fn connect(&mut self) -> Result<(), BrokerError> {
+        Self::connect(self).await
+    }
+
+    async fn close(self) {
+        Self::close(self).await;
+    }
+}
 
 /// What publishing has come to, for the loop to write down.
 #[derive(Debug, Default)]
@@ -59,6 +100,17 @@ pub struct Progress {
     pub settled: Vec<crate::broker::DeliveryToken>,
 }
 
+impl Progress {
+    fn is_news(&self) -> bool {
+        let Self { watermark, undelivered, delivered, expired_offers, settled } = self;
+        watermark.is_some()
+            || !undelivered.is_empty()
+            || !delivered.is_empty()
+            || !expired_offers.is_empty()
+            || !settled.is_empty()
+    }
+}
+
 /// The channels between the loop and the outbox.
 #[derive(Debug)]
 pub struct OutboxHandle {
@@ -66,14 +118,16 @@ pub struct OutboxHandle {
     pub live: mpsc::Sender<Arc<Batch>>,
     /// Messages beside the facts.
     pub direct: mpsc::Sender<Direct>,
-    /// What publishing has come to.
+    /// What publishing has come to. When it is dropped, nothing leaves any more.
     pub progress: mpsc::Receiver<Progress>,
+    /// Cancelled when everything that was decided is on disk and is to leave before the end.
+    pub finish: CancellationToken,
 }
 
 /// What an outbox starts from.
-pub struct OutboxParts {
+pub struct OutboxParts<P> {
     /// Publishes.
-    pub publisher: Publisher,
+    pub publisher: P,
     /// Reads committed facts and payloads.
     pub reader: Box<dyn Reader>,
     /// This life of the store.
@@ -92,69 +146,81 @@ pub struct OutboxParts {
     pub metrics: Arc<Metrics>,
 }
 
-/// A message that the broker gave back.
-struct Undelivered {
-    team: TeamId,
-    since: Stopwatch,
-    last_try: Stopwatch,
-    pause: Duration,
-    expired: bool,
-}
-
 /// Publishes what is committed.
-pub struct Outbox {
-    parts: OutboxParts,
+pub struct Outbox<P> {
+    parts: OutboxParts<P>,
     live: mpsc::Receiver<Arc<Batch>>,
     direct: mpsc::Receiver<Direct>,
     progress: mpsc::Sender<Progress>,
+    finish: CancellationToken,
     next: FactSeq,
+    /// The watermark that was reported last.
+    reported: FactSeq,
     /// Facts up to here were committed before the start and may have left before.
     old_up_to: FactSeq,
-    undelivered: BTreeMap<FactSeq, Undelivered>,
+    waiting: WaitingList,
+    /// Rejected deliveries whose copies the broker has not taken yet.
+    rejected: Vec<Direct>,
 }
 
-impl Outbox {
+impl<P: Publish> Outbox<P> {
     /// An outbox and the loop's ends of its channels.
     #[must_use]
-    pub fn new(parts: OutboxParts) -> (Self, OutboxHandle) {
+    pub fn new(parts: OutboxParts<P>) -> (Self, OutboxHandle) {
         let (live_sender, live) = mpsc::channel(LIVE_BATCHES);
         let (direct_sender, direct) = mpsc::channel(DIRECT_LIMIT);
         let (progress, progress_receiver) = mpsc::channel(64);
-        let undelivered = parts.undelivered.iter().map(|(seq, team)| (*seq, Undelivered::new(team.clone()))).collect();
+        let finish = CancellationToken::new();
+        let handle = OutboxHandle {
+            live: live_sender,
+            direct: direct_sender,
+            progress: progress_receiver,
+            finish: finish.clone(),
+        };
         let next = FactSeq(parts.watermark.0 + 1);
-        let old_up_to = *parts.committed.borrow();
-        let outbox = Self { parts, live, direct, progress, next, old_up_to, undelivered };
-        (outbox, OutboxHandle { live: live_sender, direct: direct_sender, progress: progress_receiver })
+        let (reported, old_up_to) = (parts.watermark, *parts.committed.borrow());
+        let waiting = WaitingList::of_undelivered(&parts.undelivered);
+        let rejected = Vec::new();
+        let outbox = Self { parts, live, direct, progress, finish, next, reported, old_up_to, waiting, rejected };
+        (outbox, handle)
     }
 
-    /// Publishes until `stop`, then what is committed by then, for as long as `drain_within`.
+    /// Publishes until the loop has finished, then what is left, for as long as `drain_within`.
     ///
     /// # Errors
     /// [`StoreError`] when committed facts cannot be read.
-    pub async fn run(mut self, stop: CancellationToken, drain_within: Duration) -> Result<(), StoreError> {
-        let deadline = async {
-            stop.cancelled().await;
+    pub async fn run(mut self, drain_within: Duration) -> Result<(), StoreError> {
+        let (finish, progress) = (self.finish.clone(), self.progress.clone());
+        let too_late = async {
+            finish.cancelled().await;
             tokio::time::sleep(drain_within).await;
         };
         let done = tokio::select! {
-            done = self.publish_until(&stop) => done,
-            () = deadline => {
-                tracing::warn!(next = self.next.0, "stopped with facts unpublished; they leave at the next start");
-                Ok(())
-            }
+            biased;
+            () = progress.closed() => Ok(()),
+            done = self.publish_until_finished() => done,
+            () = too_late => Ok(()),
         };
+        let committed = *self.parts.committed.borrow();
+        if self.next <= committed {
+            tracing::warn!(next = self.next.0, "ended with facts unpublished; they leave at the next start");
+        }
         self.parts.publisher.close().await;
         done
     }
 
-    async fn publish_until(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
-        let mut retry = tokio::time::interval(RETRY_FIRST);
+    async fn publish_until_finished(&mut self) -> Result<(), StoreError> {
+        // What an earlier life of the daemon left waits for nothing.
+        self.catch_up().await?;
+        let finish = self.finish.clone();
+        let mut retry = tokio::time::interval(RETRY_EVERY);
+        retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut direct, mut batches) = (Vec::new(), Vec::new());
         loop {
+            // In no fixed order, so that neither facts nor receipts starve the others.
             tokio::select! {
-                biased;
-                () = stop.cancelled() => return self.drain().await,
-                _ = self.direct.recv_many(&mut direct, PAGE) => self.publish_direct(&mut direct).await,
+                () = finish.cancelled() => return self.drain().await,
+                1.. = self.direct.recv_many(&mut direct, PAGE) => self.publish_direct(std::mem::take(&mut direct)).await,
                 1.. = self.live.recv_many(&mut batches, BATCHES_AT_ONCE) => {
                     self.publish_batches(&batches).await?;
                     batches.clear();
@@ -165,29 +231,26 @@ impl Outbox {
         }
     }
 
+    /// The loop has finished and is about to drop its ends: what it has handed over leaves, then what is committed.
     async fn drain(&mut self) -> Result<(), StoreError> {
         let mut direct = Vec::new();
-        while let Ok(message) = self.direct.try_recv() {
-            direct.push(message);
+        while self.direct.recv_many(&mut direct, PAGE).await > 0 {
+            self.publish_direct(std::mem::take(&mut direct)).await;
         }
-        if !direct.is_empty() {
-            self.publish_direct(&mut direct).await;
-        }
-        let committed = *self.parts.committed.borrow();
-        self.catch_up_to(committed).await
+        self.catch_up().await
     }
 
     /// Publishes batches from memory, those that follow one another together; what lies before them comes from the store.
     async fn publish_batches(&mut self, mut batches: &[Arc<Batch>]) -> Result<(), StoreError> {
-        while !batches.is_empty() {
-            if let Some(first) = batches[0].facts.first().filter(|first| first.seq > self.next) {
-                self.catch_up_to(FactSeq(first.seq.0 - 1)).await?;
+        while let Some(first) = batches.first() {
+            if let Some(fact) = first.facts.first() {
+                self.catch_up_to(FactSeq(fact.seq.0 - 1)).await?;
             }
             let mut next = self.next;
             let mut leaving = Vec::new();
             let mut taken = 0;
             for batch in batches {
-                if batch.facts.first().is_some_and(|first| first.seq > next) {
+                if batch.facts.first().is_some_and(|fact| fact.seq > next) {
                     break;
                 }
                 let payloads: HashMap<_, _> = batch.payloads.iter().map(|(task, payload)| (task, payload)).collect();
@@ -201,7 +264,7 @@ impl Outbox {
                 taken += 1;
             }
             if next > self.next {
-                self.publish_facts(leaving, FactSeq(next.0 - 1)).await;
+                self.publish_facts(leaving, FactSeq(next.0 - 1)).await?;
             }
             batches = &batches[taken..];
         }
@@ -210,9 +273,6 @@ impl Outbox {
 
     /// Publishes what is committed and was not handed over in memory.
     async fn catch_up(&mut self) -> Result<(), StoreError> {
-        if !self.live.is_empty() {
-            return Ok(());
-        }
         let committed = *self.parts.committed.borrow_and_update();
         self.catch_up_to(committed).await
     }
@@ -220,27 +280,22 @@ impl Outbox {
     async fn catch_up_to(&mut self, last: FactSeq) -> Result<(), StoreError> {
         while self.next <= last {
             let facts = self.parts.reader.facts_after(FactSeq(self.next.0 - 1), PAGE)?;
-            let mut publications = Vec::new();
+            let mut leaving = Vec::new();
             let mut up_to = last;
             for fact in facts.iter().filter(|fact| fact.seq <= last) {
-                self.add(fact, None, &mut publications)?;
+                self.add(fact, None, &mut leaving)?;
                 up_to = fact.seq;
             }
-            self.publish_facts(publications, up_to).await;
+            self.publish_facts(leaving, up_to).await?;
         }
         Ok(())
     }
 
     /// Adds the messages of a fact.
-    fn add(
-        &mut self,
-        fact: &Fact,
-        in_memory: Option<Arc<[u8]>>,
-        publications: &mut Vec<Leaving>,
-    ) -> Result<(), StoreError> {
+    fn add(&mut self, fact: &Fact, in_memory: Option<Arc<[u8]>>, leaving: &mut Vec<Leaving>) -> Result<(), StoreError> {
         let incarnation = &self.parts.incarnation;
         if let Some(event) = message::event(incarnation, fact) {
-            publications.push(Leaving { seq: fact.seq, team: None, publication: publication(event) });
+            leaving.push(Leaving { seq: fact.seq, part: Part::Event, publication: publication(event) });
         }
         let by_queue = fact.team.as_ref().filter(|team| !self.parts.http_teams.contains(*team));
         if let (Some(team), Some(_)) = (by_queue, fact.addressed) {
@@ -250,89 +305,87 @@ impl Outbox {
                 _ => None,
             };
             if let Some(work) = message::work(incarnation, fact, payload.as_deref()) {
-                let team = Some(team.clone());
-                publications.push(Leaving { seq: fact.seq, team, publication: publication(work) });
+                let part = Part::Work(team.clone());
+                leaving.push(Leaving { seq: fact.seq, part, publication: publication(work) });
             }
         }
         Ok(())
     }
 
-    /// Publishes the messages of facts up to `last`, again and again until each is confirmed or given back.
-    async fn publish_facts(&mut self, mut leaving: Vec<Leaving>, last: FactSeq) {
-        let mut progress = Progress::default();
-        let mut attempt: u32 = 0;
-        let first = self.next;
-        while !leaving.is_empty() {
-            if attempt > 0 || first <= self.old_up_to {
-                self.parts.metrics.republished(leaving.len() as u64);
-            }
-            attempt += 1;
+    /// Publishes the messages of facts up to `last`, again and again until it is known what became of each.
+    async fn publish_facts(&mut self, leaving: Vec<Leaving>, last: FactSeq) -> Result<(), StoreError> {
+        while self.waiting.events() >= REFUSED_EVENTS_LIMIT {
+            tokio::time::sleep(RETRY_EVERY).await;
+            self.retry().await?;
+        }
+        let old = leaving.iter().filter(|it| it.seq <= self.old_up_to).count();
+        self.parts.metrics.republished(old as u64);
+        let outcomes = loop {
             match self.parts.publisher.publish(&leaving).await {
-                Ok(outcomes) => leaving = self.sort_out(leaving, outcomes, &mut progress),
+                Ok(outcomes) => break outcomes,
                 Err(error) => {
-                    self.parts.metrics.publish_failed(PublishFailure::Lost);
-                    tracing::warn!(%error, "publishing failed; the same messages leave again");
+                    self.lost(&error);
+                    self.parts.metrics.republished(leaving.len() as u64);
                 }
             }
+        };
+        let mut progress = Progress::default();
+        for (message, outcome) in leaving.into_iter().zip(outcomes) {
+            self.note(message, &outcome, &mut progress);
         }
         self.next = FactSeq(last.0 + 1);
-        progress.watermark = Some(last);
         self.report(progress).await;
+        Ok(())
     }
 
-    /// Keeps what must be published again.
-    fn sort_out(&mut self, leaving: Vec<Leaving>, outcomes: Vec<Outcome>, progress: &mut Progress) -> Vec<Leaving> {
-        let mut again = Vec::new();
-        for (message, outcome) in leaving.into_iter().zip(outcomes) {
-            match (outcome, &message.team) {
-                (Outcome::Confirmed, _) => {}
-                (Outcome::Returned { reply_text, .. }, Some(team)) => {
-                    self.parts.metrics.publish_failed(PublishFailure::Returned);
-                    tracing::warn!(%team, seq = message.seq.0, %reply_text, "message to a team came back");
-                    self.undelivered.insert(message.seq, Undelivered::new(team.clone()));
-                    progress.undelivered.push((message.seq, team.clone()));
-                }
-                (Outcome::Returned { .. }, None) => {}
-                (Outcome::Nacked, _) => {
-                    self.parts.metrics.publish_failed(PublishFailure::Nacked);
-                    again.push(message);
-                }
-                (Outcome::Unsendable { field, bytes, limit_bytes }, _) => {
-                    self.parts.metrics.publish_failed(PublishFailure::Unsendable);
-                    tracing::error!(seq = message.seq.0, field, bytes, limit_bytes, "message cannot be sent");
-                }
-            }
+    /// Keeps what must be tried again apart.
+    fn note(&mut self, message: Leaving, outcome: &Outcome, progress: &mut Progress) {
+        let Leaving { seq, part, .. } = message;
+        let Some(failure) = failure(outcome) else {
+            return self.delivered(seq, &part, progress);
+        };
+        self.parts.metrics.publish_failed(failure);
+        tracing::warn!(seq = seq.0, %part, ?outcome, "the broker did not take a message");
+        match &part {
+            Part::Work(team) => progress.undelivered.push((seq, team.clone())),
+            // No other try can succeed; the fact itself stays in the store and shows over HTTP.
+            Part::Event if matches!(outcome, Outcome::Unsendable { .. }) => return,
+            Part::Event => {}
         }
-        again
+        self.waiting.add(seq, part);
     }
 
-    /// Publishes receipts and rejected messages; a delivery is settled once its copy is confirmed. What fails is left:
-    /// a rejected delivery comes again, a receipt is not promised.
-    async fn publish_direct(&mut self, direct: &mut Vec<Direct>) {
-        let messages = std::mem::take(direct);
-        if messages.is_empty() {
-            return;
-        }
+    /// Publishes receipts and rejected messages; a delivery is settled once its copy is confirmed, and tried again until
+    /// then. A receipt is not promised.
+    async fn publish_direct(&mut self, messages: Vec<Direct>) {
         let publications: Vec<_> = messages.iter().map(|it| publication(it.message.clone())).collect();
         let mut progress = Progress::default();
         match self.parts.publisher.publish(&publications).await {
             Ok(outcomes) => {
-                let confirmed = messages.iter().zip(outcomes).filter(|(_, outcome)| *outcome == Outcome::Confirmed);
-                progress.settled = confirmed.filter_map(|(message, _)| message.settles).collect();
+                for (message, outcome) in messages.into_iter().zip(outcomes) {
+                    match failure(&outcome) {
+                        None => progress.settled.extend(message.settles),
+                        Some(failure) => {
+                            self.parts.metrics.publish_failed(failure);
+                            tracing::warn!(id = message.message.message_id, ?outcome, "a message was not taken");
+                            self.rejected.extend(another_try(message, &outcome));
+                        }
+                    }
+                }
             }
             Err(error) => {
-                self.parts.metrics.publish_failed(PublishFailure::Lost);
-                tracing::warn!(%error, messages = messages.len(), "publishing beside the facts failed");
+                self.lost(&error);
+                self.rejected.extend(messages.into_iter().filter(|it| it.settles.is_some()));
             }
         }
+        keep_newest_link(&mut self.rejected);
         self.report(progress).await;
     }
 
-    /// Keeps the link open while there is nothing to publish, so that readiness tells what publishing would meet; then
-    /// tries what was given back.
+    /// Keeps the link open while there is nothing to publish, and tries again what the broker has not taken.
     async fn keep_up(&mut self) -> Result<(), StoreError> {
         match self.parts.publisher.connect().await {
-            Ok(()) => self.retry_undelivered().await,
+            Ok(()) => self.retry().await,
             Err(error) => {
                 tracing::warn!(%error, "no link to publish on");
                 Ok(())
@@ -340,78 +393,116 @@ impl Outbox {
         }
     }
 
-    /// Tries what was given back; an offer that stays undelivered too long is reported once.
-    async fn retry_undelivered(&mut self) -> Result<(), StoreError> {
-        let due = self.undelivered.iter().filter(|(_, it)| it.last_try.elapsed() >= it.pause);
-        let due: Vec<_> = due.map(|(seq, _)| *seq).take(RETRY_ROUND).collect();
+    /// Tries again what the broker has not taken; an offer that stays undelivered too long is reported once.
+    async fn retry(&mut self) -> Result<(), StoreError> {
+        if !self.rejected.is_empty() {
+            let rejected = std::mem::take(&mut self.rejected);
+            self.publish_direct(rejected).await;
+        }
+        let due = self.waiting.due(RETRY_ROUND);
         if due.is_empty() {
             return Ok(());
         }
-        let mut progress = Progress::default();
+        let seqs: Vec<_> = due.iter().map(|(seq, _)| *seq).collect::<BTreeSet<_>>().into_iter().collect();
+        let facts = self.parts.reader.facts_at(&seqs)?;
         let mut leaving = Vec::new();
-        for fact in self.parts.reader.facts_at(&due)? {
-            self.expire(&fact, &mut progress);
-            let mut publications = Vec::new();
-            self.add(&fact, None, &mut publications)?;
-            leaving.extend(publications.into_iter().filter(|it| it.team.is_some()));
+        for fact in &facts {
+            self.add(fact, None, &mut leaving)?;
         }
-        if let Ok(outcomes) = self.parts.publisher.publish(&leaving).await {
-            for (message, outcome) in leaving.iter().zip(outcomes) {
-                if outcome == Outcome::Confirmed {
-                    self.undelivered.remove(&message.seq);
-                    progress.delivered.push(message.seq);
+        leaving.retain(|it| due.contains(&(it.seq, it.part.clone())));
+        let mut progress = Progress::default();
+        for (seq, part) in &due {
+            // A purged body has no message, and a team that reads over HTTP now finds it there.
+            if !leaving.iter().any(|it| it.seq == *seq && it.part == *part) {
+                self.delivered(*seq, part, &mut progress);
+            }
+        }
+        match self.parts.publisher.publish(&leaving).await {
+            Ok(outcomes) => {
+                for (message, outcome) in leaving.iter().zip(outcomes) {
+                    match failure(&outcome) {
+                        None => self.delivered(message.seq, &message.part, &mut progress),
+                        Some(failure) => self.parts.metrics.publish_failed(failure),
+                    }
                 }
             }
+            Err(error) => self.lost(&error),
         }
-        for seq in due {
-            if let Some(waiting) = self.undelivered.get_mut(&seq) {
-                waiting.last_try = Stopwatch::start();
-                waiting.pause = (waiting.pause * 2).min(RETRY_LAST);
-            }
+        self.waiting.tried(&due);
+        for fact in &facts {
+            self.expire(fact, &mut progress);
         }
         self.report(progress).await;
         Ok(())
     }
 
-    fn expire(&mut self, fact: &Fact, progress: &mut Progress) {
-        let limit = self.parts.undelivered_within;
-        let Some(waiting) = self.undelivered.get_mut(&fact.seq) else { return };
-        if waiting.expired || waiting.since.elapsed() < limit {
-            return;
+    fn delivered(&mut self, seq: FactSeq, part: &Part, progress: &mut Progress) {
+        if self.waiting.remove(seq, part) && matches!(part, Part::Work(_)) {
+            progress.delivered.push(seq);
         }
-        waiting.expired = true;
-        if let (Some((task, _)), Some(assignment)) = (&fact.task, offer_assignment(fact)) {
-            tracing::warn!(team = %waiting.team, %task, "an offer could not be delivered");
+    }
+
+    fn expire(&mut self, fact: &Fact, progress: &mut Progress) {
+        let Some(assignment) = offer_assignment(fact) else { return };
+        let (Some((task, _)), Some(team)) = (&fact.task, &fact.team) else { return };
+        if self.waiting.expires(fact.seq, &Part::Work(team.clone()), self.parts.undelivered_within) {
+            tracing::warn!(%team, %task, "an offer could not be delivered");
             progress.expired_offers.push((task.clone(), assignment));
         }
     }
 
-    async fn report(&mut self, progress: Progress) {
+    fn lost(&self, error: &PublishError) {
+        self.parts.metrics.publish_failed(PublishFailure::Lost);
+        tracing::warn!(%error, "publishing failed; the same messages leave again");
+    }
+
+    /// Tells the loop; the watermark stands before the first fact that is not confirmed.
+    async fn report(&mut self, mut progress: Progress) {
         let committed = *self.parts.committed.borrow();
         self.parts.metrics.set_outbox((committed.0 + 1).saturating_sub(self.next.0));
-        // The loop ends before the outbox only when the daemon stops.
-        let _ = self.progress.send(progress).await;
+        let first_open = self.waiting.first_event().unwrap_or(self.next).min(self.next);
+        let watermark = FactSeq(first_open.0.saturating_sub(1));
+        if watermark > self.reported {
+            self.reported = watermark;
+            progress.watermark = Some(watermark);
+        }
+        if progress.is_news() {
+            // The loop ends before the outbox only when the daemon stops.
+            let _ = self.progress.send(progress).await;
+        }
     }
+}
+
+/// Why an outcome is not a confirm.
+fn failure(outcome: &Outcome) -> Option<PublishFailure> {
+    match outcome {
+        Outcome::Confirmed => None,
+        Outcome::Returned { .. } => Some(PublishFailure::Returned),
+        Outcome::Nacked => Some(PublishFailure::Nacked),
+        Outcome::Unsendable { .. } => Some(PublishFailure::Unsendable),
+    }
+}
+
+/// A rejected delivery as it is tried again. One whose headers are too large leaves without them, since its fact tells
+/// the reason and a delivery that is never settled would hold back all that follow it.
+fn another_try(mut rejected: Direct, outcome: &Outcome) -> Option<Direct> {
+    rejected.settles?;
+    if matches!(outcome, Outcome::Unsendable { .. }) {
+        rejected.message.headers.clear();
+    }
+    Some(rejected)
 }
 
 /// A message of a fact on its way.
 struct Leaving {
     seq: FactSeq,
-    /// The team whose queue it is for; `None` for an event.
-    team: Option<TeamId>,
+    part: Part,
     publication: Publication,
 }
 
 impl Borrow<Publication> for Leaving {
     fn borrow(&self) -> &Publication {
         &self.publication
-    }
-}
-
-impl Undelivered {
-    fn new(team: TeamId) -> Self {
-        let now = Stopwatch::start();
-        Self { team, since: now, last_try: now, pause: RETRY_FIRST, expired: false }
     }
 }
 

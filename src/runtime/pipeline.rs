@@ -3,6 +3,9 @@
 //! While one batch is written, what arrives meanwhile is decided into the next; no timer holds a batch back. Nothing
 //! leaves the process, no delivery is acknowledged and no call is answered before the facts it rests on are on disk.
 //! When a commit fails the loop ends, and with it the process: what is on disk is read anew at the next start.
+//!
+//! While the clock has stepped away from engine time nothing is decided: timers and offers stop, deliveries wait, calls
+//! that bring something are turned away.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -10,17 +13,18 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{Consumer, Delivery};
-use crate::engine::id::TeamId;
+use crate::broker::{Consumer, Delivery, DeliveryToken};
+use crate::engine::id::{TaskId, TeamId};
 use crate::store::StoreError;
 use crate::telemetry::metrics::{Metrics, TeamGauge};
 use crate::wire::fact::{FactSeq, Link};
 
 use super::clock::{Clock, Stopwatch};
 use super::committer::Committer;
-use super::decider::{Decided, Decider, Direct, Reply};
+use super::decider::{Decided, Decider, Direct, Reply, keep_newest_link};
 use super::intake::Inbound;
 use super::outbox::{DIRECT_LIMIT, OutboxHandle, Progress};
 use super::status::Status;
@@ -33,6 +37,21 @@ const ALONE_FROM_DELIVERY_COUNT: u64 = 2;
 
 /// A message that was handled alone so often without an end is rejected as poison.
 const POISON_AFTER: u32 = 3;
+
+/// When the next batch holds so many facts, neither timers nor messages add to it until it is being written.
+const FACTS_AHEAD: usize = 4_096;
+
+/// Where deliveries are acknowledged.
+pub trait Acknowledge: Send + Sync {
+    /// These deliveries are durably handled.
+    fn settle(&self, tokens: &[DeliveryToken]);
+}
+
+impl Acknowledge for Consumer {
+    fn settle(&self, tokens: &[DeliveryToken]) {
+        Self::settle(self, tokens);
+    }
+}
 
 /// What a pipeline starts from.
 pub struct PipelineParts {
@@ -47,7 +66,7 @@ pub struct PipelineParts {
     /// The way to the broker; without one everything counts as published.
     pub outbox: Option<OutboxHandle>,
     /// Acknowledges deliveries.
-    pub consumer: Option<Arc<Consumer>>,
+    pub consumer: Option<Arc<dyn Acknowledge>>,
     /// Tells readers what is committed.
     pub committed: watch::Sender<FactSeq>,
     /// Tells each team's reader of its last message.
@@ -70,7 +89,12 @@ pub struct Pipeline {
     /// What publishing has come to and is not written down yet.
     progress: Progress,
     /// Messages beside the facts that the outbox had no room for.
-    backlog: VecDeque<Direct>,
+    backlog: Vec<Direct>,
+    /// What has arrived and is not decided: timers that were due before come first.
+    arrived: VecDeque<Inbound>,
+    /// Offers that could not be delivered and are not decided.
+    expired_offers: Vec<(TaskId, u32)>,
+    intake_closed: bool,
     /// Deliveries to be handled alone.
     alone: VecDeque<Box<Delivery>>,
     /// The one whose mark is on disk, or about to be.
@@ -95,7 +119,10 @@ impl Pipeline {
             next: Decided::default(),
             writing: None,
             progress: Progress::default(),
-            backlog: VecDeque::new(),
+            backlog: Vec::new(),
+            arrived: VecDeque::new(),
+            expired_offers: Vec::new(),
+            intake_closed: false,
             alone: VecDeque::new(),
             marked: None,
             undelivered: BTreeMap::new(),
@@ -117,49 +144,85 @@ impl Pipeline {
         let result = self.run_until(&stop).await;
         if let Err(error) = &result {
             self.parts.status.store_failed(error.to_string());
+            tracing::error!(%error, "the store failed; nothing is acknowledged, answered or published any more");
         }
-        self.parts.committer.stop();
+        // Without its other ends the outbox publishes nothing more.
+        self.parts.outbox = None;
+        self.parts.committer.stop().await;
         result
     }
 
     async fn run_until(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut arrived = Vec::new();
         loop {
-            self.begin()?;
-            let stopping = stop.is_cancelled();
+            let stopping = stop.is_cancelled() || self.intake_closed;
+            self.begin(stopping)?;
             if stopping && self.writing.is_none() && self.next.is_empty() {
                 return self.finish_up().await;
             }
-            let room = self.parts.batch_limit.saturating_sub(self.next.messages);
-            let takes = room > 0 && !stopping && self.marked.is_none() && self.alone.is_empty();
-            let now = self.parts.clock.now();
-            let wait = self.parts.decider.next_deadline().map(|at| self.parts.clock.until(at.max(now)));
+            let room = self.room();
+            let takes = !stopping && room > 0;
+            let wait = if stopping { None } else { self.until_due() };
             tokio::select! {
                 biased;
-                done = self.parts.committer.done(), if self.writing.is_some() => {
+                done = self.parts.committer.done() => {
                     done?;
                     self.after_commit();
                 }
                 Some(progress) = receive(&mut self.parts.outbox) => self.note(progress),
+                () = sleep(wait) => self.decide()?,
                 count = self.parts.intake.recv_many(&mut arrived, room), if takes => {
-                    if count == 0 { return self.finish_up().await }
-                    self.take(arrived.drain(..))?;
+                    self.intake_closed = count == 0;
+                    self.arrived.extend(arrived.drain(..));
+                    self.decide()?;
                 }
-                () = sleep(wait), if !stopping && !self.parts.status.clock_stepped() => self.take([].into_iter())?,
                 _ = tick.tick() => self.tick(),
                 () = stop.cancelled(), if !stopping => {}
             }
         }
     }
 
+    /// How many more messages may be taken now.
+    fn room(&self) -> usize {
+        if self.is_stopped_clock() {
+            return self.parts.batch_limit;
+        }
+        let alone = self.marked.is_some() || !self.alone.is_empty();
+        if alone || !self.arrived.is_empty() || self.is_far_ahead() {
+            return 0;
+        }
+        self.parts.batch_limit.saturating_sub(self.next.messages)
+    }
+
+    fn is_stopped_clock(&self) -> bool {
+        self.parts.status.clock_stepped()
+    }
+
+    fn is_far_ahead(&self) -> bool {
+        self.next.batch.facts.len() >= FACTS_AHEAD || self.next.messages >= self.parts.batch_limit
+    }
+
+    /// How long until there is something to decide without anything arriving; `None` when only an event can bring it.
+    fn until_due(&self) -> Option<Duration> {
+        if self.is_stopped_clock() || self.is_far_ahead() {
+            return None;
+        }
+        if !self.arrived.is_empty() || !self.expired_offers.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now = self.parts.clock.now();
+        self.parts.decider.next_deadline().map(|at| self.parts.clock.until(at.max(now)))
+    }
+
     /// Begins to write what is decided, when nothing is being written.
-    fn begin(&mut self) -> Result<(), StoreError> {
+    fn begin(&mut self, stopping: bool) -> Result<(), StoreError> {
         if self.writing.is_some() {
             return Ok(());
         }
         if self.next.is_empty() {
-            self.next_alone()?;
+            self.next_alone(stopping)?;
         }
         if self.next.is_empty() {
             return Ok(());
@@ -167,17 +230,35 @@ impl Pipeline {
         let now = self.parts.clock.now();
         self.parts.decider.finish(now, &mut self.next);
         let mut decided = std::mem::take(&mut self.next);
-        self.write_progress(&mut decided);
+        self.take_progress(&mut decided);
+        if self.parts.outbox.is_none() {
+            // Without a broker the batch itself counts as published.
+            decided.batch.watermark = Some(self.parts.decider.last_seq());
+        }
         let batch = Arc::new(std::mem::take(&mut decided.batch));
         self.parts.committer.begin(Arc::clone(&batch))?;
         self.writing = Some(Writing { decided, batch, since: Stopwatch::start() });
         Ok(())
     }
 
-    /// Decides what arrived and what time has brought; messages that arrive for the third time wait to be handled alone.
-    fn take(&mut self, arrived: impl Iterator<Item = Inbound>) -> Result<(), StoreError> {
-        let mut ordinary = Vec::new();
-        for inbound in arrived {
+    /// Decides what time has brought and then what arrived; messages that arrive for the third time wait to be handled
+    /// alone.
+    fn decide(&mut self) -> Result<(), StoreError> {
+        if self.is_stopped_clock() {
+            self.turn_away();
+            return Ok(());
+        }
+        let now = self.parts.clock.now();
+        self.parts.decider.fire(now, &mut self.next);
+        if self.parts.decider.is_overdue(now) {
+            return Ok(());
+        }
+        for (task, assignment) in self.expired_offers.drain(..) {
+            self.parts.decider.undeliverable(now, task, assignment, &mut self.next);
+        }
+        let room = self.parts.batch_limit.saturating_sub(self.next.messages).min(self.arrived.len());
+        let mut ordinary = Vec::with_capacity(room);
+        for inbound in self.arrived.drain(..room) {
             match inbound {
                 Inbound::Delivery(delivery) if delivery.delivery_count >= ALONE_FROM_DELIVERY_COUNT => {
                     self.alone.push_back(delivery);
@@ -185,12 +266,31 @@ impl Pipeline {
                 inbound => ordinary.push(inbound),
             }
         }
-        self.parts.decider.decide(self.parts.clock.now(), ordinary, &mut self.next)
+        self.parts.decider.decide(now, ordinary, &mut self.next)
+    }
+
+    /// The clock stepped: deliveries wait, those of a link before the newest one have been sent again.
+    fn turn_away(&mut self) {
+        let mut waiting: VecDeque<Box<Delivery>> = VecDeque::new();
+        for inbound in self.arrived.drain(..) {
+            waiting.extend(self.parts.decider.turn_away(inbound, &mut self.next));
+        }
+        let newest = waiting.back().map(|delivery| delivery.token.epoch);
+        waiting.retain(|delivery| Some(delivery.token.epoch) == newest);
+        self.arrived = waiting.into_iter().map(Inbound::Delivery).collect();
     }
 
     /// A message to be handled alone is marked on disk first, so that one that ends the process is found out.
-    fn next_alone(&mut self) -> Result<(), StoreError> {
+    fn next_alone(&mut self, stopping: bool) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
+        if stopping {
+            // It comes again, and this try has not failed.
+            self.next.batch.cleared_suspects.extend(self.marked.take().map(|(_, mark)| mark));
+            return Ok(());
+        }
+        if self.is_stopped_clock() || self.parts.decider.is_overdue(now) {
+            return Ok(());
+        }
         if let Some((delivery, mark)) = self.marked.take() {
             self.next.batch.cleared_suspects.push(mark);
             return self.parts.decider.decide(now, [Inbound::Delivery(delivery)], &mut self.next);
@@ -247,14 +347,13 @@ impl Pipeline {
             self.backlog.clear();
             return;
         };
-        while let Some(direct) = self.backlog.pop_front() {
-            if let Err(mpsc::error::TrySendError::Full(direct)) = outbox.direct.try_send(direct) {
-                self.backlog.push_front(direct);
-                break;
-            }
+        let fitting = outbox.direct.capacity().min(self.backlog.len());
+        for direct in self.backlog.drain(..fitting) {
+            // An outbox that has ended takes the daemon with it.
+            let _ = outbox.direct.try_send(direct);
         }
         if self.backlog.len() > DIRECT_LIMIT {
-            self.backlog.retain(|direct| direct.settles.is_some());
+            keep_newest_link(&mut self.backlog);
         }
     }
 
@@ -262,10 +361,7 @@ impl Pipeline {
         if let Some(consumer) = &self.parts.consumer {
             consumer.settle(&progress.settled);
         }
-        let now = self.parts.clock.now();
-        for (task, assignment) in progress.expired_offers {
-            self.parts.decider.undeliverable(now, task, assignment, &mut self.next);
-        }
+        self.expired_offers.extend(progress.expired_offers);
         self.count_undelivered(&progress.undelivered, &progress.delivered);
         self.progress.watermark = self.progress.watermark.max(progress.watermark);
         self.progress.undelivered.extend(progress.undelivered);
@@ -287,14 +383,11 @@ impl Pipeline {
         }
     }
 
-    /// What publishing has come to rides in the batch; without a broker the batch itself counts as published.
-    fn write_progress(&mut self, decided: &mut Decided) {
+    /// What publishing has come to rides in the batch.
+    fn take_progress(&mut self, decided: &mut Decided) {
         decided.batch.watermark = self.progress.watermark.take();
         decided.batch.undelivered = std::mem::take(&mut self.progress.undelivered);
         decided.batch.delivered = std::mem::take(&mut self.progress.delivered);
-        if self.parts.outbox.is_none() {
-            decided.batch.watermark = Some(self.parts.decider.last_seq());
-        }
     }
 
     fn tick(&mut self) {
@@ -315,32 +408,34 @@ impl Pipeline {
     }
 
     fn write_idle_progress(&mut self) {
-        let idle = self.writing.is_none() && self.next.is_empty();
-        if idle && self.progress.watermark.is_some() && self.parts.outbox.is_some() {
+        if self.writing.is_none() && self.next.is_empty() {
             let mut decided = Decided::default();
-            self.write_progress(&mut decided);
+            self.take_progress(&mut decided);
             self.next = decided;
         }
     }
 
     /// The loop stops: the outbox publishes what is left, and the last watermark is written.
     async fn finish_up(&mut self) -> Result<(), StoreError> {
-        if let Some(OutboxHandle { live, direct, mut progress }) = self.parts.outbox.take() {
-            drop((live, direct));
+        if let Some(OutboxHandle { live, direct, mut progress, finish }) = self.parts.outbox.take() {
+            finish.cancel();
+            drop(live);
+            for message in self.backlog.drain(..) {
+                // What finds no room any more comes again.
+                let _ = direct.try_send(message);
+            }
+            drop(direct);
             while let Some(last) = progress.recv().await {
                 self.note(last);
             }
         }
-        let mut decided = std::mem::take(&mut self.next);
-        let watermark = self.progress.watermark;
-        self.parts.decider.finish(self.parts.clock.now(), &mut decided);
-        decided.batch.watermark = watermark;
-        decided.batch.undelivered = std::mem::take(&mut self.progress.undelivered);
-        decided.batch.delivered = std::mem::take(&mut self.progress.delivered);
-        if decided.is_empty() {
+        let mut last = Decided::default();
+        self.take_progress(&mut last);
+        if last.is_empty() {
             return Ok(());
         }
-        self.parts.committer.begin(Arc::new(decided.batch))?;
+        self.parts.decider.finish(self.parts.clock.now(), &mut last);
+        self.parts.committer.begin(Arc::new(last.batch))?;
         self.parts.committer.done().await
     }
 }

@@ -1,48 +1,41 @@
 //! From settings to a running daemon, and back to rest.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::broker::{self, AmqpOptions, AmqpUrl, Broker, BrokerError, ClientIdentity, Consumer, Intake, TopologyMode};
-use crate::engine::roster::Delivery;
-use crate::engine::scheduler::{Limits, Missing, Restored, Scheduler};
+use crate::broker::{BrokerError, Consumer};
+use crate::engine::roster::Roster;
+use crate::engine::scheduler::Missing;
 use crate::http;
-use crate::roster::{self, Faults, Loaded};
+use crate::roster::{self, Faults};
 use crate::settings::{self, Settings};
-use crate::store::sqlite::SqliteStore;
-use crate::store::{RosterVersion, StoreError, Writer};
-use crate::telemetry::Metrics;
+use crate::store::StoreError;
 use crate::telemetry::logs::LogCounts;
-use crate::telemetry::metrics::Queue;
-use crate::telemetry::metrics::Setup;
 use crate::wire::Rules;
-use crate::wire::chain::{Head, Sealer};
 use crate::wire::fact::FactSeq;
 
 use super::clock::Clock;
 use super::committer::Committer;
 use super::decider::{Decider, DeciderParts};
-use super::gateway::{Gateway, GatewayParts, READERS};
-use super::intake::{INTAKE_LIMIT, Inbound};
+use super::gateway::{Gateway, GatewayParts};
+use super::intake::INTAKE_LIMIT;
+use super::links::{self, Links};
 use super::notify;
 use super::outbox::{Outbox, OutboxParts};
-use super::pipeline::{Pipeline, PipelineParts};
+use super::pipeline::{Acknowledge, Pipeline, PipelineParts};
+use super::recovery::{self, Recovery};
 use super::status::Status;
 
 /// How long the outbox may publish after a stop.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
-
-/// A start this far behind the last committed instant is refused.
-const MAX_BEHIND: TimeDelta = TimeDelta::milliseconds(2_000);
 
 /// Where the roster comes from.
 #[derive(Debug, Clone)]
@@ -130,15 +123,15 @@ pub struct Running {
     /// Where HTTP listens.
     pub address: SocketAddr,
     /// The roster in force.
-    pub roster: Arc<crate::engine::roster::Roster>,
+    pub roster: Arc<Roster>,
     /// Tells the time.
     pub clock: Arc<Clock>,
     stop: CancellationToken,
     stop_http: CancellationToken,
     consumer: Option<Arc<Consumer>>,
-    pipeline: JoinHandle<Result<(), StoreError>>,
-    outbox: Option<JoinHandle<Result<(), StoreError>>>,
-    http: JoinHandle<()>,
+    pipeline: Part,
+    outbox: Part,
+    http: Part,
 }
 
 impl Running {
@@ -146,37 +139,62 @@ impl Running {
     /// is written and published, connections are closed.
     ///
     /// # Errors
-    /// [`ServeError`] when a part ended on its own.
+    /// [`ServeError`] when a part failed or ended on its own.
     pub async fn until(mut self, signal: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let ended = tokio::select! {
+        let on_its_own = tokio::select! {
             () = signal => None,
-            result = &mut self.pipeline => Some(result),
+            () = self.pipeline.ends_itself() => Some(self.pipeline.name),
+            () = self.outbox.ends_itself() => Some(self.outbox.name),
+            () = self.http.ends_itself() => Some(self.http.name),
         };
         notify::stopping();
         self.stop.cancel();
-        let result = match ended {
-            None => (&mut self.pipeline).await,
-            Some(result) => result,
-        };
-        if let Some(outbox) = self.outbox.take() {
-            flatten(outbox.await, "the outbox")?;
-        }
+        // The loop waits for the outbox to publish what is committed.
+        self.pipeline.end().await;
+        self.outbox.end().await;
         if let Some(consumer) = self.consumer.take().and_then(Arc::into_inner) {
             consumer.stop().await;
         }
         self.stop_http.cancel();
-        let _ = self.http.await;
-        flatten(result, "the loop")
+        self.http.end().await;
+        self.pipeline.result.and(self.outbox.result).and(self.http.result)?;
+        on_its_own.map_or(Ok(()), |part| Err(ServeError::PartEnded(part)))
     }
 }
 
-fn flatten(
-    result: Result<Result<(), StoreError>, tokio::task::JoinError>,
-    part: &'static str,
-) -> Result<(), ServeError> {
-    match result {
-        Ok(result) => result.map_err(ServeError::Store),
-        Err(_) => Err(ServeError::PartEnded(part)),
+/// A part of the daemon that runs beside the others.
+struct Part {
+    name: &'static str,
+    task: Option<JoinHandle<Result<(), StoreError>>>,
+    result: Result<(), ServeError>,
+}
+
+impl Part {
+    fn spawn(name: &'static str, run: impl Future<Output = Result<(), StoreError>> + Send + 'static) -> Self {
+        Self { name, task: Some(tokio::spawn(run)), result: Ok(()) }
+    }
+
+    fn absent(name: &'static str) -> Self {
+        Self { name, task: None, result: Ok(()) }
+    }
+
+    /// Waits for its end; one that has ended, or is absent, has an end already.
+    async fn end(&mut self) {
+        if let Some(task) = &mut self.task {
+            self.result = match task.await {
+                Ok(result) => result.map_err(ServeError::Store),
+                Err(_) => Err(ServeError::PartEnded(self.name)),
+            };
+            self.task = None;
+        }
+    }
+
+    /// Waits until it ends though nobody stopped it.
+    async fn ends_itself(&mut self) {
+        match self.task {
+            Some(_) => self.end().await,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -187,141 +205,126 @@ fn flatten(
 pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
     let ServeOptions { settings, roster, clock, logs } = options;
     let clock = Arc::new(clock);
-    let now = clock.now();
-    let loaded = load_roster(&roster, settings.zones.source, now)?;
-    for warning in &loaded.warnings {
-        tracing::warn!(%warning, "roster");
-    }
-    let mut store = SqliteStore::open(&settings.store.path)?;
-    let recovered = store.recover()?;
-    if let Some(last) = recovered.last_at.filter(|last| *last - now > MAX_BEHIND) {
-        return Err(ServeError::ClockBehind { now, last });
-    }
-    let new_roster = Arc::new(loaded.roster);
-    let in_force = recovered.roster.as_ref().is_some_and(|version| version.digest == new_roster.digest);
-    let metrics = Arc::new(metrics(&settings, &new_roster, &logs));
-    metrics.roster_reloaded(now, horizon(&new_roster));
-    let restored = Restored {
-        open: recovered.open,
-        ended: recovered.recent_ended,
-        conflicts: recovered.conflicts,
-        kept: recovered.kept,
-        next_arrival: recovered.next_arrival,
-    };
-    let open_tasks = restored.open.len();
-    let limits = Limits { max_open_tasks: usize::try_from(settings.limits.max_open_tasks).unwrap_or(usize::MAX) };
-    let scheduler = Scheduler::restore(Arc::clone(&new_roster), limits, restored, now);
-    let missing = scheduler.missing_in(&new_roster);
-    if !missing.is_empty() {
-        return Err(ServeError::RosterLacks(missing));
-    }
-    tracing::info!(open_tasks, facts = recovered.last_seq.0, roster = %new_roster.digest.0, "recovered");
-
-    let mut readers = Vec::new();
-    for _ in 0..READERS {
-        readers.push(store.reader()?);
-    }
-    let decider = Decider::new(DeciderParts {
-        scheduler,
-        sealer: Sealer::after(Head { seq: recovered.last_seq, link: recovered.last_link }),
-        reader: store.reader()?,
-        rules: Rules::default(),
-        require_user_id: settings.amqp.as_ref().is_some_and(|amqp| amqp.require_user_id),
-        incarnation: Arc::clone(&recovered.incarnation),
-        metrics: Arc::clone(&metrics),
-    });
-    let status = Arc::new(Status::new(new_roster.digest.0.to_string()));
-    let (committed, committed_watch) = watch::channel(recovered.last_seq);
-    let mailboxes: BTreeMap<_, _> =
-        new_roster.teams.iter().map(|team| (team.id.clone(), watch::channel(FactSeq(0)).0)).collect();
-    let mailboxes = Arc::new(mailboxes);
-    let (intake_sender, intake) = mpsc::channel(INTAKE_LIMIT);
-    let stop = CancellationToken::new();
-
+    let recovery = recovery::recover(&settings, &roster, &clock, &logs)?;
     let links = match &settings.amqp {
-        Some(amqp) => Some(reach_broker(amqp, &settings, &new_roster).await?),
+        Some(amqp) => Some(links::reach(amqp, &settings, &recovery.roster).await?),
         None => None,
     };
-    let (outbox, outbox_handle) = match &links {
-        Some(broker) => {
-            let publisher = broker.publisher();
-            status.watch("broker_publishing", publisher.status());
-            let http_teams = new_roster.teams.iter().filter(|team| team.delivery == Delivery::Http);
-            let seconds = new_roster.routing.undelivered_within_seconds;
-            let (outbox, handle) = Outbox::new(OutboxParts {
-                publisher,
-                reader: store.reader()?,
-                incarnation: recovered.incarnation,
-                watermark: recovered.watermark,
-                undelivered: recovered.undelivered.clone(),
-                committed: committed_watch.clone(),
-                http_teams: http_teams.map(|team| team.id.clone()).collect::<BTreeSet<_>>(),
-                undelivered_within: Duration::from_secs(u64::from(seconds)),
-                metrics: Arc::clone(&metrics),
-            });
-            (Some(tokio::spawn(outbox.run(stop.clone(), DRAIN_WITHIN))), Some(handle))
-        }
-        None => (None, None),
-    };
-    let consumer = links.as_ref().map(|broker| Arc::new(consume(broker, &intake_sender, &metrics, &status)));
-    let mut pipeline = Pipeline::new(PipelineParts {
-        decider,
-        committer: Committer::start(Box::new(store), Arc::clone(&metrics))?,
-        clock: Arc::clone(&clock),
-        intake,
-        outbox: outbox_handle,
-        consumer: consumer.clone(),
-        committed,
-        mailboxes: Arc::clone(&mailboxes),
-        undelivered: recovered.undelivered,
-        metrics: Arc::clone(&metrics),
-        status: Arc::clone(&status),
-        batch_limit: settings.limits.batch,
-    });
-    if !in_force {
-        let version = RosterVersion { digest: new_roster.digest.clone(), text: loaded.text, at: now };
-        let roster = Arc::clone(&new_roster);
-        pipeline.begin_with(|decider, decided| {
-            decider.adopt(now, roster, decided);
-            decided.batch.roster = Some(version);
-        });
-    }
-    let pipeline = tokio::spawn(pipeline.run(stop.clone()));
-
     let listen = settings.http.listen;
     let fault = |source| ServeError::Listen { address: listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
     let address = listener.local_addr().map_err(fault)?;
-    let gateway = Gateway::new(GatewayParts {
-        intake: intake_sender,
-        readers,
-        committed: committed_watch,
-        mailboxes,
-        roster: Arc::clone(&new_roster),
-        has_broker: settings.amqp.is_some(),
-        clock: Arc::clone(&clock),
-        status,
-        metrics,
-    });
+    // From here on parts run; nothing fails any more.
+    let Core { gateway, roster, stop, consumer, pipeline, outbox } = core(recovery, links, &settings, &clock)?;
     let stop_http = CancellationToken::new();
     let http_options = http::Options {
         hosts: settings.http.hosts.clone(),
         max_body_bytes: usize::try_from(settings.http.max_body_bytes).unwrap_or(usize::MAX),
         ..http::Options::default()
     };
-    let http = tokio::spawn(http::serve(listener, gateway.clone(), http_options, stop_http.clone()));
+    let serving = http::serve(listener, gateway.clone(), http_options, stop_http.clone());
+    let http = Part::spawn("the HTTP server", async {
+        serving.await;
+        Ok(())
+    });
     notify::ready();
     notify::watch(gateway.clone(), &stop_http);
-    Ok(Running { gateway, address, roster: new_roster, clock, stop, stop_http, consumer, pipeline, outbox, http })
+    Ok(Running { gateway, address, roster, clock, stop, stop_http, consumer, pipeline, outbox, http })
 }
 
-fn load_roster(source: &RosterSource, zones: settings::ZoneSource, now: DateTime<Utc>) -> Result<Loaded, ServeError> {
-    let zones = zone_source(zones);
-    match source {
-        RosterSource::Path(path) => roster::load(path, zones, now),
-        RosterSource::Sample => roster::sample(zones, now),
+/// The loop with its links to the store and the broker.
+struct Core {
+    gateway: Gateway,
+    roster: Arc<Roster>,
+    stop: CancellationToken,
+    consumer: Option<Arc<Consumer>>,
+    pipeline: Part,
+    outbox: Part,
+}
+
+fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &Arc<Clock>) -> Result<Core, ServeError> {
+    let Recovery { roster, new_version, scheduler, sealer, incarnation, watermark, undelivered, readers, .. } =
+        recovery;
+    let metrics = recovery.metrics;
+    let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics))?;
+    let status = Arc::new(Status::new(roster.digest.0.to_string()));
+    let (committed, committed_watch) = watch::channel(sealer.head().seq);
+    let mailboxes = roster.teams.iter().map(|team| (team.id.clone(), watch::channel(FactSeq(0)).0)).collect();
+    let mailboxes = Arc::new(mailboxes);
+    let (intake_sender, intake) = mpsc::channel(INTAKE_LIMIT);
+    let (consumer, publisher) = match links {
+        Some(links) => {
+            let (consumer, publisher) = links.open(&intake_sender, &metrics, &status);
+            (Some(Arc::new(consumer)), Some(publisher))
+        }
+        None => (None, None),
+    };
+    let (outbox, outbox_handle) = match publisher {
+        Some(publisher) => {
+            let (outbox, handle) = Outbox::new(OutboxParts {
+                publisher,
+                reader: readers.for_outbox,
+                incarnation: Arc::clone(&incarnation),
+                watermark,
+                undelivered: undelivered.clone(),
+                committed: committed_watch.clone(),
+                http_teams: links::http_teams(&roster),
+                undelivered_within: Duration::from_secs(u64::from(roster.routing.undelivered_within_seconds)),
+                metrics: Arc::clone(&metrics),
+            });
+            (Part::spawn("the outbox", watched(outbox.run(DRAIN_WITHIN), Arc::clone(&status))), Some(handle))
+        }
+        None => (Part::absent("the outbox"), None),
+    };
+    let decider = Decider::new(DeciderParts {
+        scheduler,
+        sealer,
+        reader: readers.for_decider,
+        rules: Rules::default(),
+        require_user_id: settings.amqp.as_ref().is_some_and(|amqp| amqp.require_user_id),
+        incarnation,
+        metrics: Arc::clone(&metrics),
+    });
+    let mut pipeline = Pipeline::new(PipelineParts {
+        decider,
+        committer,
+        clock: Arc::clone(clock),
+        intake,
+        outbox: outbox_handle,
+        consumer: consumer.clone().map(|consumer| consumer as Arc<dyn Acknowledge>),
+        committed,
+        mailboxes: Arc::clone(&mailboxes),
+        undelivered,
+        metrics: Arc::clone(&metrics),
+        status: Arc::clone(&status),
+        batch_limit: settings.limits.batch,
+    });
+    if let Some(version) = new_version {
+        let roster = Arc::clone(&roster);
+        pipeline.begin_with(|decider, decided| {
+            decider.adopt(version.at, roster, decided);
+            decided.batch.roster = Some(version);
+        });
     }
-    .map_err(ServeError::Roster)
+    let stop = CancellationToken::new();
+    let pipeline = Part::spawn("the loop", pipeline.run(stop.clone()));
+    let gateway = Gateway::new(GatewayParts {
+        intake: intake_sender,
+        readers: readers.for_http,
+        committed: committed_watch,
+        mailboxes,
+        roster: Arc::clone(&roster),
+        has_broker: settings.amqp.is_some(),
+        clock: Arc::clone(clock),
+        status,
+        metrics,
+    });
+    Ok(Core { gateway, roster, stop, consumer, pipeline, outbox })
+}
+
+/// A failure of the outbox shows in readiness.
+async fn watched(outbox: impl Future<Output = Result<(), StoreError>>, status: Arc<Status>) -> Result<(), StoreError> {
+    outbox.await.inspect_err(|error| status.store_failed(error.to_string()))
 }
 
 /// The settings' word for a zone database as the roster's.
@@ -332,101 +335,4 @@ pub fn zone_source(source: settings::ZoneSource) -> roster::zones::ZoneSource {
         settings::ZoneSource::System => roster::zones::ZoneSource::System,
         settings::ZoneSource::Bundled => roster::zones::ZoneSource::Bundled,
     }
-}
-
-fn metrics(settings: &Settings, roster: &crate::engine::roster::Roster, logs: &LogCounts) -> Metrics {
-    let targets: BTreeSet<u32> =
-        roster.sla.values().flat_map(|policy| &policy.clocks).map(|clock| clock.target_minutes).collect();
-    let zones = roster::zones::Zones::open(zone_source(settings.zones.source));
-    let source = zones.as_ref().map_or("", |zones| zones.version().source.as_str());
-    let setup = Setup {
-        version: env!("CARGO_PKG_VERSION"),
-        revision: option_env!("HELIOGRAPH_REVISION").unwrap_or("unknown"),
-        tzdata_version: &roster.tzdata,
-        tzdata_source: source,
-        sla_targets_minutes: &targets.into_iter().collect::<Vec<_>>(),
-        broker: settings.amqp.is_some(),
-    };
-    Metrics::new(setup, logs)
-}
-
-/// The first instant that some calendar of the roster does not know.
-fn horizon(roster: &crate::engine::roster::Roster) -> DateTime<Utc> {
-    roster.calendars.values().map(|calendar| calendar.horizon().1).min().unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-async fn reach_broker(
-    amqp: &settings::Amqp,
-    settings: &Settings,
-    roster: &crate::engine::roster::Roster,
-) -> Result<Broker, ServeError> {
-    let broker = Broker::new(amqp_options(amqp, settings))?;
-    let queued = roster.teams.iter().filter(|team| team.delivery == Delivery::Queue);
-    let teams: Vec<String> = queued.map(|team| team.id.as_str().into()).collect();
-    let report = broker.start(&teams).await?;
-    tracing::info!(server = %report.server, teams = teams.len(), "broker reached");
-    for warning in report.warnings {
-        tracing::warn!(%warning, "broker");
-    }
-    Ok(broker)
-}
-
-fn amqp_options(amqp: &settings::Amqp, settings: &Settings) -> AmqpOptions {
-    let mut options = AmqpOptions::new(AmqpUrl::new(amqp.url.reveal().to_owned()));
-    options.prefix = format!("{}.", amqp.prefix.as_str());
-    options.topology = match amqp.topology {
-        settings::Topology::Declare => TopologyMode::Declare,
-        settings::Topology::Check => TopologyMode::Check,
-    };
-    options.prefetch = amqp.prefetch;
-    options.heartbeat = Duration::from_secs(u64::from(amqp.heartbeat_seconds));
-    options.message_limit_bytes = usize::try_from(amqp.max_message_bytes).unwrap_or(usize::MAX);
-    options.in_flight_bytes = usize::try_from(settings.limits.publish_in_flight_bytes).unwrap_or(usize::MAX);
-    options.tls.ca_file = amqp.tls.ca_file.clone();
-    options.tls.identity = match (&amqp.tls.certificate_file, &amqp.tls.key_file) {
-        (Some(certificate_file), Some(key_file)) => {
-            Some(ClientIdentity { certificate_file: certificate_file.clone(), key_file: key_file.clone() })
-        }
-        _ => None,
-    };
-    // The settings have refused a plain address of another machine that is not allowed.
-    options.allow_plain_remote = true;
-    options
-}
-
-/// Consumes into the loop, counting on the way; its links show in readiness and metrics.
-fn consume(broker: &Broker, intake: &mpsc::Sender<Inbound>, metrics: &Arc<Metrics>, status: &Arc<Status>) -> Consumer {
-    let (sink, mut source) = mpsc::channel(INTAKE_LIMIT);
-    let consumer = broker.consume(sink);
-    status.watch("broker", consumer.status());
-    let (intake, metrics) = (intake.clone(), Arc::clone(metrics));
-    tokio::spawn(async move {
-        let mut links = 0_u64;
-        while let Some(inbound) = source.recv().await {
-            match inbound {
-                broker::Inbound::Connected { epoch } => {
-                    tracing::info!(epoch, "consuming");
-                    metrics.set_broker_up(true);
-                    links += 1;
-                    if links > 1 {
-                        metrics.broker_reconnected();
-                    }
-                }
-                broker::Inbound::Lost { epoch, reason } => {
-                    tracing::warn!(epoch, reason, "the link to the broker is lost; it is built anew");
-                    metrics.set_broker_up(false);
-                }
-                broker::Inbound::Delivery(delivery) => {
-                    metrics.received(match delivery.intake {
-                        Intake::Requests => Queue::Requests,
-                        Intake::Updates => Queue::Updates,
-                    });
-                    if intake.send(Inbound::Delivery(delivery)).await.is_err() {
-                        return;
-                    }
-                }
-            }
-        }
-    });
-    consumer
 }

@@ -38,7 +38,7 @@ pub struct Batch {
     pub suspects: Vec<(Link, u32)>,
     /// Suspects that were handled.
     pub cleared_suspects: Vec<Link>,
-    /// How far teams have read their messages over HTTP.
+    /// How far teams have read their messages over HTTP; one below what is stored changes nothing.
     pub cursors: Vec<(TeamId, FactSeq)>,
     /// Facts that could not be delivered, and the queue that they were for.
     pub undelivered: Vec<(FactSeq, TeamId)>,

@@ -273,7 +273,7 @@ fn write_suspects(connection: &Connection, batch: &Batch) -> Result<(), StoreErr
 fn write_delivery(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     let mut upsert = prepare(
         connection,
-        "INSERT INTO cursors (team, seq) VALUES (?1, ?2) ON CONFLICT (team) DO UPDATE SET seq = excluded.seq",
+        "INSERT INTO cursors (team, seq) VALUES (?1, ?2) ON CONFLICT (team) DO UPDATE SET seq = max(seq, excluded.seq)",
     )?;
     for (team, seq) in &batch.cursors {
         execute(&mut upsert, params![team.as_str(), integer(seq.0)?], "writing a cursor")?;

@@ -1,0 +1,121 @@
+//! The links to the broker: reaching it, consuming into the loop, publishing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::broker::{
+    self, AmqpOptions, AmqpUrl, Broker, BrokerError, ClientIdentity, Consumer, Intake, Publisher, TopologyMode,
+};
+use crate::engine::id::TeamId;
+use crate::engine::roster::{Delivery, Roster};
+use crate::settings::{self, Settings};
+use crate::telemetry::Metrics;
+use crate::telemetry::metrics::Queue;
+
+use super::intake::{INTAKE_LIMIT, Inbound};
+use super::status::Status;
+
+/// A broker that answered, with everything declared or checked.
+pub struct Links {
+    broker: Broker,
+}
+
+/// Reaches the broker with a queue for every team that has one.
+///
+/// # Errors
+/// [`BrokerError`] when it is not reachable or not as it must be.
+pub async fn reach(amqp: &settings::Amqp, settings: &Settings, roster: &Roster) -> Result<Links, BrokerError> {
+    let broker = Broker::new(amqp_options(amqp, settings))?;
+    let queued = roster.teams.iter().filter(|team| team.delivery == Delivery::Queue);
+    let teams: Vec<String> = queued.map(|team| team.id.as_str().into()).collect();
+    let report = broker.start(&teams).await?;
+    tracing::info!(server = %report.server, teams = teams.len(), "broker reached");
+    for warning in report.warnings {
+        tracing::warn!(%warning, "broker");
+    }
+    Ok(Links { broker })
+}
+
+/// Teams that read over HTTP and have no queue.
+#[must_use]
+pub fn http_teams(roster: &Roster) -> BTreeSet<TeamId> {
+    let teams = roster.teams.iter().filter(|team| team.delivery == Delivery::Http);
+    teams.map(|team| team.id.clone()).collect()
+}
+
+impl Links {
+    /// Begins to consume into the loop, and gives a publisher; both links show in readiness and metrics.
+    pub fn open(
+        &self,
+        intake: &mpsc::Sender<Inbound>,
+        metrics: &Arc<Metrics>,
+        status: &Arc<Status>,
+    ) -> (Consumer, Publisher) {
+        let publisher = self.broker.publisher();
+        status.watch("broker_publishing", publisher.status());
+        (consume(&self.broker, intake, metrics, status), publisher)
+    }
+}
+
+fn amqp_options(amqp: &settings::Amqp, settings: &Settings) -> AmqpOptions {
+    let mut options = AmqpOptions::new(AmqpUrl::new(amqp.url.reveal().to_owned()));
+    options.prefix = format!("{}.", amqp.prefix.as_str());
+    options.topology = match amqp.topology {
+        settings::Topology::Declare => TopologyMode::Declare,
+        settings::Topology::Check => TopologyMode::Check,
+    };
+    options.prefetch = amqp.prefetch;
+    options.heartbeat = Duration::from_secs(u64::from(amqp.heartbeat_seconds));
+    options.message_limit_bytes = usize::try_from(amqp.max_message_bytes).unwrap_or(usize::MAX);
+    options.in_flight_bytes = usize::try_from(settings.limits.publish_in_flight_bytes).unwrap_or(usize::MAX);
+    options.tls.ca_file = amqp.tls.ca_file.clone();
+    options.tls.identity = match (&amqp.tls.certificate_file, &amqp.tls.key_file) {
+        (Some(certificate_file), Some(key_file)) => {
+            Some(ClientIdentity { certificate_file: certificate_file.clone(), key_file: key_file.clone() })
+        }
+        _ => None,
+    };
+    // The settings have refused a plain address of another machine that is not allowed.
+    options.allow_plain_remote = true;
+    options
+}
+
+/// Consumes into the loop, counting on the way; its links show in readiness and metrics.
+fn consume(broker: &Broker, intake: &mpsc::Sender<Inbound>, metrics: &Arc<Metrics>, status: &Arc<Status>) -> Consumer {
+    let (sink, mut source) = mpsc::channel(INTAKE_LIMIT);
+    let consumer = broker.consume(sink);
+    status.watch("broker", consumer.status());
+    let (intake, metrics) = (intake.clone(), Arc::clone(metrics));
+    tokio::spawn(async move {
+        let mut links = 0_u64;
+        while let Some(inbound) = source.recv().await {
+            match inbound {
+                broker::Inbound::Connected { epoch } => {
+                    tracing::info!(epoch, "consuming");
+                    metrics.set_broker_up(true);
+                    links += 1;
+                    if links > 1 {
+                        metrics.broker_reconnected();
+                    }
+                }
+                broker::Inbound::Lost { epoch, reason } => {
+                    tracing::warn!(epoch, reason, "the link to the broker is lost; it is built anew");
+                    metrics.set_broker_up(false);
+                }
+                broker::Inbound::Delivery(delivery) => {
+                    metrics.received(match delivery.intake {
+                        Intake::Requests => Queue::Requests,
+                        Intake::Updates => Queue::Updates,
+                    });
+                    if intake.send(Inbound::Delivery(delivery)).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    consumer
+}
