@@ -32,13 +32,21 @@ pub enum BrokerError {
         /// What is wrong.
         fault: &'static str,
     },
-    /// A file for TLS cannot be read.
+    /// A file for TLS cannot be used.
     #[error("{field} = {}: {reason}", path.display())]
     TlsFile {
         /// The setting.
         field: &'static str,
         /// The file.
         path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// There is nobody to trust.
+    #[error(
+        "this machine has no certificate authorities ({reason}); name the file of the broker's own in amqp.tls.ca_file"
+    )]
+    NoAuthorities {
         /// What the system says.
         reason: String,
     },

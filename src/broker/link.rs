@@ -3,22 +3,20 @@
 //! A link is never repaired. When it is dropped its socket is shut, so that neither a broker that went silent nor one that
 //! blocks publishers can keep anything of it alive.
 
-use std::fs;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::tcp::{AsyncTcpStream, OwnedIdentity, OwnedTLSConfig};
+use lapin::tcp::AsyncTcpStream;
 use lapin::{Connection, ConnectionProperties, Event};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::error::{BrokerError, within};
-use super::options::Tls;
+use super::tls::Encryption;
 
 /// How long saying good-bye may take; after that the socket is shut all the same.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -121,13 +119,20 @@ pub(super) async fn addresses(shared: &Shared) -> Result<Vec<SocketAddr>, Broker
     if found.is_empty() { Err(unreachable("the name has no address".to_owned())) } else { Ok(found) }
 }
 
+/// What the address asks for: `None` for `amqp`.
+pub(super) fn encryption(shared: &Shared) -> Result<Option<Arc<Encryption>>, BrokerError> {
+    if !shared.address.is_encrypted() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Encryption::read(&shared.options.tls)?)))
+}
+
 async fn connect(shared: &Shared, name: &str, socket: Breaker) -> Result<Connection, BrokerError> {
     let addresses = addresses(shared).await?;
-    let tls = Arc::new(tls_config(&shared.options.tls)?);
+    let encryption = encryption(shared)?;
     let runtime = lapin::runtime::default_runtime()
         .map_err(|error| BrokerError::Link { doing: "finding the runtime", reason: error.to_string() })?;
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    let encrypted = shared.address.is_encrypted();
     // A timed-out attempt is given up from outside; its socket must not outlive it.
     let guard = CutOnDrop(Some(socket.clone()));
     let opened = Connection::connector(
@@ -147,10 +152,10 @@ async fn connect(shared: &Shared, name: &str, socket: Breaker) -> Result<Connect
                     stream.get_ref().set_nodelay(true)?;
                     socket.hold(TcpStream::from(stream.get_ref().as_fd().try_clone_to_owned()?));
                 }
-                if !encrypted {
-                    return Ok(plain);
-                }
-                return Ok(plain.into_tls(&uri.authority.host, tls.as_ref().as_ref()).await?);
+                return Ok(match &encryption {
+                    None => plain,
+                    Some(encryption) => encryption.encrypt(plain, &uri.authority.host).await?,
+                });
             }
             Err(failed.into())
         },
@@ -160,29 +165,6 @@ async fn connect(shared: &Shared, name: &str, socket: Breaker) -> Result<Connect
     .map_err(|error| BrokerError::Unreachable { address: shared.address.to_string(), reason: error.to_string() })?;
     guard.keep();
     Ok(opened)
-}
-
-/// The files of `tls`, as they are now.
-pub(super) fn tls_config(tls: &Tls) -> Result<OwnedTLSConfig, BrokerError> {
-    let read = |field, path: &Path| {
-        fs::read(path).map_err(|error| BrokerError::TlsFile { field, path: path.to_owned(), reason: error.to_string() })
-    };
-    let cert_chain = match &tls.ca_file {
-        None => None,
-        Some(path) => Some(String::from_utf8(read("amqp.tls.ca_file", path)?).map_err(|_| BrokerError::TlsFile {
-            field: "amqp.tls.ca_file",
-            path: path.clone(),
-            reason: "not a PEM file".to_owned(),
-        })?),
-    };
-    let identity = match &tls.identity {
-        None => None,
-        Some(identity) => Some(OwnedIdentity::PKCS8 {
-            pem: read("amqp.tls.identity.certificate_file", &identity.certificate_file)?,
-            key: read("amqp.tls.identity.key_file", &identity.key_file)?,
-        }),
-    };
-    Ok(OwnedTLSConfig { identity, cert_chain })
 }
 
 /// A second handle of a link's socket, to shut it whatever its owner is doing.

@@ -18,6 +18,7 @@ mod original;
 mod probe;
 mod publication;
 mod publisher;
+mod tls;
 mod topology;
 
 use std::sync::Arc;

@@ -40,7 +40,7 @@ pub enum TopologyMode {
 /// Files for `amqps`; they are read at each connection, so that a renewed certificate is taken up.
 #[derive(Debug, Clone, Default)]
 pub struct Tls {
-    /// PEM certificates that are trusted besides the system's.
+    /// PEM certificates of the authorities that are trusted; the system's when absent.
     pub ca_file: Option<PathBuf>,
     /// What the daemon shows of itself.
     pub identity: Option<ClientIdentity>,

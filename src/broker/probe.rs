@@ -4,14 +4,14 @@
 
 use std::fmt;
 
-use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+use futures_util::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use lapin::protocol::connection::parse_start;
 use lapin::tcp::AsyncTcpStream;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::Shared;
 use super::error::BrokerError;
-use super::link::{addresses, tls_config};
+use super::link::{addresses, encryption};
 
 /// What a client says first.
 const PROTOCOL_HEADER: &[u8] = b"AMQP\x00\x00\x09\x01";
@@ -65,7 +65,7 @@ impl From<std::io::Error> for Fault {
 /// The payload of the broker's first frame.
 async fn start_frame(shared: &Shared) -> Result<Vec<u8>, Fault> {
     let addresses = addresses(shared).await.map_err(Fault::Broker)?;
-    let tls = tls_config(&shared.options.tls).map_err(Fault::Broker)?;
+    let encryption = encryption(shared).map_err(Fault::Broker)?;
     let runtime = lapin::runtime::default_runtime().map_err(std::io::Error::other)?;
     let mut opened = Err(std::io::Error::from(std::io::ErrorKind::AddrNotAvailable));
     for address in addresses {
@@ -74,10 +74,14 @@ async fn start_frame(shared: &Shared) -> Result<Vec<u8>, Fault> {
             break;
         }
     }
-    let mut stream = opened?;
-    if shared.address.is_encrypted() {
-        stream = stream.into_tls(shared.address.host(), tls.as_ref()).await?;
-    }
+    let stream = opened?;
+    let Some(encryption) = encryption else { return Ok(say_hello(stream).await?) };
+    let stream = encryption.encrypt(stream, shared.address.host()).await?;
+    Ok(say_hello(stream).await.map_err(|error| encryption.explained(error))?)
+}
+
+/// The payload of what is answered to the protocol header.
+async fn say_hello(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> std::io::Result<Vec<u8>> {
     stream.write_all(PROTOCOL_HEADER).await?;
     stream.flush().await?;
     let mut header = [0; FRAME_HEADER_BYTES];

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from certificates import Authority
 from ports import free_port
 
 BIN = Path("/usr/lib/rabbitmq/bin")
@@ -36,9 +37,11 @@ class RabbitNode:
     """One broker; `with RabbitNode() as node:` starts it and removes every trace at the end.
 
     `max_message_size` is in bytes, None for the broker's default (128 MiB). `extra_config` is appended to rabbitmq.conf.
+    `tls` adds a listener for `amqps` with a certificate for `localhost` by the node's own `authority`: "optional" lets
+    clients in that show no certificate, "required" does not. Whoever shows one needs it signed by that authority.
     """
 
-    def __init__(self, max_message_size=None, extra_config=""):
+    def __init__(self, max_message_size=None, extra_config="", tls=None):
         self.port = free_port()
         self.user = "guest"
         self.password = secrets.token_hex(16)
@@ -49,7 +52,10 @@ class RabbitNode:
         self._epmd = None
         self._fresh_made = 0
         self._fresh_left = []
+        self.tls_port = self.authority = None
         self._write_files(max_message_size, extra_config)
+        if tls is not None:
+            self._add_tls_listener(must_show_certificate={"optional": False, "required": True}[tls])
 
     def __enter__(self):
         try:
@@ -72,6 +78,10 @@ class RabbitNode:
         if user is None:
             user, password = self.user, self.password
         return f"amqp://{user}:{password}@127.0.0.1:{self.port}/{quote(vhost, safe='')}"
+
+    def amqps_url(self, vhost="/", host="localhost"):
+        """The encrypted address of the administrator; the certificate is for no other host than `localhost`."""
+        return f"amqps://{self.user}:{self.password}@{host}:{self.tls_port}/{quote(vhost, safe='')}"
 
     # --- its life ---
 
@@ -209,6 +219,23 @@ class RabbitNode:
         if max_message_size is not None:
             config.append(f"max_message_size = {max_message_size}")
         (self._folder / "rabbitmq.conf").write_text("\n".join(config) + "\n" + extra_config)
+
+    def _add_tls_listener(self, must_show_certificate):
+        self.tls_port = free_port()
+        folder = self._folder / "tls"
+        folder.mkdir()
+        self.authority = Authority(folder, "authority")
+        server = self.authority.server("server", "DNS:localhost")
+        config = [
+            f"listeners.ssl.1 = 127.0.0.1:{self.tls_port}",
+            f"ssl_options.cacertfile = {self.authority.file}",
+            f"ssl_options.certfile = {server.certificate}",
+            f"ssl_options.keyfile = {server.key}",
+            "ssl_options.verify = verify_peer",
+            f"ssl_options.fail_if_no_peer_cert = {str(must_show_certificate).lower()}",
+        ]
+        with open(self._folder / "rabbitmq.conf", "a") as file:
+            file.write("\n" + "\n".join(config) + "\n")
 
     def _environment(self):
         folder = self._folder
