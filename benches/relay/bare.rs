@@ -57,10 +57,7 @@ impl Drop for Process {
 pub async fn relay(arguments: &[String]) {
     let (url, shapes) = arguments.split_first().expect("an address");
     let shapes: Vec<Shape> = shapes.iter().map(|it| shape(it)).collect();
-    tokio::select! {
-        () = relay_all(url, &shapes) => {}
-        () = end_of_input() => {}
-    }
+    relay_until(end_of_input(), url, &shapes).await;
 }
 
 async fn end_of_input() {
@@ -68,7 +65,8 @@ async fn end_of_input() {
     read.await.expect("the reader ends").expect("an end");
 }
 
-async fn relay_all(url: &str, shapes: &[Shape]) {
+/// Relays until `stop`, then ends with every message confirmed and acknowledged.
+async fn relay_until(stop: impl Future<Output = ()>, url: &str, shapes: &[Shape]) {
     let consuming = Connection::connect(url, ConnectionProperties::default()).await.expect("a connection");
     let publishing = Connection::connect(url, ConnectionProperties::default()).await.expect("a connection");
     let source = consuming.create_channel().await.expect("a channel");
@@ -76,9 +74,10 @@ async fn relay_all(url: &str, shapes: &[Shape]) {
     sink.confirm_select(ConfirmSelectOptions::default()).await.expect("confirm mode");
     source.basic_qos(PREFETCH, BasicQosOptions::default()).await.expect("a prefetch");
     let consume = source.basic_consume(QUEUE.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default());
-    let mut deliveries = consume.await.expect("a consumer").ready_chunks(AT_ONCE);
+    let deliveries = consume.await.expect("a consumer").ready_chunks(AT_ONCE).take_until(stop);
+    let mut deliveries = std::pin::pin!(deliveries);
     let (published, mut confirming) = mpsc::unbounded_channel::<(lapin::Acker, Vec<lapin::PublisherConfirm>)>();
-    tokio::spawn(async move {
+    let acknowledging = tokio::spawn(async move {
         while let Some((acker, confirms)) = confirming.recv().await {
             for confirm in confirms {
                 assert!(matches!(confirm.await, Ok(Confirmation::Ack(None))), "a message was not taken");
@@ -108,6 +107,11 @@ async fn relay_all(url: &str, shapes: &[Shape]) {
         if let Some(last) = last {
             published.send((last, confirms)).expect("confirms are awaited");
         }
+    }
+    drop(published);
+    acknowledging.await.expect("all is acknowledged");
+    for connection in [publishing, consuming] {
+        connection.close(200, "bye".into()).await.expect("a good end");
     }
 }
 

@@ -108,9 +108,9 @@ impl Bed {
 
     /// Checks that every request was acknowledged (what was not is back in the queue once its consumer is gone), and
     /// takes the queues away, so that the next round finds the broker as this one did.
-    pub async fn finish(self) {
+    pub async fn finish(self, who: &str) {
         self.until_consumed(false).await;
-        assert_eq!(self.ready(QUEUE).await, 0, "every request is acknowledged");
+        assert_eq!(self.ready(QUEUE).await, 0, "the {who} acknowledged not every request");
         for queue in [QUEUE.to_owned()].into_iter().chain((0..TEAMS).map(team_queue)) {
             self.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.expect("a queue");
         }

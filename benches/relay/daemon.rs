@@ -132,7 +132,7 @@ pub async fn shapes() -> (String, Vec<Shape>) {
         }
     }
     let shapes = by_task.into_values().next_back().expect("the messages of a request");
-    bed.finish().await;
+    bed.finish("daemon").await;
     (server, shapes)
 }
 

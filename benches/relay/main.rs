@@ -51,7 +51,7 @@ async fn bare_round(requests: usize, shapes: &[Shape]) -> Round {
     let process = bare::Process::start(&bed, shapes);
     let round = bed.watch(process.id(), requests).await;
     process.stop();
-    bed.finish().await;
+    bed.finish("relay").await;
     round
 }
 
@@ -62,7 +62,7 @@ async fn daemon_round(requests: usize) -> Round {
     let process = folder.start();
     let round = bed.watch(process.id(), requests).await;
     process.stop();
-    bed.finish().await;
+    bed.finish("daemon").await;
     round
 }
 
