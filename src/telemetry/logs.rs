@@ -1,7 +1,8 @@
 //! Logs on stderr: for people on a terminal, JSON otherwise; and a count of messages by level.
 //!
-//! A message is constant and its values are fields; ids only. The target under which the AMQP library logs returned
-//! messages with their payloads is always off, whatever the filter says.
+//! A message is constant and its values are fields; ids only. Whatever the filter says, libraries are heard only when they
+//! warn: below that the AMQP library shows whole frames, with payloads and the password of its login. The target under
+//! which it warns with returned messages and their payloads is always off.
 
 use std::io::{IsTerminal, stderr};
 
@@ -17,6 +18,8 @@ use super::families::unregistered_counters;
 
 /// The target that would log payloads.
 const RETURNED_MESSAGES: &str = "lapin::returned_messages";
+/// The targets of this program, which keep to ids.
+const OWN: &str = env!("CARGO_CRATE_NAME");
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,8 +82,13 @@ where
         Format::Text => Box::new(lines.with_ansi(stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())),
         Format::Json => Box::new(lines.json().flatten_event(true)),
     };
-    let no_payloads = filter_fn(|about| !about.target().starts_with(RETURNED_MESSAGES));
+    let no_payloads = filter_fn(|about| may_be_logged(about.target(), *about.level()));
     Ok(tracing_subscriber::registry().with(lines).with(counts.clone()).with(no_payloads).with(parsed))
+}
+
+fn may_be_logged(target: &str, level: Level) -> bool {
+    let is_own = target.strip_prefix(OWN).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+    is_own || (level <= Level::WARN && !target.starts_with(RETURNED_MESSAGES))
 }
 
 /// How many messages were logged, by level.
@@ -165,6 +173,34 @@ mod tests {
             assert!(lines.contains("closed"), "{filter}: {lines}");
             assert_eq!(count(&counts, "warn"), 1, "{filter}");
         }
+    }
+
+    #[test]
+    fn libraries_are_heard_only_when_they_warn_whatever_the_filter_says() {
+        for filter in ["trace", "lapin=trace,amq_protocol=trace", "info,lapin::channels=debug"] {
+            let (lines, counts) = logged(filter, Format::Json, || {
+                tracing::trace!(target: "lapin::channels", frame = "canary", "will handle frame");
+                tracing::debug!(target: "amq_protocol_tcp", "canary");
+                tracing::info!(target: "hyper_util::client", "canary");
+                tracing::info!(target: "heliographer", "canary");
+                tracing::error!(target: "lapin::channels", "closed");
+            });
+            assert!(lines.contains("closed") && !lines.contains("canary"), "{filter}: {lines}");
+            assert_eq!(
+                ["trace", "debug", "info", "error"].map(|level| count(&counts, level)),
+                [0, 0, 0, 1],
+                "{filter}"
+            );
+        }
+    }
+
+    #[test]
+    fn this_program_is_heard_at_every_level() {
+        let (lines, _) = logged("trace", Format::Text, || {
+            tracing::trace!(target: "heliograph", "first");
+            tracing::trace!(target: "heliograph::broker::consumer", "second");
+        });
+        assert_eq!(lines.lines().count(), 2, "{lines}");
     }
 
     #[test]

@@ -24,10 +24,14 @@ class ProgramError(RuntimeError):
 
 
 class Program:
-    """`with Program(binary, "demo", "--listen", "127.0.0.1:0") as program:`; `settings` are HELIOGRAPH__SECTION__KEY."""
+    """`with Program(binary, "demo", "--listen", "127.0.0.1:0") as program:`; `settings` are HELIOGRAPH__SECTION__KEY.
+
+    `printed` holds the lines of its stdout.
+    """
 
     def __init__(self, binary, *arguments, settings=None):
         self.url = None
+        self.printed = []
         self._command = ["setpriv", "--pdeathsig", "KILL", str(binary), *arguments]
         self._environment = {**without_settings(os.environ), **(settings or {})}
         self._errors = tempfile.TemporaryFile()
@@ -68,11 +72,16 @@ class Program:
 
     def errors(self):
         """The end of what it said on stderr so far."""
+        return self.log()[-SHOWN_CHARACTERS:]
+
+    def log(self):
+        """Everything that it said on stderr so far."""
         size = os.fstat(self._errors.fileno()).st_size
-        return os.pread(self._errors.fileno(), size, 0).decode(errors="replace")[-SHOWN_CHARACTERS:]
+        return os.pread(self._errors.fileno(), size, 0).decode(errors="replace")
 
     def _read(self):
         for line in self._process.stdout:
+            self.printed.append(line)
             self._lines.put(line)
         self._lines.put(None)
 
