@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::broker::{Delivery, DeliveryToken, Intake};
 use crate::engine::effect::{Answer, Effects};
-use crate::engine::event::{EndedTask, Event, Refusal, RefusalCode};
+use crate::engine::event::{EndedTask, Event, Refusal, RefusalCode, UpdateResult};
 use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
@@ -432,7 +432,7 @@ impl Decider {
                 Answer::Refused(refusal) => Some(refusal.clone()),
                 Answer::Applied | Answer::Admitted(_) | Answer::Duplicate(_) => None,
             };
-            decided.batch.updates.push((sender, id, crate::engine::event::UpdateResult { refused }));
+            decided.batch.updates.push((sender, id, UpdateResult { refused }));
         }
         self.take(effects, decided);
         decided.outcomes.push(observe::outcome(&answer));
@@ -521,7 +521,12 @@ impl Decider {
             decided.batch.facts.push(self.sealer.seal(recorded));
         }
         decided.batch.kept.extend(effects.kept);
-        decided.batch.kept_done.extend(effects.kept_done);
+        for (sender, id, refused) in effects.kept_done {
+            if refused.is_some() {
+                decided.batch.updates.push((sender.clone(), id.clone(), UpdateResult { refused }));
+            }
+            decided.batch.kept_done.push((sender, id));
+        }
         for task in effects.ended {
             observe::ended(&self.metrics, &task, self.scheduler.roster());
             self.changed.remove(&task.id);

@@ -26,7 +26,7 @@ pub struct Batch {
     pub tasks: Vec<TaskRow>,
     /// Payloads of admitted requests.
     pub payloads: Vec<(TaskId, Arc<[u8]>)>,
-    /// Answers to updates, for their repeats.
+    /// Answers to updates, for their repeats; a later answer to the same update replaces an earlier one.
     pub updates: Vec<(Sender, RequestId, UpdateResult)>,
     /// Walls that teams raised by declining with a conflict.
     pub conflicts: Vec<(TeamId, ClientId, MatterId)>,

@@ -101,6 +101,7 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
         deadline: Some(at(2880)),
         not_before: None,
         after: vec![],
+        after_cancelled: vec![],
         sla: None,
         clocks: vec![],
         admitted_at: at(0),

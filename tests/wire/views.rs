@@ -42,6 +42,7 @@ fn task(state: TaskState) -> Task {
         deadline: Some(at("2026-11-24T22:00:00Z")),
         not_before: None,
         after: vec![],
+        after_cancelled: Vec::new(),
         sla: Some("gold".parse().unwrap()),
         clocks: vec![],
         admitted_at: at("2026-11-24T09:00:00Z"),

@@ -204,9 +204,9 @@ impl Scheduler {
         }
         match &task.state {
             TaskState::Waiting(waiting) => {
-                let not_ready_before = task.not_before.filter(|at| task.ready_at.is_none() && *at > self.now);
-                let waits_until = task.not_before.filter(|_| waiting.reason == WaitReason::NotBefore);
-                if let Some(at) = waits_until.or(not_ready_before) {
+                // One that was reached while nobody looked fires at once: a held task becomes ready all the same.
+                let unready = |at| task.ready_at.is_none() && (at > self.now || task.is_unblocked());
+                if let Some(at) = task.not_before.filter(|at| waiting.reason == WaitReason::NotBefore || unready(*at)) {
                     self.timers.set(at, Timer::NotBefore(arrival));
                 }
                 if waiting.reason != WaitReason::WaitsForBetter {

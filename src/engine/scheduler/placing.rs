@@ -25,8 +25,11 @@ impl Scheduler {
         let Some(task) = self.task_of(arrival).filter(|task| matches!(task.state, TaskState::Waiting(_))) else {
             return;
         };
-        if task.ready_at.is_none() && task.after.is_empty() && task.not_before.is_none_or(|at| at <= self.now) {
-            self.mark_ready(arrival);
+        if self.admitting == Some(arrival) {
+            return;
+        }
+        if task.is_to_be_ready(self.now) {
+            self.mark_ready(arrival, self.now);
         }
         let Some(entry) = self.tasks.get(&arrival) else { return };
         if let Some(waiting) = must_wait(&entry.task, self.now) {
@@ -225,12 +228,19 @@ impl Scheduler {
         });
     }
 
+    /// Its `not_before` is reached: that instant is its moment, even when it is noticed later.
+    pub(super) fn reach_not_before(&mut self, arrival: Arrival, reached_at: DateTime<Utc>) {
+        if self.task_of(arrival).is_some_and(|task| task.is_to_be_ready(self.now)) {
+            self.mark_ready(arrival, reached_at);
+        }
+        self.to_route.insert(arrival);
+    }
+
     /// Marks the moment at which nothing has to come first any more.
-    fn mark_ready(&mut self, arrival: Arrival) {
-        let now = self.now;
+    fn mark_ready(&mut self, arrival: Arrival, ready_at: DateTime<Utc>) {
         self.change(arrival, |task| {
-            task.ready_at = Some(now);
-            touch_clocks(task, Moment::Ready, now);
+            task.ready_at = Some(ready_at);
+            touch_clocks(task, Moment::Ready, ready_at);
         });
         if self.task_of(arrival).is_some_and(|task| task.task_seq > 1) {
             self.record(arrival, Said::default(), Effect::MarkReady {});
@@ -259,10 +269,7 @@ impl Scheduler {
 /// Why a task must wait whatever the teams can do.
 fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
     let waiting = |reason, wakes_at, cause| Waiting { reason, since: now, wakes_at, woken_by: vec![cause] };
-    // First, since the state alone knows it, while a hold and a pause are flags.
-    if let TaskState::Waiting(Waiting { reason: WaitReason::PredecessorCancelled, .. }) = &task.state
-        && !task.after.is_empty()
-    {
+    if !task.after_cancelled.is_empty() {
         return Some(waiting(WaitReason::PredecessorCancelled, None, WakeCause::Resumed));
     }
     if task.held {

@@ -28,7 +28,8 @@ impl Scheduler {
                 Timer::OfferLapses(arrival) => self.lapse(arrival, due_at),
                 Timer::QualificationEnds(team) => self.check_holder(team),
                 Timer::KeptEnds(number) => self.end_kept(number),
-                Timer::TurnDownEnds(arrival) | Timer::NotBefore(arrival) => {
+                Timer::NotBefore(arrival) => self.reach_not_before(arrival, due_at),
+                Timer::TurnDownEnds(arrival) => {
                     self.to_route.insert(arrival);
                 }
             }

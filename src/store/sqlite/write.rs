@@ -220,8 +220,11 @@ fn write_payloads(connection: &Connection, batch: &Batch) -> Result<(), StoreErr
 
 /// The first answer to an update stands: every repeat gets the same.
 fn write_answers(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    let mut insert =
-        prepare(connection, "INSERT INTO updates (sender, id, refused) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    let mut insert = prepare(
+        connection,
+        "INSERT INTO updates (sender, id, refused) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET refused = excluded.refused",
+    )?;
     for (from, id, result) in &batch.updates {
         let refused = result.refused.as_ref().map(serde_json::to_string).transpose();
         let refused = refused.map_err(|error| StoreError::Inconsistent(format!("answer to update {id}: {error}")))?;
