@@ -195,13 +195,38 @@ pub fn fit(ask: &Standing<'_>, now: DateTime<Utc>) -> Fit {
     }
 }
 
-fn contact(ask: &AtNow<'_>) -> Result<(), Rejection> {
-    let Some(longest) = ask.fit.contact else { return Ok(()) };
-    let needed = TimeDelta::minutes(i64::from(ask.task.remaining_minutes()));
-    let needed_minutes = ask.task.remaining_minutes();
-    if longest < needed {
-        return Err(Rejection::TooLittleContact { longest_minutes: minutes(longest), needed_minutes });
+/// What a team that lacks the capability fails before that. It has no part in the task, so its vetting need not last any
+/// longer than now.
+///
+/// # Errors
+/// The rejection of the earlier filter.
+pub fn before_capability(fit: &Fit, task: &Task, now: DateTime<Utc>) -> Result<(), Rejection> {
+    enough_contact(fit, task)?;
+    if fit.vetted_until > now {
+        Ok(())
+    } else {
+        Err(Rejection::VettingEnds { at: fit.vetted_until, needed_until: now })
     }
+}
+
+/// Some shift of the team meets the client's hours for as long as the task takes.
+fn enough_contact(fit: &Fit, task: &Task) -> Result<(), Rejection> {
+    let needed_minutes = task.remaining_minutes();
+    match fit.contact {
+        Some(longest) if longest < TimeDelta::minutes(i64::from(needed_minutes)) => {
+            Err(Rejection::TooLittleContact { longest_minutes: minutes(longest), needed_minutes })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn contact(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    enough_contact(ask.fit, ask.task)?;
+    if ask.fit.contact.is_none() {
+        return Ok(());
+    }
+    let needed_minutes = ask.task.remaining_minutes();
+    let needed = TimeDelta::minutes(i64::from(needed_minutes));
     let Some(shift_ends_at) = ask.load.open_shift_end() else { return Ok(()) };
     let client = ask.roster.clients.get(&ask.task.client);
     let left = client

@@ -210,13 +210,16 @@ pub struct Waiting {
     pub wakes_at: Option<DateTime<Utc>>,
     /// What could wake it sooner.
     pub woken_by: Vec<WakeCause>,
+    /// The teams that it waits for because they finish better; no other team is asked meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<TeamId>,
 }
 
 impl Waiting {
     /// Between two decisions of one step: nobody has the task, and why it waits is about to be decided.
     #[must_use]
     pub fn undecided(since: DateTime<Utc>) -> Self {
-        Self { reason: WaitReason::NoTeamOpen, since, wakes_at: None, woken_by: Vec::new() }
+        Self { reason: WaitReason::NoTeamOpen, since, wakes_at: None, woken_by: Vec::new(), waits_for: Vec::new() }
     }
 
     /// Whether the reason is still to be decided.

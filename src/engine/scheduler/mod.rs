@@ -65,14 +65,14 @@ struct Entry {
     task: Task,
     class: ClassId,
     key: Option<WaitKey>,
-    /// The teams that it waits for because they finish better.
+    /// The teams that it waits for because they finish better, as the task names them.
     awaits: Vec<TeamIndex>,
 }
 
 /// Why a team's waiting tasks are looked at.
 #[derive(Debug, Default, Clone, Copy)]
 struct Fill {
-    /// It has just opened.
+    /// It has just opened: what waited for that and did not get in looks for another team.
     opened: bool,
     /// A task that it owned uses its seat no more, or less of its effort.
     owner_freed: bool,

@@ -33,7 +33,7 @@ impl Scheduler {
         }
         let Some(entry) = self.tasks.get(&arrival) else { return };
         if let Some(waiting) = must_wait(&entry.task, self.now) {
-            self.park(arrival, waiting, Vec::new(), None);
+            self.park(arrival, waiting, None);
             return;
         }
         let Some(entry) = self.tasks.get(&arrival) else { return };
@@ -44,21 +44,15 @@ impl Scheduler {
                 match self.board.walls.clear(id, &entry.task.client, &entry.task.matter) {
                     Ok(cleared) => self.offer(arrival, team, choice.decision, &cleared),
                     // The standing filters let the team pass, so a wall here means that the class is stale.
-                    Err(_) => self.park(arrival, unroutable(self.now), Vec::new(), Some(choice.decision)),
+                    Err(_) => self.park(arrival, unroutable(self.now), Some(choice.decision)),
                 }
             }
-            Outcome::Wait { waiting, awaits } => self.park(arrival, waiting, awaits, Some(choice.decision)),
+            Outcome::Wait(waiting) => self.park(arrival, waiting, Some(choice.decision)),
         }
     }
 
     /// Lets a task wait, and says so when that is news. Time waited counts on.
-    pub(super) fn park(
-        &mut self,
-        arrival: Arrival,
-        mut waiting: Waiting,
-        awaits: Vec<TeamIndex>,
-        decision: Option<Arc<Decision>>,
-    ) {
+    pub(super) fn park(&mut self, arrival: Arrival, mut waiting: Waiting, decision: Option<Arc<Decision>>) {
         let Some(task) = self.task_of(arrival) else { return };
         let (mut is_news, mut was_unroutable) = (true, false);
         if let TaskState::Waiting(before) = &task.state {
@@ -68,10 +62,7 @@ impl Scheduler {
         }
         let unroutable = waiting.reason == WaitReason::NoTeamEligible && !was_unroutable;
         let effect = Effect::Park(waiting.clone());
-        self.change_entry(arrival, |entry| {
-            entry.task.state = TaskState::Waiting(waiting);
-            entry.awaits = awaits;
-        });
+        self.change(arrival, |task| task.state = TaskState::Waiting(waiting));
         if !is_news {
             return;
         }
@@ -268,7 +259,13 @@ impl Scheduler {
 
 /// Why a task must wait whatever the teams can do.
 fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
-    let waiting = |reason, wakes_at, cause| Waiting { reason, since: now, wakes_at, woken_by: vec![cause] };
+    let waiting = |reason, wakes_at, cause| Waiting {
+        reason,
+        since: now,
+        wakes_at,
+        woken_by: vec![cause],
+        waits_for: Vec::new(),
+    };
     if !task.after_cancelled.is_empty() {
         return Some(waiting(WaitReason::PredecessorCancelled, None, WakeCause::Resumed));
     }
@@ -289,7 +286,7 @@ fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
 
 fn unroutable(now: DateTime<Utc>) -> Waiting {
     let woken_by = vec![WakeCause::RosterChanges, WakeCause::RequestAmended];
-    Waiting { reason: WaitReason::NoTeamEligible, since: now, wakes_at: None, woken_by }
+    Waiting { reason: WaitReason::NoTeamEligible, since: now, wakes_at: None, woken_by, waits_for: Vec::new() }
 }
 
 /// The place of a priority in per-priority settings, the most urgent first.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Said, Scheduler};
 use crate::engine::admission;
+use crate::engine::class::MAX_CLASSES_IN_USE;
 use crate::engine::effect::{Admission, Answer, Effect};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode};
 use crate::engine::id::TaskId;
@@ -36,6 +37,7 @@ impl Scheduler {
         } else {
             admission::admit(request, &self.board.roster, Arrival(self.next_arrival), self.now)
                 .and_then(|task| self.without_cycle(task))
+                .and_then(|task| self.has_room_for(&task).map(|()| task).map_err(Box::new))
         };
         match admitted {
             Ok(task) => self.take_in(task, predecessors),
@@ -71,6 +73,20 @@ impl Scheduler {
         let limit = self.limits.max_open_tasks;
         let message = format!("{limit} tasks are open, which is the limit; send again when some have ended");
         Refusal::new(RefusalCode::Full, message)
+    }
+
+    /// Holds the number of requirement classes to its limit.
+    pub(super) fn has_room_for(&self, task: &Task) -> Result<(), Refusal> {
+        let board = &self.board;
+        let Some(client) = board.roster.clients.get(&task.client) else { return Ok(()) };
+        if board.classes.has_room_for(&board.walls, client, &task.matter, &task.needs) {
+            return Ok(());
+        }
+        let message = format!(
+            "open tasks have {MAX_CLASSES_IN_USE} different sets of needs, which is the limit; ask for the same skills, \
+             countries and excluded teams as another open task, or send again when some have ended"
+        );
+        Err(Refusal::new(RefusalCode::Full, message))
     }
 
     fn take_in(&mut self, mut task: Task, predecessors: &[EndedTask]) {

@@ -10,7 +10,7 @@ use crate::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
 use crate::engine::id::{RequestId, TeamId, Term};
 use crate::engine::request::Priority;
 use crate::engine::roster::{Moment, Party};
-use crate::engine::task::{Active, Arrival, ClockPause, ClosedBecause, Pause, Task, TaskState, TurnDownCause};
+use crate::engine::task::{Active, Arrival, ClockPause, ClosedBecause, Pause, Task, TaskState, TurnDownCause, Waiting};
 use crate::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
 
 impl Scheduler {
@@ -344,6 +344,7 @@ impl Scheduler {
                 return Err(Refusal::of_field(RefusalCode::UnknownTeam, "excluded_teams", message));
             }
         }
+        self.has_room_for_amended(arrival, amendment)?;
         self.change(arrival, |task| amend_task(task, amendment));
         self.rejoin_class(arrival);
         let said = self.changed(arrival);
@@ -352,8 +353,20 @@ impl Scheduler {
         if self.task_of(arrival).is_some_and(|task| task.not_before.is_some_and(|at| at > self.now)) {
             self.withdraw(arrival, WithdrawReason::Amended);
         }
+        // What is stored of its wait is the answer to another request now.
+        self.change(arrival, |task| {
+            if let TaskState::Waiting(waiting) = &mut task.state {
+                *waiting = Waiting::undecided(waiting.since);
+            }
+        });
         self.route_if_waiting(arrival);
         Ok(())
+    }
+
+    fn has_room_for_amended(&self, arrival: Arrival, amendment: &Amendment) -> Result<(), Refusal> {
+        let Some(mut amended) = self.task_of(arrival).cloned() else { return Ok(()) };
+        amend_task(&mut amended, amendment);
+        self.has_room_for(&amended)
     }
 
     /// Works out the class of a task whose needs or walls changed.
