@@ -39,6 +39,7 @@ pub fn waiting() -> TaskState {
         since: at(0),
         wakes_at: Some(at(90)),
         woken_by: vec![WakeCause::TeamOpens, WakeCause::RosterChanges],
+        waits_for: vec![],
     })
 }
 
