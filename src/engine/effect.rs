@@ -272,6 +272,15 @@ impl Effect {
         }
     }
 
+    /// What the team is told of earlier holders, and nobody else.
+    #[must_use]
+    pub fn packet(&self) -> Option<&[Holder]> {
+        match self {
+            Self::Offer(brief) => Some(&brief.packet),
+            _ => None,
+        }
+    }
+
     /// Whether the message to the team carries the request's payload.
     #[must_use]
     pub fn carries_payload(&self) -> bool {
@@ -331,7 +340,8 @@ pub struct OfferBrief {
     pub remaining_minutes: u32,
     /// When it must be done.
     pub due_at: Option<DateTime<Utc>>,
-    /// Earlier holders and what they said.
+    /// Earlier holders and what they said, for the team alone.
+    #[serde(skip)]
     pub packet: Vec<Holder>,
     /// Whether the payload goes with this message.
     #[serde(skip)]

@@ -102,6 +102,7 @@ impl Fake {
             body_digest: [0; 32],
             link: [0; 32],
             decision: None,
+            packet: None,
         };
         self.state().facts.push(fact);
         self.committed.send_replace(FactSeq(seq));

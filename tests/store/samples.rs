@@ -189,6 +189,7 @@ impl Chain {
             body_digest,
             link: self.last_link,
             decision: None,
+            packet: None,
         }
     }
 }

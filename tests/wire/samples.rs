@@ -152,7 +152,8 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
             from: now,
             until: now,
             remaining_minutes: 90,
-            notes: None,
+            notes_dropped: false,
+            notes: Some("notes for the next holder".into()),
         }],
         with_payload: true,
     }

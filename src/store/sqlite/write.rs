@@ -89,7 +89,7 @@ fn write_facts(connection: &Connection, facts: &[Fact], tip: &mut Tip) -> Result
     let mut insert = prepare(
         connection,
         "INSERT INTO facts (seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest,
-         link, decision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         link, decision, packet) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     let mut last_of_task: BTreeMap<&TaskId, u64> = BTreeMap::new();
     for fact in facts {
@@ -116,6 +116,7 @@ fn write_facts(connection: &Connection, facts: &[Fact], tip: &mut Tip) -> Result
             fact.body_digest,
             fact.link,
             fact.decision,
+            fact.packet,
         ];
         execute(&mut insert, values, "writing a fact")?;
         tip.last_seq = fact.seq;
