@@ -10,6 +10,7 @@ pub mod zones;
 
 mod calendars;
 mod clients;
+mod countries;
 mod finding;
 mod nearest;
 mod processes;
@@ -41,6 +42,7 @@ pub use calendars::{
 };
 pub use clients::{DEFAULT_CLIENT_WEIGHT, MAX_CLIENT_WEIGHT, MAX_CLIENTS, MAX_PLACES, MAX_URGENT_QUOTA, MAX_WALLS};
 pub use finding::{Faults, Finding, MAX_FINDINGS};
+pub use nearest::nearest;
 pub use source::{MAX_FILE_BYTES, MAX_FILES, MAX_TEXT_BYTES, Source, digest, join, split};
 pub use teams::{MAX_CAPABILITIES, MAX_EFFORT_HOURS, MAX_SEATS, MAX_TERMS};
 

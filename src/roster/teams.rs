@@ -107,7 +107,7 @@ impl Surroundings<'_> {
 
     fn capability(&self, node: Node, zone: &Zone, report: &mut Report) -> Option<Capability> {
         let mut fields = Fields::of(node, "the capability", report)?;
-        let jurisdiction = fields.need("jurisdiction", report, values::all_or(values::place));
+        let jurisdiction = fields.need("jurisdiction", report, values::all_or(values::jurisdiction));
         let specialty = fields.need("specialty", report, values::all_or(values::id::<TermKind>));
         let languages = fields.set("languages", MAX_TERMS, report, values::id);
         let level = fields.read("level", report, values::level).unwrap_or(1);
@@ -131,7 +131,8 @@ fn capacity(fields: &mut Fields, report: &mut Report) -> Option<Capacity> {
         (Some(node), None) => values::whole(1..=MAX_SEATS)(node, report).map(Capacity::Seats),
         (None, Some(node)) => values::whole(1..=MAX_EFFORT_HOURS)(node, report).map(Capacity::EffortHours),
         (None, None) => {
-            report.fault(fields.at, format!("{} has neither \"seats\" nor \"effort_hours\": give one", fields.what));
+            let message = format!("{} has neither \"seats\" nor \"effort_hours\": give one", fields.what);
+            fields.lacks(&["seats", "effort_hours"], message);
             None
         }
         (Some(_), Some(node)) => {
