@@ -49,8 +49,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 not done, or the answer is no; 2 usage; 69 daemon unreachable; 78 settings or roster at fault.
-Environment: HELIOGRAPH_URL and HELIOGRAPH_TOKEN for commands that talk to a daemon; HELIOGRAPH__SECTION__KEY for settings;
-NO_COLOR.";
+Environment: HELIOGRAPH_URL for commands that talk to a daemon; HELIOGRAPH__SECTION__KEY for settings; NO_COLOR.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -28,7 +28,7 @@ use crate::wire::update::SenderHint;
 use crate::wire::{cloudevents, message, request, update};
 
 use super::identity::Identities;
-use super::intake::{Inbound, Inspection};
+use super::intake::{Explained, Inbound, Inspection};
 use super::observe::{self, Settled};
 use super::snapshot::TeamSnapshot;
 
@@ -84,10 +84,7 @@ pub enum Reply {
     /// To a look at the state.
     Inspect(oneshot::Sender<Inspection>, Box<Inspection>),
     /// To a question about a task.
-    Explain(
-        oneshot::Sender<Option<Vec<crate::engine::explain::Verdict>>>,
-        Option<Vec<crate::engine::explain::Verdict>>,
-    ),
+    Explain(oneshot::Sender<Option<Explained>>, Box<Option<Explained>>),
 }
 
 impl Decided {
@@ -249,11 +246,19 @@ impl Decider {
                 decided.answers.push(Reply::MessagesRead(reply));
             }
             Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
-            Inbound::Explain(task, reply) => {
-                decided.answers.push(Reply::Explain(reply, self.scheduler.explain(&task)));
+            Inbound::Explain { task, team, reply } => {
+                let explained = self.explain(&task, team.as_ref());
+                decided.answers.push(Reply::Explain(reply, Box::new(explained)));
             }
         }
         None
+    }
+
+    fn explain(&self, task: &TaskId, team: Option<&TeamId>) -> Option<Explained> {
+        let mut verdicts = self.scheduler.explain(task)?;
+        verdicts.retain(|verdict| team.is_none_or(|team| verdict.team() == team));
+        let obstacles = team.and_then(|team| self.scheduler.obstacles(task, team));
+        Some(Explained { verdicts, obstacles, at: self.scheduler.now() })
     }
 
     /// Another roster comes into force.
