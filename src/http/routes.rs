@@ -204,7 +204,7 @@ pub const ROUTES: [Route; 15] = [
         method: Method::Get,
         path: "/schemas/{kind}",
         operation: Operation::Schema,
-        summary: "A schema of the contract: request, update, event or asyncapi",
+        summary: "A schema of the contract: request, update, event, roster or asyncapi",
         query: &[],
     },
     Route {

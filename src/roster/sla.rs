@@ -15,14 +15,15 @@ pub const MAX_STEPS: usize = 16;
 /// Pause reasons of a roster at most.
 pub const MAX_PAUSES: usize = 200;
 
-const MOMENTS: [(&str, Moment); 5] = [
+pub(super) const MOMENTS: [(&str, Moment); 5] = [
     ("admitted", Moment::Admitted),
     ("ready", Moment::Ready),
     ("offered", Moment::Offered),
     ("accepted", Moment::Accepted),
     ("completed", Moment::Completed),
 ];
-const PARTIES: [(&str, Party); 3] = [("team", Party::Team), ("client", Party::Client), ("operator", Party::Operator)];
+pub(super) const PARTIES: [(&str, Party); 3] =
+    [("team", Party::Team), ("client", Party::Client), ("operator", Party::Operator)];
 pub(super) const PRIORITIES: [(&str, Priority); 4] =
     [("urgent", Priority::Urgent), ("high", Priority::High), ("normal", Priority::Normal), ("low", Priority::Low)];
 const BASES: &str = "\"wall\", \"client\", \"holder\", \"coverage\" or \"calendar:ID\"";

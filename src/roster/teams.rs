@@ -21,6 +21,10 @@ pub const MAX_SEATS: u32 = 10_000;
 /// Hours of effort that a team may be sized by at most.
 pub const MAX_EFFORT_HOURS: u32 = 100_000;
 
+pub(super) const ACCEPTANCES: [(&str, Acceptance); 2] =
+    [("required", Acceptance::Required), ("implicit", Acceptance::Implicit)];
+pub(super) const DELIVERIES: [(&str, Delivery); 2] = [("queue", Delivery::Queue), ("http", Delivery::Http)];
+
 /// What teams are read with.
 pub(super) struct Surroundings<'a> {
     pub calendars: &'a BTreeMap<CalendarId, Arc<Calendar>>,
@@ -53,10 +57,8 @@ impl Surroundings<'_> {
             Some(until)
         });
         let cost_per_hour_cents = fields.need("cost_per_hour", report, values::cents);
-        let acceptances = [("required", Acceptance::Required), ("implicit", Acceptance::Implicit)];
-        let acceptance = fields.read("acceptance", report, values::choice(&acceptances)).unwrap_or_default();
-        let deliveries = [("queue", Delivery::Queue), ("http", Delivery::Http)];
-        let delivery = fields.read("delivery", report, values::choice(&deliveries)).unwrap_or_default();
+        let acceptance = fields.read("acceptance", report, values::choice(&ACCEPTANCES)).unwrap_or_default();
+        let delivery = fields.read("delivery", report, values::choice(&DELIVERIES)).unwrap_or_default();
         let contacts = fields.set("contacts", MAX_TERMS, report, values::text);
         let broker_user = fields.read("broker_user", report, values::text);
         let retired = fields.read("retired", report, values::boolean).unwrap_or(false);
