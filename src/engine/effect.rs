@@ -23,8 +23,8 @@ pub struct Effects {
     pub ended: Vec<Task>,
     /// Updates that came before their request, to be kept with the store.
     pub kept: Vec<KeptUpdate>,
-    /// Kept updates that were applied or ran out.
-    pub kept_done: Vec<(Sender, RequestId)>,
+    /// Kept updates that were applied or ran out, with the refusal of those that did not apply after all.
+    pub kept_done: Vec<(Sender, RequestId, Option<Refusal>)>,
     /// How the event itself is answered, when it was a request or an update.
     pub answer: Option<Answer>,
 }

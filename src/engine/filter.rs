@@ -94,10 +94,13 @@ pub struct Fit {
 }
 
 /// Every rule's "no" to a team, in the order of the filters. The dated part of a filter is not asked where its standing
-/// part says no already: there is no date to look at.
+/// part says no already: there is no date to look at. A team that may not have the task has no part in it, so its
+/// qualifications need not last any longer than now.
 #[must_use]
 pub fn every_no(standing: &Standing<'_>, at_now: &AtNow<'_>) -> Vec<Rejection> {
     let stands: Vec<Rejection> = STANDING.iter().filter_map(|(_, rule)| rule(standing).err()).collect();
+    let part_ends_at = if stands.is_empty() { at_now.part_ends_at } else { at_now.now };
+    let at_now = &AtNow { part_ends_at, ..*at_now };
     let refused = |filter: Filter| stands.iter().any(|rejection| rejection.filter() == filter);
     let dated = DATED.iter().filter(|(filter, _)| !refused(*filter));
     let mut all: Vec<Rejection> = dated.chain(&NOT_NOW).filter_map(|(_, rule)| rule(at_now).err()).collect();
@@ -240,13 +243,38 @@ pub fn fit(ask: &Standing<'_>, now: DateTime<Utc>) -> Fit {
     }
 }
 
-fn contact(ask: &AtNow<'_>) -> Result<(), Rejection> {
-    let Some(longest) = ask.fit.contact else { return Ok(()) };
-    let needed = TimeDelta::minutes(i64::from(ask.task.remaining_minutes()));
-    let needed_minutes = ask.task.remaining_minutes();
-    if longest < needed {
-        return Err(Rejection::TooLittleContact { longest_minutes: minutes(longest), needed_minutes });
+/// What a team that lacks the capability fails before that. It has no part in the task, so its vetting need not last any
+/// longer than now.
+///
+/// # Errors
+/// The rejection of the earlier filter.
+pub fn before_capability(fit: &Fit, task: &Task, now: DateTime<Utc>) -> Result<(), Rejection> {
+    enough_contact(fit, task)?;
+    if fit.vetted_until > now {
+        Ok(())
+    } else {
+        Err(Rejection::VettingEnds { at: fit.vetted_until, needed_until: now })
     }
+}
+
+/// Some shift of the team meets the client's hours for as long as the task takes.
+fn enough_contact(fit: &Fit, task: &Task) -> Result<(), Rejection> {
+    let needed_minutes = task.remaining_minutes();
+    match fit.contact {
+        Some(longest) if longest < TimeDelta::minutes(i64::from(needed_minutes)) => {
+            Err(Rejection::TooLittleContact { longest_minutes: minutes(longest), needed_minutes })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn contact(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    enough_contact(ask.fit, ask.task)?;
+    if ask.fit.contact.is_none() {
+        return Ok(());
+    }
+    let needed_minutes = ask.task.remaining_minutes();
+    let needed = TimeDelta::minutes(i64::from(needed_minutes));
     let Some(shift_ends_at) = ask.load.open_shift_end() else { return Ok(()) };
     let client = ask.roster.clients.get(&ask.task.client);
     let left = client

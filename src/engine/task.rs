@@ -42,6 +42,9 @@ pub struct Task {
     pub not_before: Option<DateTime<Utc>>,
     /// Tasks that must be completed first and are not yet.
     pub after: Vec<TaskId>,
+    /// Those of them that were cancelled; the firm cancels the task too, or lets it go on without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after_cancelled: Vec<TaskId>,
     /// The SLA policy it was admitted under.
     pub sla: Option<SlaId>,
     /// Its clocks.
@@ -75,6 +78,18 @@ impl Task {
             (_, Some(holder)) => holder.remaining_minutes,
             (_, None) => self.effort_minutes,
         }
+    }
+
+    /// Whether no predecessor is in its way.
+    #[must_use]
+    pub fn is_unblocked(&self) -> bool {
+        self.after.is_empty() && self.after_cancelled.is_empty()
+    }
+
+    /// Whether nothing has to come first any more and that is not marked yet.
+    #[must_use]
+    pub fn is_to_be_ready(&self, now: DateTime<Utc>) -> bool {
+        self.ready_at.is_none() && self.is_unblocked() && self.not_before.is_none_or(|at| at <= now)
     }
 
     /// Whether a team turned it down and that still holds.
@@ -195,13 +210,16 @@ pub struct Waiting {
     pub wakes_at: Option<DateTime<Utc>>,
     /// What could wake it sooner.
     pub woken_by: Vec<WakeCause>,
+    /// The teams that it waits for because they finish better; no other team is asked meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<TeamId>,
 }
 
 impl Waiting {
     /// Between two decisions of one step: nobody has the task, and why it waits is about to be decided.
     #[must_use]
     pub fn undecided(since: DateTime<Utc>) -> Self {
-        Self { reason: WaitReason::NoTeamOpen, since, wakes_at: None, woken_by: Vec::new() }
+        Self { reason: WaitReason::NoTeamOpen, since, wakes_at: None, woken_by: Vec::new(), waits_for: Vec::new() }
     }
 
     /// Whether the reason is still to be decided.

@@ -2,6 +2,7 @@
 
 pub mod clock;
 mod committer;
+mod decided;
 mod decider;
 pub mod demo;
 mod gateway;
@@ -13,7 +14,6 @@ mod observe;
 mod outbox;
 mod pipeline;
 mod recovery;
-mod retry;
 pub mod serve;
 mod snapshot;
 mod status;

@@ -135,9 +135,10 @@ fn a_team_that_is_not_qualified_is_never_asked_again_for_the_task() {
     let mut world = world(vec![always("zurich")]);
     let _ = world.send(request("a"));
     world.decline("a", DeclineReason::NotQualified);
-    assert_eq!(world.wait_of("a"), (WaitReason::TurnedDown, None));
+    assert_eq!(world.wait_of("a"), (WaitReason::NoTeamEligible, None));
+    assert_eq!(world.story("a").last(), Some(&"report_unroutable"), "nobody is left, which is said loudly");
     world.run_to("2026-12-20T10:00:00Z");
-    assert_eq!(world.place_of("a"), "waiting turned_down");
+    assert_eq!(world.place_of("a"), "waiting no_team_eligible");
     let _ = world.send(request("b"));
     assert_eq!(world.place_of("b"), "offered zurich", "other tasks of the matter are");
 }

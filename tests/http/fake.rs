@@ -283,6 +283,7 @@ pub fn task(id: &str, arrival: u64) -> Task {
         deadline: None,
         not_before: None,
         after: Vec::new(),
+        after_cancelled: Vec::new(),
         sla: None,
         clocks: Vec::new(),
         admitted_at: instant(),

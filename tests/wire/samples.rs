@@ -66,6 +66,7 @@ pub fn effects() -> Vec<Effect> {
             since: now,
             wakes_at: Some(now),
             woken_by: vec![WakeCause::SeatFrees],
+            waits_for: Vec::new(),
         }),
         Effect::ReportUnroutable { rejected: [(Filter::Wall, 2)].into() },
         Effect::Offer(Box::new(brief(now))),

@@ -138,7 +138,7 @@ impl Preview {
         let verdicts = routing::explain(&board, &task, class, at);
         let waiting = match choice.outcome {
             Outcome::Offer(..) => None,
-            Outcome::Wait { waiting, .. } => Some(waiting),
+            Outcome::Wait(waiting) => Some(waiting),
         };
         Ok(Self { decision: choice.decision, verdicts, waiting })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::id::TeamId;
 use crate::wire::fact::FactSeq;
 
-use super::clock::Stopwatch;
+use super::super::clock::Stopwatch;
 
 /// How long until a message is tried again, doubling up to the last.
 const PAUSE_FIRST: Duration = Duration::from_secs(1);

@@ -1,0 +1,277 @@
+//! From messages to one batch: parse, look up (`read`), step, settle (`handle`), seal.
+//!
+//! Everything here happens before the commit, so nothing of it leaves the process: a [`Decided`] batch carries what is
+//! to be acknowledged, published and answered once its facts are on disk.
+
+mod handle;
+mod read;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::broker::Delivery;
+use crate::engine::effect::{Answer, Effects};
+use crate::engine::event::Event;
+use crate::engine::id::{TaskId, TeamId};
+use crate::engine::roster::Roster;
+use crate::engine::scheduler::Scheduler;
+use crate::engine::task::{Task, TaskState};
+use crate::http::{SubmitAnswer, Unavailable, UpdateAnswer};
+use crate::store::{Reader, StoreError, TaskRow};
+use crate::telemetry::metrics::Metrics;
+use crate::wire::Rules;
+use crate::wire::chain::Sealer;
+use crate::wire::fact::{FactSeq, Link};
+
+use super::decided::{Decided, Reply};
+use super::identity::Identities;
+use super::intake::{Explained, Inbound, Inspection};
+use super::observe;
+use super::snapshot::TeamSnapshot;
+use read::Ready;
+
+/// How many rounds of timers one batch fires; the rest go into the next.
+const TIMER_ROUNDS: usize = 16;
+
+/// The engine and what surrounds it on the way to a batch.
+pub struct Decider {
+    scheduler: Scheduler,
+    sealer: Sealer,
+    reader: Box<dyn Reader>,
+    rules: Rules,
+    identities: Identities,
+    incarnation: Arc<str>,
+    metrics: Arc<Metrics>,
+    changed: BTreeSet<TaskId>,
+    conflicts_stored: usize,
+    /// Messages that could not be delivered, by team.
+    pub undelivered: BTreeMap<TeamId, u64>,
+}
+
+/// What a decider starts from.
+pub struct DeciderParts {
+    /// The restored scheduler.
+    pub scheduler: Scheduler,
+    /// The chain's head.
+    pub sealer: Sealer,
+    /// Reads committed state.
+    pub reader: Box<dyn Reader>,
+    /// Limits of bodies.
+    pub rules: Rules,
+    /// Whether messages from the broker must carry a user.
+    pub require_user_id: bool,
+    /// This life of the store.
+    pub incarnation: Arc<str>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Decider {
+    /// A decider that goes on from its parts.
+    #[must_use]
+    pub fn new(parts: DeciderParts) -> Self {
+        let identities = Identities::of(parts.scheduler.roster(), parts.require_user_id);
+        let conflicts_stored = parts.scheduler.conflicts().len();
+        Self {
+            scheduler: parts.scheduler,
+            sealer: parts.sealer,
+            reader: parts.reader,
+            rules: parts.rules,
+            identities,
+            incarnation: parts.incarnation,
+            metrics: parts.metrics,
+            changed: BTreeSet::new(),
+            conflicts_stored,
+            undelivered: BTreeMap::new(),
+        }
+    }
+
+    /// When the engine wants to be asked again.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
+        self.scheduler.next_deadline()
+    }
+
+    /// Fires what was due before now, in steps of bounded size and at most so many; the rest waits for the next call.
+    pub fn fire(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        self.fire_timers(now - TimeDelta::milliseconds(1), now, decided);
+    }
+
+    /// Whether something is left that was due before now; no message may be decided before it.
+    #[must_use]
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        self.scheduler.next_deadline().is_some_and(|due_at| due_at < now)
+    }
+
+    /// Decides everything that arrived, then what is due now, and adds it to a batch that has not begun yet. What was
+    /// due before now has been fired.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a look-up fails.
+    pub fn decide(
+        &mut self,
+        now: DateTime<Utc>,
+        arrived: impl IntoIterator<Item = Inbound>,
+        decided: &mut Decided,
+    ) -> Result<(), StoreError> {
+        let mut ready = Vec::new();
+        let mut calls = Vec::new();
+        for inbound in arrived {
+            self.read(inbound, &mut ready, &mut calls, decided);
+        }
+        let ended = self.ended_tasks(&ready)?;
+        let mut answers = Vec::new();
+        decided.messages += ready.len();
+        for (message, ended) in ready.into_iter().zip(ended) {
+            match message {
+                Ready::Request(parsed, from) => {
+                    answers.extend(self.handle_request(now, parsed, from, ended, decided));
+                }
+                Ready::Update(parsed, from) => self.handle_update(now, parsed, from, ended, decided)?,
+            }
+        }
+        let mut answers = answers.into_iter();
+        for (reply, count) in calls {
+            decided.calls.push((reply, answers.by_ref().take(count).collect()));
+        }
+        self.fire_timers(now, now, decided);
+        Ok(())
+    }
+
+    /// Answers a call while nothing may be decided, since the clock stepped: what brings something is turned away, what
+    /// only looks is answered. A delivery comes back to wait.
+    pub fn turn_away(&mut self, inbound: Inbound, decided: &mut Decided) -> Option<Box<Delivery>> {
+        let unavailable = || Unavailable("the clock stepped and nothing is decided until that ends; send again".into());
+        match inbound {
+            Inbound::Delivery(delivery) => return Some(delivery),
+            Inbound::Requests { bodies, reply } => {
+                // A caller that has gone away needs no answer.
+                let _ = reply.send(vec![SubmitAnswer::Unavailable(unavailable()); bodies.len()]);
+            }
+            Inbound::Update { reply, .. } => drop(reply.send(UpdateAnswer::Unavailable(unavailable()))),
+            Inbound::MessagesRead { team, up_to, reply } => {
+                decided.batch.cursors.push((team, up_to));
+                decided.answers.push(Reply::MessagesRead(reply));
+            }
+            Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
+            Inbound::Explain { task, team, reply } => {
+                let explained = self.explain(&task, team.as_ref());
+                decided.answers.push(Reply::Explain(reply, Box::new(explained)));
+            }
+        }
+        None
+    }
+
+    fn explain(&self, task: &TaskId, team: Option<&TeamId>) -> Option<Explained> {
+        let mut verdicts = self.scheduler.explain(task)?;
+        verdicts.retain(|verdict| team.is_none_or(|team| verdict.team() == team));
+        let obstacles = team.and_then(|team| self.scheduler.obstacles(task, team));
+        Some(Explained { verdicts, obstacles, at: self.scheduler.now() })
+    }
+
+    /// Another roster comes into force.
+    pub fn adopt(&mut self, now: DateTime<Utc>, roster: Arc<Roster>, decided: &mut Decided) {
+        self.identities = Identities::of(&roster, self.identities.required());
+        let effects = self.scheduler.step(now, Event::RosterChanged(roster));
+        self.take(effects, decided);
+    }
+
+    /// An offer could not be delivered within the limit.
+    pub fn undeliverable(&mut self, now: DateTime<Utc>, task: TaskId, assignment: u32, decided: &mut Decided) {
+        let effects = self.scheduler.step(now, Event::OfferUndeliverable { task, assignment });
+        self.take(effects, decided);
+    }
+
+    /// How many times a message was handled alone before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the look-up fails.
+    pub fn attempts(&mut self, message: &Link) -> Result<u32, StoreError> {
+        self.reader.suspect_attempts(message)
+    }
+
+    /// Fires what is due up to `last`, at most [`TIMER_ROUNDS`] steps of it.
+    fn fire_timers(&mut self, last: DateTime<Utc>, now: DateTime<Utc>, decided: &mut Decided) {
+        for _ in 0..TIMER_ROUNDS {
+            let Some(due_at) = self.scheduler.next_deadline().filter(|due_at| *due_at <= last) else { return };
+            self.metrics.timer_fired(now - due_at);
+            let effects = self.scheduler.step(now, Event::DeadlineReached);
+            self.take(effects, decided);
+        }
+    }
+
+    /// Seals what was recorded, and notes which tasks changed.
+    fn take(&mut self, effects: Effects, decided: &mut Decided) {
+        for recorded in effects.recorded {
+            observe::recorded(&self.metrics, &recorded, &self.scheduler);
+            if let Some((task, _)) = &recorded.task {
+                self.changed.insert(task.clone());
+            }
+            decided.batch.facts.push(self.sealer.seal(recorded));
+        }
+        decided.batch.kept.extend(effects.kept);
+        decided.batch.kept_done.extend(effects.kept_done);
+        for task in effects.ended {
+            observe::ended(&self.metrics, &task, self.scheduler.roster());
+            self.changed.remove(&task.id);
+            decided.batch.tasks.push(row(task, None));
+        }
+    }
+
+    /// Completes a batch that is about to begin: the rows of the tasks that changed, and the answers to calls.
+    pub fn finish(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        for (reply, answers) in std::mem::take(&mut decided.calls) {
+            let answers = answers.into_iter().map(|answer| self.submit_answer(answer)).collect();
+            decided.answers.push(Reply::Requests(reply, answers));
+        }
+        for id in std::mem::take(&mut self.changed) {
+            if let Some(task) = self.scheduler.task(&id) {
+                let next_due_at = self.scheduler.next_due_at(task);
+                decided.batch.tasks.push(row(task.clone(), next_due_at));
+            }
+        }
+        let conflicts = self.scheduler.conflicts();
+        if let Some(new) = conflicts.get(self.conflicts_stored..).filter(|new| !new.is_empty()) {
+            decided.batch.conflicts.extend_from_slice(new);
+            self.conflicts_stored = conflicts.len();
+        }
+        decided.batch.at = Some(now);
+    }
+
+    /// A call's answer, with where the task is at the end of the batch.
+    fn submit_answer(&self, answer: Answer) -> SubmitAnswer {
+        match answer {
+            Answer::Admitted(task) => {
+                let state = self.scheduler.task(&task).map(|it| &it.state);
+                let team = state.and_then(|it| it.team().cloned());
+                SubmitAnswer::Admitted { task, state: state.map_or("completed", TaskState::as_str), team }
+            }
+            Answer::Duplicate(task) => SubmitAnswer::Duplicate { task },
+            Answer::Refused(refusal) => SubmitAnswer::Refused(refusal),
+            Answer::Applied => SubmitAnswer::Unavailable(Unavailable("the request was taken for an update".into())),
+        }
+    }
+
+    /// The last fact decided so far.
+    #[must_use]
+    pub fn last_seq(&self) -> FactSeq {
+        self.sealer.head().seq
+    }
+
+    /// The state for metrics and pages.
+    #[must_use]
+    pub fn inspect(&self) -> Inspection {
+        Inspection {
+            census: self.scheduler.census().clone(),
+            open_tasks: self.scheduler.open_count(),
+            teams: self.scheduler.teams().map(|(team, load)| TeamSnapshot::of(team, load)).collect(),
+            undelivered: self.undelivered.clone(),
+        }
+    }
+}
+
+fn row(task: Task, next_due_at: Option<DateTime<Utc>>) -> TaskRow {
+    TaskRow { task: Arc::new(task), next_due_at }
+}

@@ -1,0 +1,138 @@
+//! Facts in their order: from memory right after their commit, else from the store.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::broker::Outcome;
+use crate::store::{Batch, StoreError};
+use crate::wire::fact::{Fact, FactSeq};
+use crate::wire::message;
+
+use super::leaving::{Leaving, failure, publication};
+use super::waiting::Part;
+use super::{Outbox, PAGE, Progress, Publish, RETRY_EVERY};
+
+/// How many refused events may wait for another try; past it nothing new leaves until the broker takes some.
+const REFUSED_EVENTS_LIMIT: usize = 4_096;
+
+impl<P: Publish> Outbox<P> {
+    /// Publishes batches from memory, those that follow one another together; what lies before them comes from the store.
+    pub(super) async fn publish_batches(&mut self, mut batches: &[Arc<Batch>]) -> Result<(), StoreError> {
+        while let Some(first) = batches.first() {
+            if let Some(fact) = first.facts.first() {
+                self.catch_up_to(FactSeq(fact.seq.0 - 1)).await?;
+            }
+            let mut next = self.next;
+            let mut leaving = Vec::new();
+            let mut taken = 0;
+            for batch in batches {
+                if batch.facts.first().is_some_and(|fact| fact.seq > next) {
+                    break;
+                }
+                let payloads: HashMap<_, _> = batch.payloads.iter().map(|(task, payload)| (task, payload)).collect();
+                for fact in batch.facts.iter().filter(|fact| fact.seq >= next) {
+                    let in_memory = fact.task.as_ref().and_then(|(task, _)| payloads.get(task).copied()).cloned();
+                    self.add(fact, in_memory, &mut leaving)?;
+                }
+                if let Some(last) = batch.facts.last() {
+                    next = next.max(FactSeq(last.seq.0 + 1));
+                }
+                taken += 1;
+            }
+            if next > self.next {
+                self.publish_facts(leaving, FactSeq(next.0 - 1)).await?;
+            }
+            batches = &batches[taken..];
+        }
+        Ok(())
+    }
+
+    /// Publishes what is committed and was not handed over in memory.
+    pub(super) async fn catch_up(&mut self) -> Result<(), StoreError> {
+        let committed = *self.parts.committed.borrow_and_update();
+        self.catch_up_to(committed).await
+    }
+
+    async fn catch_up_to(&mut self, last: FactSeq) -> Result<(), StoreError> {
+        while self.next <= last {
+            let facts = self.parts.reader.facts_after(FactSeq(self.next.0 - 1), PAGE)?;
+            let mut leaving = Vec::new();
+            let mut up_to = last;
+            for fact in facts.iter().filter(|fact| fact.seq <= last) {
+                self.add(fact, None, &mut leaving)?;
+                up_to = fact.seq;
+            }
+            self.publish_facts(leaving, up_to).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the messages of a fact.
+    pub(super) fn add(
+        &mut self,
+        fact: &Fact,
+        in_memory: Option<Arc<[u8]>>,
+        leaving: &mut Vec<Leaving>,
+    ) -> Result<(), StoreError> {
+        let incarnation = &self.parts.incarnation;
+        if let Some(event) = message::event(incarnation, fact) {
+            leaving.push(Leaving { seq: fact.seq, part: Part::Event, publication: publication(event) });
+        }
+        let by_queue = fact.team.as_ref().filter(|team| !self.parts.http_teams.contains(*team));
+        if let (Some(team), Some(_)) = (by_queue, fact.addressed) {
+            let payload = match (fact.with_payload, in_memory, &fact.task) {
+                (true, Some(payload), _) => Some(payload),
+                (true, None, Some((task, _))) => self.parts.reader.payload(task)?,
+                _ => None,
+            };
+            if let Some(work) = message::work(incarnation, fact, payload.as_deref()) {
+                let part = Part::Work(team.clone());
+                leaving.push(Leaving { seq: fact.seq, part, publication: publication(work) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes the messages of facts up to `last`, again and again until it is known what became of each.
+    async fn publish_facts(&mut self, leaving: Vec<Leaving>, last: FactSeq) -> Result<(), StoreError> {
+        while self.waiting.events() >= REFUSED_EVENTS_LIMIT {
+            tokio::time::sleep(RETRY_EVERY).await;
+            self.retry().await?;
+        }
+        let old = leaving.iter().filter(|it| it.seq <= self.old_up_to).count();
+        self.parts.metrics.republished(old as u64);
+        let outcomes = loop {
+            match self.parts.publisher.publish(&leaving).await {
+                Ok(outcomes) => break outcomes,
+                Err(error) => {
+                    self.lost(&error);
+                    self.parts.metrics.republished(leaving.len() as u64);
+                }
+            }
+        };
+        let mut progress = Progress::default();
+        for (message, outcome) in leaving.into_iter().zip(outcomes) {
+            self.note(message, &outcome, &mut progress);
+        }
+        self.next = FactSeq(last.0 + 1);
+        self.report(progress).await;
+        Ok(())
+    }
+
+    /// Keeps what must be tried again apart.
+    fn note(&mut self, message: Leaving, outcome: &Outcome, progress: &mut Progress) {
+        let Leaving { seq, part, .. } = message;
+        let Some(failure) = failure(outcome) else {
+            return self.delivered(seq, &part, progress);
+        };
+        self.parts.metrics.publish_failed(failure);
+        tracing::warn!(seq = seq.0, %part, ?outcome, "the broker did not take a message");
+        match &part {
+            Part::Work(team) => progress.undelivered.push((seq, team.clone())),
+            // No other try can succeed; the fact itself stays in the store and shows over HTTP.
+            Part::Event if matches!(outcome, Outcome::Unsendable { .. }) => return,
+            Part::Event => {}
+        }
+        self.waiting.add(seq, part);
+    }
+}

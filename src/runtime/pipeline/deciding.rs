@@ -1,0 +1,114 @@
+//! What the next batch holds, and when it begins to be written.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::broker::Delivery;
+use crate::store::StoreError;
+use crate::wire::fact::Link;
+
+use super::super::clock::Stopwatch;
+use super::super::intake::Inbound;
+use super::{Pipeline, Writing};
+
+/// From its third arrival on a message is handled alone.
+const ALONE_FROM_DELIVERY_COUNT: u64 = 2;
+
+/// A message that was handled alone so often without an end is rejected as poison.
+const POISON_AFTER: u32 = 3;
+
+impl Pipeline {
+    /// Begins to write what is decided, when nothing is being written.
+    pub(super) fn begin(&mut self, stopping: bool) -> Result<(), StoreError> {
+        if self.writing.is_some() {
+            return Ok(());
+        }
+        if self.next.is_empty() {
+            self.next_alone(stopping)?;
+        }
+        if self.next.is_empty() {
+            return Ok(());
+        }
+        let now = self.parts.clock.now();
+        self.parts.decider.finish(now, &mut self.next);
+        let mut decided = std::mem::take(&mut self.next);
+        self.take_progress(&mut decided);
+        if self.parts.outbox.is_none() {
+            // Without a broker the batch itself counts as published.
+            decided.batch.watermark = Some(self.parts.decider.last_seq());
+        }
+        let batch = Arc::new(std::mem::take(&mut decided.batch));
+        self.parts.committer.begin(Arc::clone(&batch))?;
+        self.writing = Some(Writing { decided, batch, since: Stopwatch::start() });
+        Ok(())
+    }
+
+    /// Decides what time has brought and then what arrived; messages that arrive for the third time wait to be handled
+    /// alone.
+    pub(super) fn decide(&mut self) -> Result<(), StoreError> {
+        if self.is_stopped_clock() {
+            self.turn_away();
+            return Ok(());
+        }
+        let now = self.parts.clock.now();
+        self.parts.decider.fire(now, &mut self.next);
+        if self.parts.decider.is_overdue(now) {
+            return Ok(());
+        }
+        for (task, assignment) in self.expired_offers.drain(..) {
+            self.parts.decider.undeliverable(now, task, assignment, &mut self.next);
+        }
+        let room = self.parts.batch_limit.saturating_sub(self.next.messages).min(self.arrived.len());
+        let mut ordinary = Vec::with_capacity(room);
+        for inbound in self.arrived.drain(..room) {
+            match inbound {
+                Inbound::Delivery(delivery) if delivery.delivery_count >= ALONE_FROM_DELIVERY_COUNT => {
+                    self.alone.push_back(delivery);
+                }
+                inbound => ordinary.push(inbound),
+            }
+        }
+        self.parts.decider.decide(now, ordinary, &mut self.next)
+    }
+
+    /// The clock stepped: deliveries wait, those of a link before the newest one have been sent again.
+    fn turn_away(&mut self) {
+        let mut waiting: VecDeque<Box<Delivery>> = VecDeque::new();
+        for inbound in self.arrived.drain(..) {
+            waiting.extend(self.parts.decider.turn_away(inbound, &mut self.next));
+        }
+        let newest = waiting.back().map(|delivery| delivery.token.epoch);
+        waiting.retain(|delivery| Some(delivery.token.epoch) == newest);
+        self.arrived = waiting.into_iter().map(Inbound::Delivery).collect();
+    }
+
+    /// A message to be handled alone is marked on disk first, so that one that ends the process is found out.
+    fn next_alone(&mut self, stopping: bool) -> Result<(), StoreError> {
+        let now = self.parts.clock.now();
+        if stopping {
+            // It comes again, and this try has not failed.
+            self.next.batch.cleared_suspects.extend(self.marked.take().map(|(_, mark)| mark));
+            return Ok(());
+        }
+        if self.is_stopped_clock() || self.parts.decider.is_overdue(now) {
+            return Ok(());
+        }
+        if let Some((delivery, mark)) = self.marked.take() {
+            self.next.batch.cleared_suspects.push(mark);
+            return self.parts.decider.decide(now, [Inbound::Delivery(delivery)], &mut self.next);
+        }
+        let Some(delivery) = self.alone.pop_front() else { return Ok(()) };
+        let mark: Link = Sha256::digest(&delivery.body).into();
+        let attempts = self.parts.decider.attempts(&mark)?;
+        if attempts >= POISON_AFTER {
+            self.next.batch.cleared_suspects.push(mark);
+            self.parts.decider.poison(now, *delivery, attempts, &mut self.next);
+        } else {
+            self.next.batch.suspects.push((mark, attempts + 1));
+            self.marked = Some((delivery, mark));
+        }
+        Ok(())
+    }
+}
