@@ -8,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::board::Board;
 use super::class::{Class, ClassId, standing};
-use super::explain::{Candidate, Decision, Filter, MAX_STORED_CANDIDATES, Rejection, Verdict};
-use super::filter::{AtNow, DATED, Fit, NOT_NOW, Standing, not_admitted};
+use super::explain::{Candidate, Decision, Filter, MAX_STORED_CANDIDATES, Obstacle, Rejection, Verdict};
+use super::filter::{self, AtNow, DATED, Fit, NOT_NOW, Standing, not_admitted};
 use super::forecast;
 use super::id::TeamId;
 use super::roster::{Client, HandoffRule, Team, TeamIndex};
@@ -159,11 +159,8 @@ fn available(
 ) -> Result<Candidate, Rejection> {
     let (roster, team, load) = (&*board.roster, board.roster.team(index), board.load(index));
     let shift_end = load.open_shift_end();
-    // A closed team's part starts when it opens, so that a qualification which ends before that part does is no hope.
-    let starts_at = if load.open { Some(now) } else { load.next_open };
-    let finish_at = starts_at.and_then(|at| forecast::finish_at(team, at, task.remaining_minutes()));
-    let part_ends_at = starts_at.map_or(now, |_| part_end(task, finish_at, load.shift_end));
-    let ask = AtNow { now, roster, team, load, fit, task, part_ends_at };
+    let finish_at = finish_from_now(board, task, index, now);
+    let ask = at_now(board, task, index, fit, finish_at, now);
     DATED.iter().chain(&NOT_NOW).try_for_each(|(_, rule)| rule(&ask))?;
     let coverage = || class.coverage(roster, now);
     let coverage = forecast::needs_coverage(task).then(coverage).flatten();
@@ -181,6 +178,41 @@ fn available(
     let (scores, total) = score::score(&scored, &roster.routing.weights);
     let meets_due = meets(finish_at, due_at);
     Ok(Candidate { team: team.id.clone(), finish_at, due_at, meets_due, scores, total })
+}
+
+/// When a closed team's work starts: at its opening, so that a qualification which ends before its part does is no hope.
+fn starts_at(board: &Board, index: TeamIndex, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let load = board.load(index);
+    if load.open { Some(now) } else { load.next_open }
+}
+
+fn finish_from_now(board: &Board, task: &Task, index: TeamIndex, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let start = starts_at(board, index, now)?;
+    forecast::finish_at(board.roster.team(index), start, task.remaining_minutes())
+}
+
+/// What the dated and the passing filters are asked of a team.
+fn at_now<'a>(
+    board: &'a Board,
+    task: &'a Task,
+    index: TeamIndex,
+    fit: &'a Fit,
+    finish_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> AtNow<'a> {
+    let (roster, load) = (&*board.roster, board.load(index));
+    let part_ends_at = starts_at(board, index, now).map_or(now, |_| part_end(task, finish_at, load.shift_end));
+    AtNow { now, roster, team: roster.team(index), load, fit, task, part_ends_at }
+}
+
+/// Every rule's "no" to one team on a task at an instant, in the order of the filters; none when it could take it.
+#[must_use]
+pub fn obstacles(board: &Board, task: &Task, index: TeamIndex, now: DateTime<Utc>) -> Vec<Obstacle> {
+    let Some(client) = board.roster.clients.get(&task.client) else { return Vec::new() };
+    let ask = question(board, client, task, board.roster.team(index));
+    let fit = filter::fit(&ask, now);
+    let at_now = at_now(board, task, index, &fit, finish_from_now(board, task, index, now), now);
+    filter::every_no(&ask, &at_now).into_iter().map(Obstacle::from).collect()
 }
 
 /// The end of a holder's part: its finish, or its shift end when the task moves on there.

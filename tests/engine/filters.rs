@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use heliograph::engine::explain::{Filter, Rejection, Verdict};
+use heliograph::engine::explain::{Filter, Obstacle, Rejection, Verdict};
 use heliograph::engine::request::{Consent, WorkRequest};
 use heliograph::engine::roster::{Capability, Capacity, Client, Offshoring, Roster, Team, Wall};
 use heliograph::engine::scheduler::Preview;
@@ -262,6 +262,40 @@ fn the_first_no_in_the_order_of_the_filters_is_the_one_shown() {
         assert_eq!(shown, Some(faults[0].0));
         faults.remove(0);
     }
+}
+
+#[test]
+fn every_no_of_a_team_is_told_on_request_each_with_what_clears_it() {
+    let mut roster = roster(vec![london()]);
+    roster.walls = vec![wall(None)];
+    roster.teams[0].vetted_until = None;
+    roster.teams[0].retired = true;
+    let request = WorkRequest {
+        denied_countries: vec![place("GB")],
+        allowed_countries: vec![place("AU")],
+        skills: vec![skill("ediscovery", 5)],
+        excluded_teams: vec![team_id("london")],
+        ..request("a")
+    };
+    let mut world = World::new("2026-11-23T18:00:00Z", roster);
+    let _ = world.send(request);
+    let told = world.scheduler.obstacles(&task_id("a"), &team_id("london")).expect("an open task and a team");
+    let filters: Vec<_> = told.iter().map(|it| it.filter).collect();
+    use Filter::{Capability, Consent, Drained, Open, Vetting, Wall};
+    assert_eq!(filters, [Wall, Consent, Consent, Vetting, Capability, Capability, Drained, Open]);
+    assert!(told.iter().all(|it| it.filter == it.rejection.filter() && !it.cleared_by.is_empty()), "{told:?}");
+    let shown = rejection_of(world.scheduler.explain(&task_id("a")).expect("it is open").remove(0));
+    assert_eq!(shown.as_ref(), Some(&told[0].rejection), "the first is the one that routing shows");
+    assert_eq!(world.scheduler.obstacles(&task_id("a"), &team_id("lodnon")), None);
+}
+
+#[test]
+fn a_team_that_could_take_a_task_has_no_obstacle() {
+    let mut world = World::new(MONDAY, roster(vec![london(), sydney()]));
+    let _ = world.send(request("a"));
+    assert_eq!(world.scheduler.obstacles(&task_id("a"), &team_id("london")), Some(Vec::new()));
+    let closed = world.scheduler.obstacles(&task_id("a"), &team_id("sydney")).expect("an open task and a team");
+    assert!(matches!(closed[..], [Obstacle { rejection: Rejection::Closed { .. }, .. }]), "{closed:?}");
 }
 
 #[test]
