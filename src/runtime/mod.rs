@@ -17,3 +17,4 @@ mod recovery;
 pub mod serve;
 mod snapshot;
 mod status;
+mod walls;

@@ -66,6 +66,7 @@ impl Sealer {
             decision: recorded.decision.as_deref().map(|decision| json(decision).into()),
             task: recorded.task,
             client: recorded.client,
+            matter: recorded.matter,
             team: recorded.team,
         };
         fact.link = link(&self.head.link, &fact);

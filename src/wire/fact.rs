@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::engine::effect::WorkMessage;
-use crate::engine::id::{ClientId, TaskId, TeamId};
+use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 
 /// A position in the sequence of facts, rising by one from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -31,6 +31,8 @@ pub struct Fact {
     pub task: Option<(TaskId, u64)>,
     /// The client it concerns.
     pub client: Option<ClientId>,
+    /// The matter it concerns, where a wall has to know it: of messages to teams and of walls.
+    pub matter: Option<MatterId>,
     /// The team it concerns.
     pub team: Option<TeamId>,
     /// Whether it is also a message to that team.

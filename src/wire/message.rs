@@ -13,7 +13,7 @@ use crate::engine::event::Refusal;
 use crate::engine::id::{ClientId, RequestId, TaskId};
 
 use super::digest::hex;
-use super::fact::Fact;
+use super::fact::{Fact, FactSeq};
 
 /// Header with the original properties and headers of a rejected message.
 pub const ORIGINAL_HEADER: &str = "x-heliograph-original";
@@ -108,13 +108,19 @@ pub fn work(incarnation: &str, fact: &Fact, payload: Option<&[u8]>) -> Option<Ou
         exchange: ExchangeName::Work,
         routing_key: team.as_str().into(),
         mandatory: true,
-        message_id: format!("{incarnation}.{}.w", fact.seq.0),
+        message_id: work_id(incarnation, fact.seq),
         message_type: message.as_str().into(),
         correlation_id: fact.task.as_ref().map(|(task, _)| task.as_str().into()),
         at: fact.at,
         headers: Vec::new(),
         body: with_members(fact, payload),
     })
+}
+
+/// The id of a fact's message to its team.
+#[must_use]
+pub fn work_id(incarnation: &str, seq: FactSeq) -> String {
+    format!("{incarnation}.{}.w", seq.0)
 }
 
 /// The body with what only the team is told at its end.

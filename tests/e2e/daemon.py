@@ -119,6 +119,12 @@ class Daemon:
         """A task by its id."""
         return self.get(task_path(task))
 
+    def metric(self, sample):
+        """The value of a sample on the metrics page."""
+        with urllib.request.urlopen(self.address + "/metrics", timeout=ANSWER_WITHIN_SECONDS) as page:
+            lines = page.read().decode().splitlines()
+        return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.rsplit(" ", 1)[0] == sample)
+
     def tasks(self, **filters):
         """Every task, page by page."""
         found, cursor = [], {}

@@ -96,6 +96,7 @@ impl Fake {
             event_type: event_type.into(),
             task: Some((task_id("acme-llp/req-1"), seq)),
             client: None,
+            matter: None,
             team: Some(TeamId::new("sydney").unwrap()),
             addressed: None,
             with_payload: false,

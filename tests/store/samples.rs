@@ -137,7 +137,7 @@ pub fn roster(text: &str, minutes: i64) -> RosterVersion {
 }
 
 /// Makes facts that follow each other.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Chain {
     pub last_seq: u64,
     pub last_link: Link,
@@ -160,6 +160,7 @@ impl Chain {
     pub fn message(&mut self, kind: WorkMessage, to: &str, task: &Task) -> Fact {
         let mut fact = self.fact("task.offered", task);
         fact.team = Some(team(to));
+        fact.matter = Some(task.matter.clone());
         fact.addressed = Some(kind);
         fact.with_payload = kind == WorkMessage::Offer;
         fact.decision = Some(br#"{"winner":"sydney"}"#.as_slice().into());
@@ -182,6 +183,7 @@ impl Chain {
             event_type: event_type.into(),
             task: None,
             client: None,
+            matter: None,
             team: None,
             addressed: None,
             with_payload: false,

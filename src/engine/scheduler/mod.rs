@@ -15,6 +15,7 @@ mod requests;
 mod roster_change;
 mod timers;
 mod updates;
+mod walling;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use super::roster::{Roster, TeamIndex};
 use super::task::{Arrival, Task};
 use super::timer::Timers;
 use super::update::{KeptUpdate, Sender};
+use super::walls::Walls;
 
 pub use index::Census;
 pub use invariants::Broken;
@@ -87,6 +89,8 @@ pub struct Restored {
     pub ended: Vec<Task>,
     /// Walls that teams raised.
     pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
+    /// Walls of the roster that was in force; those that another roster adds are told of.
+    pub walls: Walls,
     /// Updates that came before their request.
     pub kept: Vec<KeptUpdate>,
     /// The next arrival number.
@@ -121,6 +125,8 @@ pub struct Scheduler {
     to_fill: BTreeMap<TeamIndex, Fill>,
     /// Waiting tasks that are decided after that.
     to_route: BTreeSet<Arrival>,
+    /// The walls that have been told of.
+    told_walls: Walls,
     out: Effects,
 }
 
@@ -156,6 +162,7 @@ impl Scheduler {
             answered: Recent::new(REMEMBERED),
             to_fill: BTreeMap::new(),
             to_route: BTreeSet::new(),
+            told_walls: restored.walls,
             out: Effects::default(),
         };
         for task in &restored.ended {
@@ -199,6 +206,7 @@ impl Scheduler {
                 self.record_aside(None, team, addressed, Effect::RejectUpdate { id: update, refusal });
             }
             Event::OfferUndeliverable { task, assignment } => self.withdraw_undeliverable(&task, assignment),
+            Event::WallExposed(exposure) => self.report_exposure(exposure),
             Event::RosterChanged(roster) => self.change_roster(roster),
             Event::DeadlineReached => {}
         }
@@ -216,10 +224,12 @@ impl Scheduler {
     fn record(&mut self, arrival: Arrival, said: Said, effect: Effect) {
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         entry.task.task_seq += 1;
+        let matter = said.addressed.map(|_| entry.task.matter.clone());
         self.out.recorded.push(Recorded {
             at: self.now,
             task: Some((entry.task.id.clone(), entry.task.task_seq)),
             client: Some(entry.task.client.clone()),
+            matter,
             team: said.team,
             addressed: said.addressed,
             update: said.update,
@@ -237,7 +247,9 @@ impl Scheduler {
         effect: Effect,
     ) {
         let at = self.now;
-        let recorded = Recorded { at, task: None, client, team, addressed, update: None, decision: None, effect };
+        let matter = None;
+        let recorded =
+            Recorded { at, task: None, client, matter, team, addressed, update: None, decision: None, effect };
         self.out.recorded.push(recorded);
     }
 }

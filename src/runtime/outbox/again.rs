@@ -71,8 +71,9 @@ impl<P: Publish> Outbox<P> {
         }
         leaving.retain(|it| due.contains(&(it.seq, it.part.clone())));
         let mut progress = Progress::default();
+        self.keep_suppressed(&mut progress);
         for (seq, part) in &due {
-            // A purged body has no message, and a team that reads over HTTP now finds it there.
+            // A purged body has no message, a wall may stand now, and a team that reads over HTTP now finds it there.
             if !leaving.iter().any(|it| it.seq == *seq && it.part == *part) {
                 self.delivered(*seq, part, &mut progress);
             }

@@ -166,7 +166,7 @@ impl Pipeline {
                 biased;
                 done = self.parts.committer.done() => {
                     done?;
-                    self.after_commit();
+                    self.after_commit()?;
                 }
                 Some(progress) = receive(&mut self.parts.outbox) => self.note(progress),
                 () = sleep(wait) => self.decide()?,
