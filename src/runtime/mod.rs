@@ -17,3 +17,5 @@ mod recovery;
 pub mod serve;
 mod snapshot;
 mod status;
+#[cfg(test)]
+mod tests;
