@@ -12,6 +12,8 @@ mod faults;
 mod files;
 #[path = "roster/sample.rs"]
 mod sample;
+#[path = "roster/schema.rs"]
+mod schema;
 #[path = "roster/warnings.rs"]
 mod warnings;
 

@@ -15,8 +15,6 @@ use super::output::on_one_line;
 const DEFAULT_URL: &str = "http://127.0.0.1:8321";
 /// Environment variable with the daemon's address.
 const URL_VARIABLE: &str = "HELIOGRAPH_URL";
-/// Environment variable with the caller's token.
-const TOKEN_VARIABLE: &str = "HELIOGRAPH_TOKEN";
 /// How long connecting may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// How long an answer may take; a submission is answered after its commit.
@@ -41,7 +39,6 @@ pub(super) struct DaemonArguments {
 pub(super) struct Daemon {
     agent: Agent,
     url: String,
-    authorization: Option<String>,
 }
 
 /// An answer of the daemon.
@@ -87,8 +84,7 @@ impl DaemonArguments {
             .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        let authorization = variable(TOKEN_VARIABLE).map(|token| format!("Bearer {token}"));
-        Ok(Daemon { agent, url: format!("http://{authority}"), authorization })
+        Ok(Daemon { agent, url: format!("http://{authority}") })
     }
 }
 
@@ -111,10 +107,7 @@ impl Daemon {
     /// # Errors
     /// The daemon does not answer, says no, or answers something else.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Failure> {
-        let mut request = self.agent.post(format!("{}{path}", self.url)).header("content-type", "application/json");
-        if let Some(authorization) = &self.authorization {
-            request = request.header("authorization", authorization);
-        }
+        let request = self.agent.post(format!("{}{path}", self.url)).header("content-type", "application/json");
         let reply = self.reply(request.send(body))?;
         self.document(reply)
     }
@@ -124,11 +117,7 @@ impl Daemon {
     /// # Errors
     /// The daemon does not answer.
     pub(super) fn ask(&self, path: &str) -> Result<Reply, Failure> {
-        let mut request = self.agent.get(format!("{}{path}", self.url));
-        if let Some(authorization) = &self.authorization {
-            request = request.header("authorization", authorization);
-        }
-        self.reply(request.call())
+        self.reply(self.agent.get(format!("{}{path}", self.url)).call())
     }
 
     fn reply(&self, answer: Result<Response<Body>, Error>) -> Result<Reply, Failure> {

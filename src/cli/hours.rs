@@ -70,11 +70,11 @@ pub(super) fn run(arguments: &HoursArguments, output: &mut Output) -> Result<(),
     let Some(calendar) = calendars.get(arguments.calendar.as_str()) else {
         let known: Vec<_> = calendars.keys().map(|id| id.as_str()).collect();
         let shown = configuration.roster.display();
-        return Err(Failure::Usage(format!(
-            "{shown} has no calendar {:?}; it has {}",
-            arguments.calendar,
-            known.join(", ")
-        )));
+        let advice = match roster::nearest(&arguments.calendar, known.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("it has {}", known.join(", ")),
+        };
+        return Err(Failure::Usage(format!("{shown} has no calendar {:?}; {advice}", arguments.calendar)));
     };
     match arguments.ask(calendar, at) {
         Ok(answer) => answer.print(output),

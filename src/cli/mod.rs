@@ -9,6 +9,7 @@
 //! | 78 | settings or roster are at fault |
 
 mod check;
+mod completions;
 mod configuration;
 mod daemon;
 mod explanation;
@@ -16,6 +17,7 @@ mod failure;
 mod healthcheck;
 mod hours;
 mod instant;
+mod man;
 mod output;
 mod route;
 mod schema;
@@ -28,7 +30,7 @@ mod why;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::failure::Failure;
 use self::output::{Format, Output};
@@ -49,8 +51,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 not done, or the answer is no; 2 usage; 69 daemon unreachable; 78 settings or roster at fault.
-Environment: HELIOGRAPH_URL and HELIOGRAPH_TOKEN for commands that talk to a daemon; HELIOGRAPH__SECTION__KEY for settings;
-NO_COLOR.";
+Environment: HELIOGRAPH_URL for commands that talk to a daemon; HELIOGRAPH__SECTION__KEY for settings; NO_COLOR.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -78,6 +79,10 @@ enum Command {
     Update(Box<update::UpdateArguments>),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
+    /// Print a script that completes commands in a shell
+    Completions(completions::CompletionsArguments),
+    /// Print a manual page
+    Man(man::ManArguments),
     /// Ask a daemon whether it is well
     Healthcheck(healthcheck::HealthcheckArguments),
 }
@@ -120,6 +125,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Task(arguments) => tasks::show(&arguments, &mut output),
         Command::Update(arguments) => update::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
+        Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command(), &mut output),
+        Command::Man(arguments) => man::run(&arguments, Arguments::command(), &mut output),
         Command::Healthcheck(arguments) => healthcheck::run(&arguments, &mut output),
     }
 }

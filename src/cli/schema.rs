@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use super::output::Output;
 use crate::http;
+use crate::roster;
 use crate::wire::schema::{self, SchemaKind};
 
 /// Arguments of `schema`.
@@ -21,6 +22,8 @@ enum Document {
     Update,
     /// JSON Schema of an event
     Event,
+    /// JSON Schema of a roster
+    Roster,
     /// Exchanges, queues and messages
     Asyncapi,
     /// The HTTP API
@@ -32,6 +35,7 @@ pub(super) fn run(arguments: &SchemaArguments, output: &mut Output) -> Result<()
         Document::Request => schema::print(SchemaKind::Request),
         Document::Update => schema::print(SchemaKind::Update),
         Document::Event => schema::print(SchemaKind::Event),
+        Document::Roster => return output.json(&roster::schema()),
         Document::Asyncapi => schema::print(SchemaKind::AsyncApi),
         Document::Openapi => return output.json(&http::openapi()),
     };

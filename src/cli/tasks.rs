@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::daemon::{DaemonArguments, encoded};
-use super::failure::Failure;
+use super::daemon::{Daemon, DaemonArguments, encoded};
+use super::failure::{Failure, warn};
 use super::output::Output;
 use crate::engine::id::{ClientId, TaskId, TeamId};
+use crate::roster;
 use crate::wire::view::{NeedsView, TaskView};
 
 /// Facts of a history asked for at once.
@@ -61,6 +62,17 @@ struct Page {
     next: Option<Value>,
 }
 
+/// The names of the teams of the roster in force.
+#[derive(Debug, Deserialize)]
+struct TeamNames {
+    teams: Vec<TeamName>,
+}
+
+#[derive(Debug, Deserialize)]
+struct TeamName {
+    id: TeamId,
+}
+
 /// A page of a task's facts, as the daemon wrote them.
 #[derive(Debug, Deserialize)]
 struct History {
@@ -99,10 +111,25 @@ pub(super) fn list(arguments: &TasksArguments, output: &mut Output) -> Result<()
     let page: Page = read(document)?;
     let rows: Vec<_> = page.tasks.iter().map(row).collect();
     output.table(&["TASK", "STATE", "TEAM", "PRIORITY", "DEADLINE", "SINCE"], &rows)?;
-    match &page.next {
-        Some(next) => output.line(format!("\nmore with --cursor {}", plain(next))),
-        None => Ok(()),
+    if let Some(next) = &page.next {
+        output.line(format!("\nmore with --cursor {}", plain(next)))?;
     }
+    match &arguments.team {
+        Some(team) if page.tasks.is_empty() => warn_unless_in_roster(team, &daemon),
+        _ => Ok(()),
+    }
+}
+
+/// A team without tasks may be one that was written wrongly. An earlier roster's team is no fault.
+fn warn_unless_in_roster(team: &TeamId, daemon: &Daemon) -> Result<(), Failure> {
+    let TeamNames { teams } = daemon.get("/api/v1/teams")?;
+    let names: Vec<_> = teams.iter().map(|team| team.id.as_str()).collect();
+    if !names.contains(&team.as_str()) {
+        let near = roster::nearest(team.as_str(), names);
+        let near = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+        warn(&format!("the roster in force has no team {:?}{near}", team.as_str()));
+    }
+    Ok(())
 }
 
 /// Prints a task: its state, what it needs, who held it, and its facts.

@@ -8,7 +8,7 @@ use super::explanation;
 use super::failure::Failure;
 use super::instant;
 use super::output::Output;
-use crate::engine::explain::{Decision, Verdict};
+use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{TaskId, TeamId};
 
 /// Arguments of `why`.
@@ -36,6 +36,16 @@ pub(super) struct WhyNotArguments {
 struct Explanation {
     decision: Option<Decision>,
     verdicts: Option<Vec<Verdict>>,
+    #[serde(default)]
+    obstacles: Vec<Obstacle>,
+}
+
+/// One team's verdict, with every "no" of it.
+#[derive(Debug, Serialize)]
+struct Answer {
+    #[serde(flatten)]
+    verdict: Verdict,
+    obstacles: Vec<Obstacle>,
 }
 
 /// Prints the stored decision and every team's verdict as things stand now.
@@ -58,18 +68,19 @@ pub(super) fn why(arguments: &WhyArguments, output: &mut Output) -> Result<(), F
     }
 }
 
-/// Prints one team's verdict; exit 1 when the daemon has none of that team.
+/// Prints one team's verdict with everything in its way; exit 1 when the daemon has no such team or the task has ended.
 pub(super) fn why_not(arguments: &WhyNotArguments, output: &mut Output) -> Result<(), Failure> {
-    let explanation = read(document(&arguments.daemon.daemon()?, &arguments.task)?)?;
     let (task, team) = (&arguments.task, &arguments.team);
-    let Some(verdicts) = explanation.verdicts else {
+    let path = format!("{}?team={}", address(task), encoded(team.as_str()));
+    let explanation = read(arguments.daemon.daemon()?.get(&path)?)?;
+    let Some(mut verdicts) = explanation.verdicts else {
         return Err(Failure::Failed(format!("{task} has ended, so no team is asked any more")));
     };
-    let Some(verdict) = verdicts.into_iter().find(|verdict| team_of(verdict) == team) else {
-        return Err(Failure::Failed(format!("the roster in force has no team {team}")));
+    let Some(verdict) = verdicts.pop().filter(|verdict| verdict.team() == team) else {
+        return Err(Failure::Failed(format!("the daemon says nothing of team {team}")));
     };
     if output.is_json() {
-        return output.json(&verdict);
+        return output.json(&Answer { verdict, obstacles: explanation.obstacles });
     }
     match verdict {
         Verdict::Available(candidate) => {
@@ -78,29 +89,38 @@ pub(super) fn why_not(arguments: &WhyNotArguments, output: &mut Output) -> Resul
             output.field("finish", &instant::or_dash(candidate.finish_at))?;
             output.field("due", &instant::or_dash(candidate.due_at))
         }
-        Verdict::Rejected { filter, rejection, cleared_by, .. } => {
-            output.line(format!("{team} cannot take {task} now"))?;
-            output.field("filter", filter.as_str())?;
-            output.field("because", &facts(&rejection))?;
-            output.field("cleared by", &cleared_by)
-        }
+        Verdict::Rejected { .. } => print_obstacles(task, team, &explanation.obstacles, output),
     }
 }
 
+/// Every "no" in the order in which it is asked; all of them must be cleared.
+fn print_obstacles(task: &TaskId, team: &TeamId, all: &[Obstacle], output: &mut Output) -> Result<(), Failure> {
+    output.line(match all.len() {
+        1 => format!("{team} cannot take {task} now"),
+        count => format!("{team} cannot take {task} now: {count} rules say no"),
+    })?;
+    for (position, Obstacle { filter, rejection, cleared_by }) in all.iter().enumerate() {
+        if position > 0 {
+            output.line("")?;
+        }
+        output.field("filter", filter.as_str())?;
+        output.field("because", &facts(rejection))?;
+        output.field("cleared by", cleared_by)?;
+    }
+    Ok(())
+}
+
 fn document(daemon: &Daemon, task: &TaskId) -> Result<Value, Failure> {
-    daemon.get(&format!("/api/v1/tasks/{}/explanation", encoded(task.as_str())))
+    daemon.get(&address(task))
+}
+
+fn address(task: &TaskId) -> String {
+    format!("/api/v1/tasks/{}/explanation", encoded(task.as_str()))
 }
 
 fn read(document: Value) -> Result<Explanation, Failure> {
     serde_json::from_value(document)
         .map_err(|error| Failure::Failed(format!("the daemon answers what this version does not read: {error}")))
-}
-
-fn team_of(verdict: &Verdict) -> &TeamId {
-    match verdict {
-        Verdict::Available(candidate) => &candidate.team,
-        Verdict::Rejected { team, .. } => team,
-    }
 }
 
 /// A rejection's word and the facts that it rests on.

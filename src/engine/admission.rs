@@ -45,6 +45,7 @@ pub fn admit(
         deadline: request.deadline,
         not_before: request.not_before,
         after: request.after.clone(),
+        after_cancelled: Vec::new(),
         clocks: clocks.iter().map(clock).collect(),
         sla,
         admitted_at: now,

@@ -4,7 +4,7 @@
 //! team at the classes that it can serve.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use chrono::{DateTime, Utc};
 
@@ -15,11 +15,15 @@ use super::forecast;
 use super::id::{ClientId, MatterId, TeamId, Term};
 use super::request::{Consent, Place, Presence, SkillNeed};
 use super::roster::{Client, Roster, TeamIndex};
-use super::task::Needs;
+use super::task::{Needs, Task};
 use super::walls::Walls;
 
 /// How many classes that no open task needs are kept for the next task.
 pub const MAX_IDLE_CLASSES: usize = 4_096;
+
+/// How many classes open tasks may need; a request or an amendment that needs one more is refused as `full`. A wall that
+/// splits a class is never refused, so that walls can add to it.
+pub const MAX_CLASSES_IN_USE: usize = 16_384;
 
 /// A class; good for one version of the roster and walls only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,12 +52,19 @@ pub struct Class {
     /// Teams that may do it, in the order of their ids.
     pub eligible: Vec<(TeamIndex, Fit)>,
     /// How many teams each standing filter rejects.
-    pub rejected: BTreeMap<Filter, u32>,
+    rejected: BTreeMap<Filter, u32>,
+    /// Teams that lack the capability alone.
+    incapable: Vec<(TeamIndex, Fit)>,
+    /// From when on one of those fails an earlier filter, which then is the one to show.
+    incapable_until: DateTime<Utc>,
     key: Arc<ClassKey>,
     /// Open tasks of the class.
     users: u32,
-    coverage: OnceLock<Option<Timeline>>,
+    coverage: Arc<Coverage>,
 }
+
+/// The time in which any of some teams is open, worked out when first asked for; classes of the same teams share it.
+type Coverage = OnceLock<Option<Timeline>>;
 
 impl Class {
     /// What a team's qualification for the class rests on; `None` when it is not eligible.
@@ -61,6 +72,34 @@ impl Class {
     pub fn fit(&self, team: TeamIndex) -> Option<&Fit> {
         let position = self.eligible.binary_search_by_key(&team, |(eligible, _)| *eligible).ok()?;
         self.eligible.get(position).map(|(_, fit)| fit)
+    }
+
+    /// How many teams each standing filter rejects for a task at an instant.
+    #[must_use]
+    pub fn rejected(&self, task: &Task, now: DateTime<Utc>) -> BTreeMap<Filter, u32> {
+        let mut rejected = self.rejected.clone();
+        if self.key.presence != Presence::Contact && now < self.incapable_until {
+            return rejected;
+        }
+        for (_, fit) in &self.incapable {
+            if let Err(earlier) = filter::before_capability(fit, task, now) {
+                *rejected.entry(earlier.filter()).or_default() += 1;
+                if let Some(count) = rejected.get_mut(&Filter::Capability) {
+                    *count -= 1;
+                }
+            }
+        }
+        rejected.retain(|_, count| *count > 0);
+        rejected
+    }
+
+    /// The rejection to show of a team that the standing filters reject: one that lacks the capability may fail an earlier
+    /// filter at this instant.
+    #[must_use]
+    pub fn first_no(&self, team: TeamIndex, standing: Rejection, task: &Task, now: DateTime<Utc>) -> Rejection {
+        let position = self.incapable.binary_search_by_key(&team, |(incapable, _)| *incapable).ok();
+        let fit = position.and_then(|position| self.incapable.get(position));
+        fit.and_then(|(_, fit)| filter::before_capability(fit, task, now).err()).unwrap_or(standing)
     }
 
     /// Whose work it is.
@@ -82,6 +121,8 @@ impl Class {
 pub struct Classes {
     by_key: HashMap<Arc<ClassKey>, ClassId>,
     slots: BTreeMap<ClassId, Class>,
+    /// Coverage by the teams that make it.
+    coverages: HashMap<Box<[TeamIndex]>, Weak<Coverage>>,
     next: u32,
     idle: BTreeSet<ClassId>,
     /// The classes that each team may do, by team position.
@@ -95,6 +136,7 @@ impl Classes {
         Self {
             by_key: HashMap::new(),
             slots: BTreeMap::new(),
+            coverages: HashMap::new(),
             next: 0,
             idle: BTreeSet::new(),
             served: vec![BTreeSet::new(); teams],
@@ -121,6 +163,14 @@ impl Classes {
         }
         self.idle.remove(&id);
         id
+    }
+
+    /// Whether a task with these needs may be taken in; see [`MAX_CLASSES_IN_USE`].
+    #[must_use]
+    pub fn has_room_for(&self, walls: &Walls, client: &Client, matter: &MatterId, needs: &Needs) -> bool {
+        let in_use = self.slots.len() - self.idle.len();
+        in_use < MAX_CLASSES_IN_USE
+            || self.by_key.get(&key_of(walls, client, matter, needs)).is_some_and(|id| !self.idle.contains(id))
     }
 
     /// One open task fewer; past [`MAX_IDLE_CLASSES`] the oldest class without tasks is forgotten.
@@ -177,9 +227,11 @@ impl Classes {
         let mut class = Class {
             eligible: Vec::new(),
             rejected: BTreeMap::new(),
+            incapable: Vec::new(),
+            incapable_until: DateTime::<Utc>::MAX_UTC,
             key: Arc::clone(&key),
             users: 0,
-            coverage: OnceLock::new(),
+            coverage: Arc::default(),
         };
         for (index, ask) in (0..).map(TeamIndex).zip(questions) {
             match standing(ask) {
@@ -187,18 +239,42 @@ impl Classes {
                     class.eligible.push((index, filter::fit(ask, now)));
                     self.served[usize::from(index.0)].insert(id);
                 }
-                Err(rejection) => *class.rejected.entry(rejection.filter()).or_default() += 1,
+                Err(rejection) => {
+                    let filter = rejection.filter();
+                    *class.rejected.entry(filter).or_default() += 1;
+                    if filter == Filter::Capability {
+                        let fit = filter::fit(ask, now);
+                        class.incapable_until = class.incapable_until.min(fit.vetted_until);
+                        class.incapable.push((index, fit));
+                    }
+                }
             }
         }
+        class.coverage = self.coverage_of(&class.eligible);
         self.by_key.insert(key, id);
         self.slots.insert(id, class);
         id
+    }
+
+    /// The coverage of these teams, shared with the other classes that they may do.
+    fn coverage_of(&mut self, eligible: &[(TeamIndex, Fit)]) -> Arc<Coverage> {
+        let teams: Box<[_]> = eligible.iter().map(|(team, _)| *team).collect();
+        if let Some(shared) = self.coverages.get(&teams).and_then(Weak::upgrade) {
+            return shared;
+        }
+        let coverage = Arc::default();
+        self.coverages.insert(teams, Arc::downgrade(&coverage));
+        coverage
     }
 
     fn forget(&mut self, id: ClassId) {
         let Some(class) = self.slots.remove(&id) else { return };
         for (team, _) in &class.eligible {
             self.served[usize::from(team.0)].remove(&id);
+        }
+        if Arc::strong_count(&class.coverage) == 1 {
+            let teams: Box<[_]> = class.eligible.iter().map(|(team, _)| *team).collect();
+            self.coverages.remove(&teams);
         }
         if self.by_key.get(&class.key) == Some(&id) {
             self.by_key.remove(&class.key);

@@ -23,8 +23,8 @@ pub struct Effects {
     pub ended: Vec<Task>,
     /// Updates that came before their request, to be kept with the store.
     pub kept: Vec<KeptUpdate>,
-    /// Kept updates that were applied or ran out.
-    pub kept_done: Vec<(Sender, RequestId)>,
+    /// Kept updates that were applied or ran out, with the refusal of those that did not apply after all.
+    pub kept_done: Vec<(Sender, RequestId, Option<Refusal>)>,
     /// How the event itself is answered, when it was a request or an update.
     pub answer: Option<Answer>,
 }
@@ -272,6 +272,15 @@ impl Effect {
         }
     }
 
+    /// What the team is told of earlier holders, and nobody else.
+    #[must_use]
+    pub fn packet(&self) -> Option<&[Holder]> {
+        match self {
+            Self::Offer(brief) => Some(&brief.packet),
+            _ => None,
+        }
+    }
+
     /// Whether the message to the team carries the request's payload.
     #[must_use]
     pub fn carries_payload(&self) -> bool {
@@ -331,7 +340,8 @@ pub struct OfferBrief {
     pub remaining_minutes: u32,
     /// When it must be done.
     pub due_at: Option<DateTime<Utc>>,
-    /// Earlier holders and what they said.
+    /// Earlier holders and what they said, for the team alone.
+    #[serde(skip)]
     pub packet: Vec<Holder>,
     /// Whether the payload goes with this message.
     #[serde(skip)]

@@ -347,3 +347,31 @@ pub enum Verdict {
         cleared_by: String,
     },
 }
+
+impl Verdict {
+    /// The team whose verdict it is.
+    #[must_use]
+    pub fn team(&self) -> &TeamId {
+        match self {
+            Self::Available(candidate) => &candidate.team,
+            Self::Rejected { team, .. } => team,
+        }
+    }
+}
+
+/// One "no" of several to a team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obstacle {
+    /// The filter that says it.
+    pub filter: Filter,
+    /// What it says.
+    pub rejection: Rejection,
+    /// The smallest change that would clear it.
+    pub cleared_by: String,
+}
+
+impl From<Rejection> for Obstacle {
+    fn from(rejection: Rejection) -> Self {
+        Self { filter: rejection.filter(), cleared_by: rejection.cleared_by(), rejection }
+    }
+}

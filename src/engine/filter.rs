@@ -1,6 +1,7 @@
 //! The hard rules of routing, in the order in which they are asked.
 //!
-//! [`STANDING`] holds what a team is or is not, and is worked out once per requirement class and roster. [`DATED`]
+//! A filter may have several rules, each with one "no"; the first of all is the one that routing shows, and [`every_no`]
+//! gives them all. [`STANDING`] holds what a team is or is not, and is worked out once per requirement class and roster. [`DATED`]
 //! holds the parts of the same rules that end at a date, and [`NOT_NOW`] what passes by itself. Source of each rule:
 //! the design's service model, "Routing".
 
@@ -35,12 +36,18 @@ pub struct Standing<'a> {
 pub type StandingRule = fn(&Standing<'_>) -> Result<(), Rejection>;
 
 /// Filters 1 to 5, as far as they do not depend on the time.
-pub const STANDING: [(Filter, StandingRule); 5] = [
+pub const STANDING: [(Filter, StandingRule); 11] = [
     (Filter::Wall, wall),
-    (Filter::Consent, consent),
+    (Filter::Consent, offshoring),
+    (Filter::Consent, denied_countries),
+    (Filter::Consent, allowed_countries),
+    (Filter::Consent, residency),
     (Filter::Presence, presence),
     (Filter::Vetting, vetting),
-    (Filter::Capability, capability),
+    (Filter::Capability, pair),
+    (Filter::Capability, languages),
+    (Filter::Capability, skills),
+    (Filter::Capability, not_excluded),
 ];
 
 /// An eligible team against one task at one instant.
@@ -86,34 +93,67 @@ pub struct Fit {
     pub contact: Option<TimeDelta>,
 }
 
+/// Every rule's "no" to a team, in the order of the filters. The dated part of a filter is not asked where its standing
+/// part says no already: there is no date to look at. A team that may not have the task has no part in it, so its
+/// qualifications need not last any longer than now.
+#[must_use]
+pub fn every_no(standing: &Standing<'_>, at_now: &AtNow<'_>) -> Vec<Rejection> {
+    let stands: Vec<Rejection> = STANDING.iter().filter_map(|(_, rule)| rule(standing).err()).collect();
+    let part_ends_at = if stands.is_empty() { at_now.part_ends_at } else { at_now.now };
+    let at_now = &AtNow { part_ends_at, ..*at_now };
+    let refused = |filter: Filter| stands.iter().any(|rejection| rejection.filter() == filter);
+    let dated = DATED.iter().filter(|(filter, _)| !refused(*filter));
+    let mut all: Vec<Rejection> = dated.chain(&NOT_NOW).filter_map(|(_, rule)| rule(at_now).err()).collect();
+    all.extend(stands);
+    all.sort_by_key(Rejection::filter);
+    all
+}
+
 fn wall(ask: &Standing<'_>) -> Result<(), Rejection> {
     ask.walls.clear(&ask.team.id, &ask.client.id, ask.matter).map(|_| ())
 }
 
-fn consent(ask: &Standing<'_>) -> Result<(), Rejection> {
-    let (client, needs, country) = (ask.client, ask.needs, &ask.team.country);
-    if country.country() != client.country.country() {
-        let client_country = client.country.clone();
-        let consented = needs.consent.as_ref().is_some_and(|given| given.offshore && given.reference.is_some());
-        let refused = needs.consent.as_ref().is_some_and(|given| !given.offshore);
-        match client.offshoring {
-            Offshoring::Denied => return Err(Rejection::OffshoringDenied { client_country }),
-            Offshoring::Consent if !consented => return Err(Rejection::ConsentMissing { client_country }),
-            Offshoring::Allowed if refused => return Err(Rejection::OffshoringDenied { client_country }),
-            Offshoring::Allowed | Offshoring::Consent => {}
-        }
+fn offshoring(ask: &Standing<'_>) -> Result<(), Rejection> {
+    let (client, needs) = (ask.client, ask.needs);
+    if ask.team.country.country() == client.country.country() {
+        return Ok(());
     }
-    let listed = |places: &[Place]| places.iter().any(|place| place.covers(country));
-    if listed(&needs.denied_countries) || listed(&client.denied_countries) {
+    let client_country = client.country.clone();
+    let consented = needs.consent.as_ref().is_some_and(|given| given.offshore && given.reference.is_some());
+    let refused = needs.consent.as_ref().is_some_and(|given| !given.offshore);
+    match client.offshoring {
+        Offshoring::Denied => Err(Rejection::OffshoringDenied { client_country }),
+        Offshoring::Consent if !consented => Err(Rejection::ConsentMissing { client_country }),
+        Offshoring::Allowed if refused => Err(Rejection::OffshoringDenied { client_country }),
+        Offshoring::Allowed | Offshoring::Consent => Ok(()),
+    }
+}
+
+fn denied_countries(ask: &Standing<'_>) -> Result<(), Rejection> {
+    let country = &ask.team.country;
+    let denied = [&ask.needs.denied_countries, &ask.client.denied_countries];
+    if denied.iter().any(|places| is_listed(country, places)) {
         return Err(Rejection::CountryDenied { country: country.clone() });
     }
-    for allowed in [&needs.allowed_countries, &client.allowed_countries] {
-        if !allowed.is_empty() && !listed(allowed) {
-            return Err(Rejection::CountryNotAllowed { country: country.clone() });
-        }
+    Ok(())
+}
+
+fn allowed_countries(ask: &Standing<'_>) -> Result<(), Rejection> {
+    let country = &ask.team.country;
+    let allowed = [&ask.needs.allowed_countries, &ask.client.allowed_countries];
+    if allowed.iter().any(|places| !places.is_empty() && !is_listed(country, places)) {
+        return Err(Rejection::CountryNotAllowed { country: country.clone() });
     }
-    let inside = ask.team.region.as_ref().is_some_and(|region| client.residency.contains(region));
-    if !client.residency.is_empty() && !inside {
+    Ok(())
+}
+
+fn is_listed(country: &Place, places: &[Place]) -> bool {
+    places.iter().any(|place| place.covers(country))
+}
+
+fn residency(ask: &Standing<'_>) -> Result<(), Rejection> {
+    let inside = ask.team.region.as_ref().is_some_and(|region| ask.client.residency.contains(region));
+    if !ask.client.residency.is_empty() && !inside {
         return Err(Rejection::OutsideResidency { region: ask.team.region.clone() });
     }
     Ok(())
@@ -133,27 +173,35 @@ fn vetting(ask: &Standing<'_>) -> Result<(), Rejection> {
     ask.team.vetted_until.map(|_| ()).ok_or(Rejection::NotVetted)
 }
 
-fn capability(ask: &Standing<'_>) -> Result<(), Rejection> {
-    let (needs, team) = (ask.needs, ask.team);
-    let mut pairs = team.capabilities.iter().filter(|held| holds_pair(held, needs)).peekable();
-    if pairs.peek().is_none() {
-        return Err(not_admitted(needs));
+fn pair(ask: &Standing<'_>) -> Result<(), Rejection> {
+    let held = ask.team.capabilities.iter().any(|held| holds_pair(held, ask.needs));
+    if held { Ok(()) } else { Err(not_admitted(ask.needs)) }
+}
+
+/// All languages within one capability that holds the pair; without such a capability [`pair`] has said no.
+fn languages(ask: &Standing<'_>) -> Result<(), Rejection> {
+    let needs = ask.needs;
+    let mut pairs = ask.team.capabilities.iter().filter(|held| holds_pair(held, needs)).peekable();
+    if pairs.peek().is_none() || pairs.clone().any(|held| speaks(held, needs)) {
+        return Ok(());
     }
-    if !pairs.clone().any(|held| speaks(held, needs)) {
-        let spoken = |language| pairs.clone().any(|held| held.languages.contains(language));
-        let missing = needs.languages.iter().find(|language| !spoken(language)).or(needs.languages.first());
-        return match missing {
-            Some(language) => Err(Rejection::LanguageMissing { language: language.clone() }),
-            None => Ok(()),
-        };
-    }
-    for need in &needs.skills {
-        let held = team.skills.get(&need.name).copied().unwrap_or(0);
+    let spoken = |language| pairs.clone().any(|held| held.languages.contains(language));
+    let missing = needs.languages.iter().find(|language| !spoken(language)).or(needs.languages.first());
+    missing.map_or(Ok(()), |language| Err(Rejection::LanguageMissing { language: language.clone() }))
+}
+
+fn skills(ask: &Standing<'_>) -> Result<(), Rejection> {
+    for need in &ask.needs.skills {
+        let held = ask.team.skills.get(&need.name).copied().unwrap_or(0);
         if held < need.level {
             return Err(Rejection::SkillMissing { skill: need.name.clone(), needed: need.level, held });
         }
     }
-    if needs.excluded_teams.contains(&team.id) { Err(Rejection::Excluded) } else { Ok(()) }
+    Ok(())
+}
+
+fn not_excluded(ask: &Standing<'_>) -> Result<(), Rejection> {
+    if ask.needs.excluded_teams.contains(&ask.team.id) { Err(Rejection::Excluded) } else { Ok(()) }
 }
 
 /// The rejection of a team that does not hold the pair that is asked for.
@@ -195,13 +243,38 @@ pub fn fit(ask: &Standing<'_>, now: DateTime<Utc>) -> Fit {
     }
 }
 
-fn contact(ask: &AtNow<'_>) -> Result<(), Rejection> {
-    let Some(longest) = ask.fit.contact else { return Ok(()) };
-    let needed = TimeDelta::minutes(i64::from(ask.task.remaining_minutes()));
-    let needed_minutes = ask.task.remaining_minutes();
-    if longest < needed {
-        return Err(Rejection::TooLittleContact { longest_minutes: minutes(longest), needed_minutes });
+/// What a team that lacks the capability fails before that. It has no part in the task, so its vetting need not last any
+/// longer than now.
+///
+/// # Errors
+/// The rejection of the earlier filter.
+pub fn before_capability(fit: &Fit, task: &Task, now: DateTime<Utc>) -> Result<(), Rejection> {
+    enough_contact(fit, task)?;
+    if fit.vetted_until > now {
+        Ok(())
+    } else {
+        Err(Rejection::VettingEnds { at: fit.vetted_until, needed_until: now })
     }
+}
+
+/// Some shift of the team meets the client's hours for as long as the task takes.
+fn enough_contact(fit: &Fit, task: &Task) -> Result<(), Rejection> {
+    let needed_minutes = task.remaining_minutes();
+    match fit.contact {
+        Some(longest) if longest < TimeDelta::minutes(i64::from(needed_minutes)) => {
+            Err(Rejection::TooLittleContact { longest_minutes: minutes(longest), needed_minutes })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn contact(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    enough_contact(ask.fit, ask.task)?;
+    if ask.fit.contact.is_none() {
+        return Ok(());
+    }
+    let needed_minutes = ask.task.remaining_minutes();
+    let needed = TimeDelta::minutes(i64::from(needed_minutes));
     let Some(shift_ends_at) = ask.load.open_shift_end() else { return Ok(()) };
     let client = ask.roster.clients.get(&ask.task.client);
     let left = client

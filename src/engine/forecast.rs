@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::calendar::{Pause, Timeline};
+use super::calendar::{Calendar, Pause, Timeline};
 use super::roster::{Basis, Client, Moment, Roster, Team};
 use super::task::{Clock, Task, TaskState};
 
@@ -15,7 +15,12 @@ pub const COVERAGE_SPAN: TimeDelta = TimeDelta::days(400);
 /// The time in which any of the teams is open, around `now`; `None` when that leaves a calendar's horizon.
 #[must_use]
 pub fn coverage<'a>(teams: impl Iterator<Item = &'a Team>, now: DateTime<Utc>) -> Option<Timeline> {
-    let calendars: Vec<_> = teams.map(|team| &*team.calendar).collect();
+    let mut calendars: Vec<&Calendar> = Vec::new();
+    for team in teams {
+        if !calendars.iter().any(|seen| std::ptr::eq(*seen, &*team.calendar)) {
+            calendars.push(&team.calendar);
+        }
+    }
     Timeline::union(&calendars, now - COVERAGE_SPAN, now + COVERAGE_SPAN).ok()
 }
 
@@ -46,6 +51,15 @@ pub fn due_at(
     let projection = Projection { task, roster, team, coverage, now };
     let running = task.clocks.iter().filter(|clock| clock.rule.stop == Moment::Completed && clock.stopped_at.is_none());
     running.filter_map(|clock| projection.due_at(clock)).chain(task.deadline).min()
+}
+
+/// When a task must be started to be done by `due_at`: its effort, walked back through the coverage of the teams that
+/// may do it; in all time where the coverage does not reach.
+#[must_use]
+pub fn latest_start_at(due_at: DateTime<Utc>, remaining_minutes: u32, coverage: Option<&Timeline>) -> DateTime<Utc> {
+    let effort = TimeDelta::minutes(i64::from(remaining_minutes));
+    let in_coverage = coverage.and_then(|coverage| coverage.back_from(due_at, effort));
+    in_coverage.or_else(|| due_at.checked_sub_signed(effort)).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 /// What the end of a clock is projected from.

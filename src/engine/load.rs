@@ -1,6 +1,6 @@
 //! What a team holds, when it is open, and what fits beside it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -13,7 +13,7 @@ use super::task::Arrival;
 #[derive(Debug, Clone, Default)]
 pub struct TeamLoad {
     /// Tasks offered to it or owned by it.
-    pub tasks: BTreeSet<Arrival>,
+    pub tasks: BTreeMap<Arrival, Holding>,
     /// Seats in use: offered and owned tasks that are not paused.
     pub used: u32,
     /// The remaining effort of those, in minutes.
@@ -30,6 +30,36 @@ pub struct TeamLoad {
     pub next_shift: Option<DateTime<Utc>>,
     /// When its open state changes next.
     pub changes_at: Option<DateTime<Utc>>,
+}
+
+/// A task that a team has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// Remaining effort in minutes, as last reported.
+    pub remaining_minutes: u32,
+    /// Since when that has been worked on; `None` for an offer.
+    pub worked_since: Option<DateTime<Utc>>,
+    /// Whether it uses a seat: it does not while it is paused.
+    pub uses_seat: bool,
+}
+
+/// The least share of the last report that is taken to be left, in percent, however long ago that was.
+const LEAST_LEFT_PERCENT: u32 = 25;
+
+/// The least minutes of it that are taken to be left.
+const LEAST_LEFT_MINUTES: u32 = 30;
+
+impl Holding {
+    /// When the team is expected to be done with it: the last report less the open time since, but no less than a
+    /// quarter of it and half an hour. `None` is not within the team's horizon.
+    fn expected_end(&self, team: &Team, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let reported = self.remaining_minutes;
+        let worked = self.worked_since.and_then(|since| team.calendar.elapsed(since, now, &[]).ok());
+        let worked = worked.map_or(0, |worked| u32::try_from(worked.num_minutes()).unwrap_or(0));
+        let least = (reported / 100 * LEAST_LEFT_PERCENT).max(LEAST_LEFT_MINUTES).min(reported).max(1);
+        let left = reported.saturating_sub(worked).max(least);
+        team.calendar.add(now, TimeDelta::minutes(i64::from(left)), &[]).ok()
+    }
 }
 
 impl TeamLoad {
@@ -60,20 +90,51 @@ impl TeamLoad {
     /// # Errors
     /// [`Rejection::NoSeat`] or [`Rejection::NoRoom`] with the figures.
     pub fn room_for(&self, team: &Team, priority: Priority, remaining_minutes: u32) -> Result<(), Rejection> {
-        match team.capacity {
-            Capacity::Seats(seats) => {
-                let kept_free = if priority == Priority::Urgent { 0 } else { team.urgent_reserve };
-                let seats = seats.saturating_sub(kept_free);
-                if self.used < seats { Ok(()) } else { Err(Rejection::NoSeat { used: self.used, seats }) }
-            }
-            Capacity::EffortHours(hours) => {
-                let limit_minutes = hours.saturating_mul(60);
-                let fits = self.used_minutes.saturating_add(remaining_minutes) <= limit_minutes;
-                if fits || self.used == 0 {
-                    return Ok(());
-                }
-                Err(Rejection::NoRoom { used_minutes: self.used_minutes, limit_minutes })
-            }
+        room_beside(team, (self.used, self.used_minutes), priority, remaining_minutes)
+    }
+
+    /// When a task is expected to fit: now, or when so many of the tasks that the team has are expected to have ended.
+    /// `None` is not within the team's horizon, or never.
+    #[must_use]
+    pub fn room_expected_at(
+        &self,
+        team: &Team,
+        priority: Priority,
+        remaining_minutes: u32,
+        now: DateTime<Utc>,
+    ) -> Option<DateTime<Utc>> {
+        if self.room_for(team, priority, remaining_minutes).is_ok() {
+            return Some(now);
+        }
+        let seated = self.tasks.values().filter(|task| task.uses_seat);
+        let mut ends: Vec<_> =
+            seated.filter_map(|task| Some((task.expected_end(team, now)?, task.remaining_minutes))).collect();
+        ends.sort_unstable();
+        let (mut used, mut used_minutes) = (self.used, self.used_minutes);
+        ends.into_iter().find_map(|(end, minutes)| {
+            (used, used_minutes) = (used.saturating_sub(1), used_minutes.saturating_sub(minutes));
+            room_beside(team, (used, used_minutes), priority, remaining_minutes).is_ok().then_some(end)
+        })
+    }
+}
+
+/// Whether a task fits beside so many tasks of so many minutes.
+fn room_beside(
+    team: &Team,
+    (used, used_minutes): (u32, u32),
+    priority: Priority,
+    remaining_minutes: u32,
+) -> Result<(), Rejection> {
+    match team.capacity {
+        Capacity::Seats(seats) => {
+            let kept_free = if priority == Priority::Urgent { 0 } else { team.urgent_reserve };
+            let seats = seats.saturating_sub(kept_free);
+            if used < seats { Ok(()) } else { Err(Rejection::NoSeat { used, seats }) }
+        }
+        Capacity::EffortHours(hours) => {
+            let limit_minutes = hours.saturating_mul(60);
+            let fits = used_minutes.saturating_add(remaining_minutes) <= limit_minutes;
+            if fits || used == 0 { Ok(()) } else { Err(Rejection::NoRoom { used_minutes, limit_minutes }) }
         }
     }
 }

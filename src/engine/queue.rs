@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use super::class::ClassId;
 use super::request::Priority;
@@ -19,7 +19,7 @@ use super::task::{Arrival, Task};
 pub struct WaitKey {
     /// Its priority.
     pub priority: Priority,
-    /// Its due time less its remaining effort; the end of time when nothing is due.
+    /// When it must be started at the latest; the end of time when nothing is due.
     pub latest_start_at: DateTime<Utc>,
     /// Its arrival.
     pub arrival: Arrival,
@@ -28,14 +28,12 @@ pub struct WaitKey {
 }
 
 impl WaitKey {
-    /// The place of a task that must be done by `due_at`.
+    /// The place of a task that must be started by then.
     #[must_use]
-    pub fn of(task: &Task, due_at: Option<DateTime<Utc>>) -> Self {
-        let effort = TimeDelta::minutes(i64::from(task.remaining_minutes()));
-        let latest = due_at.and_then(|at| at.checked_sub_signed(effort));
+    pub fn of(task: &Task, latest_start_at: Option<DateTime<Utc>>) -> Self {
         Self {
             priority: task.priority,
-            latest_start_at: latest.unwrap_or(DateTime::<Utc>::MAX_UTC),
+            latest_start_at: latest_start_at.unwrap_or(DateTime::<Utc>::MAX_UTC),
             arrival: task.arrival,
             remaining_minutes: task.remaining_minutes(),
         }
@@ -67,7 +65,8 @@ pub struct Queue {
     by_class: BTreeMap<ClassId, Lane>,
     /// The first task of each class.
     heads: BTreeSet<(WaitKey, ClassId)>,
-    awaiting: BTreeMap<TeamIndex, BTreeSet<WaitKey>>,
+    /// By team, with the class of each.
+    awaiting: BTreeMap<TeamIndex, BTreeMap<WaitKey, ClassId>>,
 }
 
 impl Queue {
@@ -93,9 +92,9 @@ impl Queue {
     }
 
     /// Adds a task that waits for these teams.
-    pub fn insert_awaiting(&mut self, teams: &[TeamIndex], key: WaitKey) {
+    pub fn insert_awaiting(&mut self, teams: &[TeamIndex], class: ClassId, key: WaitKey) {
         for team in teams {
-            self.awaiting.entry(*team).or_default().insert(key);
+            self.awaiting.entry(*team).or_default().insert(key, class);
         }
     }
 
@@ -111,8 +110,8 @@ impl Queue {
         }
     }
 
-    /// The first task after `cursor` that waits for the team, or is of a class that it serves and fits: `room_in` gives
-    /// the most effort that the team can take of a class, `None` when it can take nothing.
+    /// The first task after `cursor` that fits and waits for the team or is of a class that it serves: `room_in` gives the
+    /// most effort that the team can take of a class, `None` when it can take nothing.
     #[must_use]
     pub fn next_after(
         &self,
@@ -126,7 +125,9 @@ impl Queue {
             let lane = self.by_class.get(class).filter(|_| served.contains(class))?;
             lane.first(cursor, room_in(*class)?)
         };
-        let awaiting = self.awaiting.get(&team).and_then(|keys| keys.range(from).next()).copied();
+        let fits =
+            |(key, class): &(&WaitKey, &ClassId)| room_in(**class).is_some_and(|most| key.remaining_minutes <= most);
+        let awaiting = self.awaiting.get(&team).and_then(|keys| keys.range(from).find(fits)).map(|(key, _)| *key);
         if served.len() < self.heads.len() {
             return served.iter().filter_map(first_in).chain(awaiting).min();
         }
@@ -144,7 +145,7 @@ impl Queue {
     /// The tasks that wait for a team, in order.
     #[must_use]
     pub fn awaiting(&self, team: TeamIndex) -> Vec<WaitKey> {
-        self.awaiting.get(&team).into_iter().flatten().copied().collect()
+        self.awaiting.get(&team).map(|keys| keys.keys().copied().collect()).unwrap_or_default()
     }
 
     /// Changes a class, and keeps its place among the first tasks.

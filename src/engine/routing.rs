@@ -8,8 +8,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::board::Board;
 use super::class::{Class, ClassId, standing};
-use super::explain::{Candidate, Decision, Filter, MAX_STORED_CANDIDATES, Rejection, Verdict};
-use super::filter::{AtNow, DATED, Fit, NOT_NOW, Standing, not_admitted};
+use super::explain::{Candidate, Decision, Filter, MAX_STORED_CANDIDATES, Obstacle, Rejection, Verdict};
+use super::filter::{self, AtNow, DATED, Fit, NOT_NOW, Standing, not_admitted};
 use super::forecast;
 use super::id::TeamId;
 use super::roster::{Client, HandoffRule, Team, TeamIndex};
@@ -30,20 +30,15 @@ pub struct Choice {
 pub enum Outcome {
     /// To this team, now.
     Offer(TeamIndex, Candidate),
-    /// Nowhere yet.
-    Wait {
-        /// What the task says of it.
-        waiting: Waiting,
-        /// The teams that it waits for, when it waits for a better one.
-        awaits: Vec<TeamIndex>,
-    },
+    /// Nowhere yet, with what the task says of its wait.
+    Wait(Waiting),
 }
 
 /// Decides for a task of a class at an instant.
 #[must_use]
 pub fn decide(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>) -> Choice {
     let Some(class) = board.classes.get(class_id) else { return Choice::unknown(board, class_id, now) };
-    let mut rejected = class.rejected.clone();
+    let mut rejected = class.rejected(task, now);
     let mut refusals = Vec::new();
     let mut candidates = Vec::new();
     for (index, fit) in &class.eligible {
@@ -67,7 +62,7 @@ pub fn decide(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>)
     };
     let winner = match &outcome {
         Outcome::Offer(_, candidate) => Some(candidate.team.clone()),
-        Outcome::Wait { .. } => None,
+        Outcome::Wait(_) => None,
     };
     let mut decision = empty_decision(board, class_id, now);
     decision.winner = winner;
@@ -106,10 +101,11 @@ pub fn explain(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>
     };
     let verdict = |(index, team): (TeamIndex, &Team)| {
         let ask = question(board, client, task, team);
-        let answer = standing(&ask).and_then(|()| match class.fit(index) {
-            Some(fit) => available(board, task, class, index, fit, now),
-            None => Err(not_admitted(&task.needs)),
-        });
+        let answer = match (standing(&ask), class.fit(index)) {
+            (Err(rejection), _) => Err(class.first_no(index, rejection, task, now)),
+            (Ok(()), Some(fit)) => available(board, task, class, index, fit, now),
+            (Ok(()), None) => Err(not_admitted(&task.needs)),
+        };
         match answer {
             Ok(candidate) => Verdict::Available(candidate),
             Err(rejection) => Verdict::Rejected {
@@ -163,11 +159,8 @@ fn available(
 ) -> Result<Candidate, Rejection> {
     let (roster, team, load) = (&*board.roster, board.roster.team(index), board.load(index));
     let shift_end = load.open_shift_end();
-    // A closed team's part starts when it opens, so that a qualification which ends before that part does is no hope.
-    let starts_at = if load.open { Some(now) } else { load.next_open };
-    let finish_at = starts_at.and_then(|at| forecast::finish_at(team, at, task.remaining_minutes()));
-    let part_ends_at = starts_at.map_or(now, |_| part_end(task, finish_at, load.shift_end));
-    let ask = AtNow { now, roster, team, load, fit, task, part_ends_at };
+    let finish_at = finish_from_now(board, task, index, now);
+    let ask = at_now(board, task, index, fit, finish_at, now);
     DATED.iter().chain(&NOT_NOW).try_for_each(|(_, rule)| rule(&ask))?;
     let coverage = || class.coverage(roster, now);
     let coverage = forecast::needs_coverage(task).then(coverage).flatten();
@@ -185,6 +178,41 @@ fn available(
     let (scores, total) = score::score(&scored, &roster.routing.weights);
     let meets_due = meets(finish_at, due_at);
     Ok(Candidate { team: team.id.clone(), finish_at, due_at, meets_due, scores, total })
+}
+
+/// When a closed team's work starts: at its opening, so that a qualification which ends before its part does is no hope.
+fn starts_at(board: &Board, index: TeamIndex, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let load = board.load(index);
+    if load.open { Some(now) } else { load.next_open }
+}
+
+fn finish_from_now(board: &Board, task: &Task, index: TeamIndex, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let start = starts_at(board, index, now)?;
+    forecast::finish_at(board.roster.team(index), start, task.remaining_minutes())
+}
+
+/// What the dated and the passing filters are asked of a team.
+fn at_now<'a>(
+    board: &'a Board,
+    task: &'a Task,
+    index: TeamIndex,
+    fit: &'a Fit,
+    finish_at: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> AtNow<'a> {
+    let (roster, load) = (&*board.roster, board.load(index));
+    let part_ends_at = starts_at(board, index, now).map_or(now, |_| part_end(task, finish_at, load.shift_end));
+    AtNow { now, roster, team: roster.team(index), load, fit, task, part_ends_at }
+}
+
+/// Every rule's "no" to one team on a task at an instant, in the order of the filters; none when it could take it.
+#[must_use]
+pub fn obstacles(board: &Board, task: &Task, index: TeamIndex, now: DateTime<Utc>) -> Vec<Obstacle> {
+    let Some(client) = board.roster.clients.get(&task.client) else { return Vec::new() };
+    let ask = question(board, client, task, board.roster.team(index));
+    let fit = filter::fit(&ask, now);
+    let at_now = at_now(board, task, index, &fit, finish_from_now(board, task, index, now), now);
+    filter::every_no(&ask, &at_now).into_iter().map(Obstacle::from).collect()
 }
 
 /// The end of a holder's part: its finish, or its shift end when the task moves on there.
@@ -220,8 +248,8 @@ fn preferred<'a>(task: &Task, candidates: &'a [(TeamIndex, Candidate)]) -> Optio
 /// Most full teams beside the one to open that a task waits for; past them a freed seat does not wake it.
 pub const MAX_AWAITED_FULL: usize = 8;
 
-/// The eligible team that finishes in time although it opens only later, the earliest opening first, and when that is;
-/// with it the teams that would finish in time if they had room now.
+/// The eligible team that finishes in time although it opens or has room only later, the earliest first, and when that
+/// is; with it the teams that would finish in time if they had room now.
 fn better_later(
     board: &Board,
     task: &Task,
@@ -237,20 +265,23 @@ fn better_later(
         let due_at = forecast::due_at(task, roster, Some(team), coverage, now);
         meets(finish_at, due_at).then_some(finish_at)
     };
-    let opening = refusals.iter().filter_map(|(index, rejection)| {
-        let start = match rejection {
+    let later = refusals.iter().filter_map(|(index, rejection)| {
+        let opens_at = match rejection {
             Rejection::Closed { opens_at } | Rejection::ClosesSoon { opens_at, .. } => (*opens_at)?,
+            Rejection::NoSeat { .. } | Rejection::NoRoom { .. } => now,
             _ => return None,
         };
+        let (team, load) = (roster.team(*index), board.load(*index));
+        let start = load.room_expected_at(team, task.priority, task.remaining_minutes(), now)?.max(opens_at);
         let in_contact = has_contact_from(board, task, class, *index, start);
         finish_from(*index, start).filter(|_| in_contact).map(|finish_at| (start, finish_at, *index))
     });
-    let (starts_at, _, first) = opening.min()?;
-    let full = refusals
-        .iter()
-        .filter(|(index, rejection)| rejection.filter() == Filter::Seats && finish_from(*index, now).is_some());
-    let awaited = std::iter::once(first).chain(full.map(|(index, _)| *index).take(MAX_AWAITED_FULL));
-    Some((awaited.collect(), starts_at))
+    let (starts_at, _, first) = later.min()?;
+    let is_full = |(index, rejection): &&(TeamIndex, Rejection)| {
+        rejection.filter() == Filter::Seats && *index != first && finish_from(*index, now).is_some()
+    };
+    let full = refusals.iter().filter(is_full).map(|(index, _)| *index);
+    Some((std::iter::once(first).chain(full.take(MAX_AWAITED_FULL)).collect(), starts_at))
 }
 
 /// Whether the shift that a team starts at an instant meets the client's hours for long enough, where that is asked.
@@ -273,10 +304,15 @@ fn wait(
     now: DateTime<Utc>,
 ) -> Outcome {
     let said = |filter| refusals.iter().any(|(_, rejection)| rejection.filter() == filter);
+    let refused_by = |index: &TeamIndex| board.load(*index).open;
     let reason = if better.is_some() {
         WaitReason::WaitsForBetter
     } else if said(Filter::Seats) {
         WaitReason::NoSeatFree
+    } else if turned_down_for_good(refusals) {
+        WaitReason::NoTeamEligible
+    } else if refusals.iter().any(|(index, no)| no.filter() == Filter::TurnedDown && refused_by(index)) {
+        WaitReason::TurnedDown
     } else if said(Filter::Open) || said(Filter::Presence) && !nobody_eligible && !never_in_contact(refusals) {
         WaitReason::NoTeamOpen
     } else if said(Filter::TurnedDown) {
@@ -286,8 +322,10 @@ fn wait(
     } else {
         WaitReason::NoTeamEligible
     };
-    let (awaits, wakes_at) = match better {
-        Some((awaits, starts_at)) => (awaits, Some(starts_at)),
+    let (waits_for, wakes_at) = match better {
+        Some((teams, starts_at)) => {
+            (teams.into_iter().map(|index| board.roster.team(index).id.clone()).collect(), Some(starts_at))
+        }
         None => {
             (Vec::new(), refusals.iter().filter_map(|(index, rejection)| clears_at(board, *index, rejection)).min())
         }
@@ -303,8 +341,13 @@ fn wait(
         woken_by.push(WakeCause::TurnDownEnds);
     }
     woken_by.extend([WakeCause::RosterChanges, WakeCause::RequestAmended]);
-    let waiting = Waiting { reason, since: now, wakes_at, woken_by };
-    Outcome::Wait { waiting, awaits }
+    Outcome::Wait(Waiting { reason, since: now, wakes_at, woken_by, waits_for })
+}
+
+/// Whether there are teams that may do it, and every one of them has refused it for good.
+fn turned_down_for_good(refusals: &[(TeamIndex, Rejection)]) -> bool {
+    let for_good = |rejection: &Rejection| matches!(rejection, Rejection::TurnedDown { until: None, .. });
+    !refusals.is_empty() && refusals.iter().all(|(_, rejection)| for_good(rejection))
 }
 
 fn never_in_contact(refusals: &[(TeamIndex, Rejection)]) -> bool {

@@ -42,6 +42,9 @@ pub struct Task {
     pub not_before: Option<DateTime<Utc>>,
     /// Tasks that must be completed first and are not yet.
     pub after: Vec<TaskId>,
+    /// Those of them that were cancelled; the firm cancels the task too, or lets it go on without them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after_cancelled: Vec<TaskId>,
     /// The SLA policy it was admitted under.
     pub sla: Option<SlaId>,
     /// Its clocks.
@@ -75,6 +78,40 @@ impl Task {
             (_, Some(holder)) => holder.remaining_minutes,
             (_, None) => self.effort_minutes,
         }
+    }
+
+    /// Whether no predecessor is in its way.
+    #[must_use]
+    pub fn is_unblocked(&self) -> bool {
+        self.after.is_empty() && self.after_cancelled.is_empty()
+    }
+
+    /// Whether nothing has to come first any more and that is not marked yet.
+    #[must_use]
+    pub fn is_to_be_ready(&self, now: DateTime<Utc>) -> bool {
+        self.ready_at.is_none() && self.is_unblocked() && self.not_before.is_none_or(|at| at <= now)
+    }
+
+    /// Adds a holder whose part has ended, and keeps the notes to their limit.
+    pub fn add_holder(&mut self, holder: Holder) {
+        self.holders.push(holder);
+        let mut left = MAX_NOTES_BYTES;
+        for holder in self.holders.iter_mut().rev() {
+            match &holder.notes {
+                Some(notes) if notes.len() > left => {
+                    (holder.notes, holder.notes_dropped) = (None, true);
+                    left = 0;
+                }
+                Some(notes) => left -= notes.len(),
+                None => {}
+            }
+        }
+    }
+
+    /// The earlier holders that the next one is told of.
+    #[must_use]
+    pub fn packet(&self) -> &[Holder] {
+        &self.holders[self.holders.len().saturating_sub(MAX_PACKET_HOLDERS)..]
     }
 
     /// Whether a team turned it down and that still holds.
@@ -195,13 +232,16 @@ pub struct Waiting {
     pub wakes_at: Option<DateTime<Utc>>,
     /// What could wake it sooner.
     pub woken_by: Vec<WakeCause>,
+    /// The teams that it waits for because they finish better; no other team is asked meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for: Vec<TeamId>,
 }
 
 impl Waiting {
     /// Between two decisions of one step: nobody has the task, and why it waits is about to be decided.
     #[must_use]
     pub fn undecided(since: DateTime<Utc>) -> Self {
-        Self { reason: WaitReason::NoTeamOpen, since, wakes_at: None, woken_by: Vec::new() }
+        Self { reason: WaitReason::NoTeamOpen, since, wakes_at: None, woken_by: Vec::new(), waits_for: Vec::new() }
     }
 
     /// Whether the reason is still to be decided.
@@ -399,7 +439,16 @@ pub struct Holder {
     pub remaining_minutes: u32,
     /// What it said to the next holder.
     pub notes: Option<String>,
+    /// Whether it said more than there is room for; see [`MAX_NOTES_BYTES`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub notes_dropped: bool,
 }
+
+/// How many bytes of notes a task keeps; past it those of the earliest holders are dropped, and say so.
+pub const MAX_NOTES_BYTES: usize = 64 * 1024;
+
+/// How many earlier holders travel with an offer, the last ones.
+pub const MAX_PACKET_HOLDERS: usize = 32;
 
 /// A clock of a task: the rule copied from its policy, and its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

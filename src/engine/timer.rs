@@ -20,10 +20,14 @@ pub enum Timer {
     KeptEnds(u64),
     /// A team opens.
     TeamOpens(TeamIndex),
+    /// The team that a task waits for because it finishes better was expected to have room.
+    BetterExpected(Arrival),
     /// A team that turned a task down may be asked again.
     TurnDownEnds(Arrival),
     /// A task's `not_before` is reached.
     NotBefore(Arrival),
+    /// What classes know of the hours ahead is worked out anew, before it runs out.
+    ClassesRenew,
 }
 
 /// Timers by due time.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::engine::event::Refusal;
-use crate::engine::explain::{Decision, Verdict};
+use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::TaskId;
 use crate::wire::fact::Fact;
 use crate::wire::view::TaskView;
@@ -93,14 +93,18 @@ pub(super) struct ExplanationView {
     /// Every team's verdict as things stand at `at`; none for a task that has ended.
     #[schemars(with = "Option<Vec<serde_json::Value>>")]
     verdicts: Option<Vec<Verdict>>,
+    /// With `team`: every "no" of that team in the order of the filters, each with what would clear it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Vec<serde_json::Value>>")]
+    obstacles: Option<Vec<Obstacle>>,
     /// When the verdicts were worked out.
     #[schemars(with = "String")]
     at: DateTime<Utc>,
 }
 
 impl From<Explanation> for ExplanationView {
-    fn from(Explanation { decision, verdicts, at }: Explanation) -> Self {
-        Self { decision, verdicts, at }
+    fn from(Explanation { decision, verdicts, obstacles, at }: Explanation) -> Self {
+        Self { decision, verdicts, obstacles, at }
     }
 }
 

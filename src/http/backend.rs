@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::engine::effect::WorkMessage;
 use crate::engine::event::Refusal;
-use crate::engine::explain::{Decision, Verdict};
+use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, TaskId, TeamId};
 use crate::engine::roster::Delivery;
 use crate::engine::task::{Arrival, Task};
@@ -52,11 +52,22 @@ pub trait Backend: Clone + Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Fact>, Unavailable>> + Send;
 
-    /// Why a task is where it is; `None` when there is no such task.
+    /// Why a task is where it is; `None` when there is no such task. With a team, what that team says alone, with every
+    /// obstacle in its way.
     ///
     /// # Errors
     /// [`Unavailable`] when committed state cannot be read now.
-    fn explanation(&self, id: &TaskId) -> impl Future<Output = Result<Option<Explanation>, Unavailable>> + Send;
+    fn explanation(
+        &self,
+        id: &TaskId,
+        team: Option<&TeamId>,
+    ) -> impl Future<Output = Result<Option<Explanation>, Unavailable>> + Send;
+
+    /// Whether the roster in force has a team.
+    ///
+    /// # Errors
+    /// [`NoSuchTeam`] when it has none.
+    fn has_team(&self, team: &TeamId) -> Result<(), NoSuchTeam>;
 
     /// All teams of the roster in force, in the order of their ids.
     ///
@@ -147,6 +158,16 @@ pub struct Unavailable(
     pub String,
 );
 
+/// A team that the roster in force does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no team {team}{}", nearest.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
+pub struct NoSuchTeam {
+    /// The name that was given.
+    pub team: TeamId,
+    /// The name of the roster that is most like it, if any is.
+    pub nearest: Option<String>,
+}
+
 /// Which tasks to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskFilter {
@@ -169,6 +190,8 @@ pub struct Explanation {
     pub decision: Option<Decision>,
     /// Every team's verdict, worked out again as things stand now; `None` for a task that has ended.
     pub verdicts: Option<Vec<Verdict>>,
+    /// Every "no" of the one team that was asked about, in the order of the filters.
+    pub obstacles: Option<Vec<Obstacle>>,
     /// When the verdicts were worked out.
     pub at: DateTime<Utc>,
 }

@@ -5,19 +5,27 @@ use axum::extract::Path;
 use axum::http::header;
 use axum::response::{Html, IntoResponse};
 
+use crate::roster;
 use crate::wire::schema::{self, SchemaKind};
 
 use super::openapi::document;
 use super::problem::Problem;
 use super::routes::{Method, ROUTES};
 
+/// The name of the one schema that is not of a message.
+const ROSTER: &str = "roster";
+
 /// `GET /schemas/{kind}`.
 pub(super) async fn schema(Path(kind): Path<String>) -> Result<impl IntoResponse, Problem> {
-    let Some(known) = SchemaKind::ALL.into_iter().find(|known| known.as_str() == kind) else {
-        let words = SchemaKind::ALL.map(SchemaKind::as_str).join(", ");
-        return Err(Problem::not_found(format!("there is no schema of this name; there are: {words}")));
+    let text = match SchemaKind::ALL.into_iter().find(|known| known.as_str() == kind) {
+        Some(known) => schema::print(known),
+        None if kind == ROSTER => format!("{:#}\n", roster::schema()),
+        None => {
+            let words = SchemaKind::ALL.map(SchemaKind::as_str).join(", ");
+            return Err(Problem::not_found(format!("there is no schema of this name; there are: {words}, {ROSTER}")));
+        }
     };
-    Ok(([(header::CONTENT_TYPE, "application/json")], schema::print(known)))
+    Ok(([(header::CONTENT_TYPE, "application/json")], text))
 }
 
 /// `GET /openapi.json`.

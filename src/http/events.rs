@@ -18,7 +18,7 @@ use crate::wire::fact::{Fact, FactSeq};
 
 use super::backend::{Backend, Unavailable};
 use super::guard::only;
-use super::input::{Params, whole_number};
+use super::input::{MAX_CURSOR, Params, whole_number};
 use super::limits::{EVENTS_BATCH, EVENTS_PAUSE};
 use super::problem::Problem;
 use super::routes::{App, Operation};
@@ -33,8 +33,8 @@ pub(super) async fn stream<B: Backend>(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let params = Params::of(Operation::Events, &uri)?;
     let asked = match only(&headers, &LAST_EVENT_ID) {
-        Some(text) => Some(whole_number("Last-Event-ID", text, 0, u64::MAX)?),
-        None => params.number("after", u64::MAX)?,
+        Some(text) => Some(whole_number("Last-Event-ID", text, 0, MAX_CURSOR)?),
+        None => params.cursor("after")?,
     };
     let place = app.places.event_streams.clone().try_acquire_owned().map_err(|_| {
         let most = app.options.max_event_streams;

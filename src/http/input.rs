@@ -69,12 +69,20 @@ impl Params {
         self.text(name).map(|text| whole_number(name, text, 0, most)).transpose()
     }
 
+    /// A place in the sequence of facts or arrivals.
+    pub(super) fn cursor(&self, name: &str) -> Result<Option<u64>, Problem> {
+        self.number(name, MAX_CURSOR)
+    }
+
     /// How many entries an answer may have.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         let given = self.text("limit").map(|text| whole_number("limit", text, 1, MAX_PAGE as u64)).transpose()?;
         Ok(given.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(DEFAULT_PAGE))
     }
 }
+
+/// The highest number that a fact or an arrival can have: the store's integers are signed, of 64 bits.
+pub(super) const MAX_CURSOR: u64 = i64::MAX.unsigned_abs();
 
 /// A number of a parameter or a header.
 pub(super) fn whole_number(name: &str, text: &str, least: u64, most: u64) -> Result<u64, Problem> {

@@ -25,9 +25,10 @@ pub(super) async fn read<B: Backend>(
     uri: Uri,
 ) -> Result<Json<MessageList>, Problem> {
     let params = Params::of(Operation::Messages, &uri)?;
-    let after = params.number("after", u64::MAX)?.map(FactSeq);
+    let after = params.cursor("after")?.map(FactSeq);
     let wait = Duration::from_secs(params.number("wait", MAX_WAIT_SECONDS)?.unwrap_or(0));
     let limit = params.limit()?;
+    app.backend.has_team(&team)?;
     let mut committed = app.backend.committed_for(&team).ok_or_else(|| unknown(&team))?;
     committed.mark_unchanged();
     let mut messages = now(&app, &team, after, limit).await?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::InvalidId;
 
-use super::backend::Unavailable;
+use super::backend::{NoSuchTeam, Unavailable};
 
 /// The media type.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
@@ -80,6 +80,12 @@ impl Problem {
 impl From<Unavailable> for Problem {
     fn from(Unavailable(why): Unavailable) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "The daemon cannot answer now", why)
+    }
+}
+
+impl From<NoSuchTeam> for Problem {
+    fn from(error: NoSuchTeam) -> Self {
+        Self::not_found(error.to_string())
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) async fn tasks<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Re
         client: params.parsed("client")?,
         team: params.parsed("team")?,
         state: params.text("state").map(state).transpose()?,
-        after: params.number("cursor", u64::MAX)?.map(Arrival),
+        after: params.cursor("cursor")?.map(Arrival),
         limit,
     };
     let tasks = app.backend.tasks(filter).await?;
@@ -57,9 +57,10 @@ pub(super) async fn explanation<B: Backend>(
     InPath(id): InPath<TaskKind>,
     uri: Uri,
 ) -> Result<Json<ExplanationView>, Problem> {
-    Params::of(Operation::Explanation, &uri)?;
+    let team = Params::of(Operation::Explanation, &uri)?.parsed("team")?;
     visible(&app, &id).await?;
-    let explanation = app.backend.explanation(&id).await?.ok_or_else(|| unknown(&id))?;
+    team.as_ref().map_or(Ok(()), |team| app.backend.has_team(team))?;
+    let explanation = app.backend.explanation(&id, team.as_ref()).await?.ok_or_else(|| unknown(&id))?;
     Ok(Json(explanation.into()))
 }
 
@@ -71,7 +72,7 @@ pub(super) async fn history<B: Backend>(
 ) -> Result<Json<HistoryPage>, Problem> {
     let params = Params::of(Operation::History, &uri)?;
     let limit = params.limit()?;
-    let after = FactSeq(params.number("after", u64::MAX)?.unwrap_or(0));
+    let after = FactSeq(params.cursor("after")?.unwrap_or(0));
     visible(&app, &id).await?;
     let facts = app.backend.history(&id, after, limit).await?;
     let next = facts.last().filter(|_| facts.len() >= limit).map(|fact| fact.seq.0);

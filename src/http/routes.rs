@@ -127,7 +127,10 @@ pub const ROUTES: [Route; 15] = [
         path: "/api/v1/tasks/{id}/explanation",
         operation: Operation::Explanation,
         summary: "Say why a task is where it is: the stored decision, and every team's verdict as things stand now",
-        query: &[],
+        query: &[Parameter {
+            name: "team",
+            about: "Only this team, with every obstacle in its way in the order of the filters.",
+        }],
     },
     Route {
         method: Method::Get,
@@ -201,7 +204,7 @@ pub const ROUTES: [Route; 15] = [
         method: Method::Get,
         path: "/schemas/{kind}",
         operation: Operation::Schema,
-        summary: "A schema of the contract: request, update, event or asyncapi",
+        summary: "A schema of the contract: request, update, event, roster or asyncapi",
         query: &[],
     },
     Route {

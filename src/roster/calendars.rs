@@ -31,7 +31,8 @@ pub const DEFAULT_FEED_AGE_DAYS: u32 = 90;
 /// Years, that of the load and the ones after it, for which holidays must be known; a missing one gives a warning.
 pub const HOLIDAY_YEARS: i32 = 2;
 
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+pub(super) const CUTS: [(&str, HolidayCuts); 2] = [("shift", HolidayCuts::Shift), ("date", HolidayCuts::Date)];
+pub(super) const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
 /// What calendars are read with.
 pub(super) struct Surroundings<'a> {
@@ -65,8 +66,7 @@ impl Surroundings<'_> {
         fields.at = at;
         let zone = fields.need("time_zone", report, |node, report| self.zone(node, zones, report));
         let holiday_nodes = fields.list("holidays", MAX_HOLIDAYS, report, |node, _| Some(node));
-        let cuts = [("shift", HolidayCuts::Shift), ("date", HolidayCuts::Date)];
-        let holiday_cuts = fields.read("holiday_cuts", report, values::choice(&cuts)).unwrap_or_default();
+        let holiday_cuts = fields.read("holiday_cuts", report, values::choice(&CUTS)).unwrap_or_default();
         let weekly = fields.get("hours").map(|node| week(node, report)).unwrap_or_default();
         let breaks = fields.get("breaks").map(|node| week(node, report)).unwrap_or_default();
         let dates = dates(&mut fields, report);

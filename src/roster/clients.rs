@@ -22,6 +22,10 @@ pub const DEFAULT_CLIENT_WEIGHT: u32 = 100;
 /// The largest urgent quota.
 pub const MAX_URGENT_QUOTA: u32 = 1_000_000;
 
+pub(super) const OFFSHORING: [(&str, Offshoring); 3] =
+    [("allowed", Offshoring::Allowed), ("denied", Offshoring::Denied), ("consent", Offshoring::Consent)];
+pub(super) const PAYLOADS: [(&str, PayloadOn); 2] = [("offer", PayloadOn::Offer), ("accept", PayloadOn::Accept)];
+
 /// What clients are read with.
 pub(super) struct Surroundings<'a> {
     pub calendars: &'a BTreeMap<CalendarId, Arc<Calendar>>,
@@ -39,9 +43,7 @@ impl Surroundings<'_> {
         let country = fields.need("country", report, values::place);
         let calendar_id: Option<CalendarId> = fields.read("calendar", report, values::reference(self.calendar_names));
         let calendar = calendar_id.and_then(|id| self.calendars.get(&id).cloned());
-        let rules =
-            [("allowed", Offshoring::Allowed), ("denied", Offshoring::Denied), ("consent", Offshoring::Consent)];
-        let offshoring = fields.need("offshoring", report, values::choice(&rules));
+        let offshoring = fields.need("offshoring", report, values::choice(&OFFSHORING));
         let residency = fields.set("residency", MAX_PLACES, report, values::id);
         let allowed_countries = fields.set("allowed_countries", MAX_PLACES, report, values::place);
         let denied_countries = fields.set("denied_countries", MAX_PLACES, report, |node, report| {
@@ -54,8 +56,7 @@ impl Surroundings<'_> {
         let sla = fields.read("sla", report, values::reference(self.sla_names));
         let weight = fields.read("weight", report, values::whole(1..=MAX_CLIENT_WEIGHT));
         let urgent_quota = fields.read("urgent_quota", report, values::whole(0..=MAX_URGENT_QUOTA));
-        let moments = [("offer", PayloadOn::Offer), ("accept", PayloadOn::Accept)];
-        let payload_on = fields.read("payload_on", report, values::choice(&moments)).unwrap_or_default();
+        let payload_on = fields.read("payload_on", report, values::choice(&PAYLOADS)).unwrap_or_default();
         let broker_user = fields.read("broker_user", report, values::text);
         let retired = fields.read("retired", report, values::boolean).unwrap_or(false);
         fields.finish(report);

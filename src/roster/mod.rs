@@ -10,11 +10,13 @@ pub mod zones;
 
 mod calendars;
 mod clients;
+mod countries;
 mod finding;
 mod nearest;
 mod processes;
 mod reader;
 mod routing;
+mod schema;
 mod sla;
 mod source;
 mod teams;
@@ -41,6 +43,8 @@ pub use calendars::{
 };
 pub use clients::{DEFAULT_CLIENT_WEIGHT, MAX_CLIENT_WEIGHT, MAX_CLIENTS, MAX_PLACES, MAX_URGENT_QUOTA, MAX_WALLS};
 pub use finding::{Faults, Finding, MAX_FINDINGS};
+pub use nearest::nearest;
+pub use schema::schema;
 pub use source::{MAX_FILE_BYTES, MAX_FILES, MAX_TEXT_BYTES, Source, digest, join, split};
 pub use teams::{MAX_CAPABILITIES, MAX_EFFORT_HOURS, MAX_SEATS, MAX_TERMS};
 

@@ -5,7 +5,8 @@ const MIN_SIMILARITY: f64 = 0.8;
 
 /// The candidate that is most like `name`, if any is like it at all. Case does not count, and for `Area/Place` names the
 /// place alone may match, so that `london` finds `Europe/London`.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let wanted = name.to_lowercase();
     let similarity = |candidate: &str| {
         let candidate = candidate.to_lowercase();

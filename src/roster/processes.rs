@@ -27,7 +27,7 @@ pub(super) fn process(
     fields.at = at;
     let nodes = fields.list("steps", MAX_STEPS, report, |node, _| Some(node));
     if nodes.is_empty() {
-        report.fault(at, format!("{} has no steps: add [[processes.{}.steps]]", fields.what, node.name));
+        fields.lacks(&["steps"], format!("{} has no steps: add [[processes.{}.steps]]", fields.what, node.name));
     }
     fields.finish(report);
 
@@ -53,13 +53,13 @@ fn step(
     let mut fields = Fields::of(node, format!("step {label:?}"), report)?;
     let id = fields.need("id", report, values::id);
     let work_type: Option<WorkTypeId> = fields.need("work_type", report, values::reference(work_type_names));
-    let jurisdiction = fields.read("jurisdiction", report, values::place);
+    let jurisdiction = fields.read("jurisdiction", report, values::jurisdiction);
     let specialty = fields.read("specialty", report, values::id);
     let effort_minutes = fields.read("effort_minutes", report, values::whole(1..=MAX_EFFORT_MINUTES));
     let after = fields.set("after", MAX_STEPS, report, values::reference(names));
     let default = work_type.as_ref().and_then(|id| work_types.get(id));
     if node.value.get("effort_minutes").is_none() && default.is_some_and(|default| default.effort_minutes.is_none()) {
-        report.fault(node.at, format!("{} has no \"effort_minutes\", nor has its work type", fields.what));
+        fields.lacks(&["effort_minutes"], format!("{} has no \"effort_minutes\", nor has its work type", fields.what));
     }
     fields.finish(report);
     Some(Step { id: id?, work_type: work_type?, jurisdiction, specialty, effort_minutes, after })

@@ -179,6 +179,14 @@ pub(super) struct Fields<'a> {
     file: usize,
     table: &'a DeTable<'a>,
     known: Vec<&'static str>,
+    missing: Vec<Missing>,
+}
+
+/// Something that must be there and is not: one of these keys.
+struct Missing {
+    keys: Vec<&'static str>,
+    at: At,
+    message: String,
 }
 
 impl<'a> Fields<'a> {
@@ -187,12 +195,19 @@ impl<'a> Fields<'a> {
             node.wrong("a table", report);
             return None;
         };
-        Some(Self { at: node.at, what: what.into(), file: node.at.file, table, known: Vec::new() })
+        Some(Self { at: node.at, what: what.into(), file: node.at.file, table, known: Vec::new(), missing: Vec::new() })
     }
 
     /// The tables of one file.
     pub fn of_file(file: usize, table: &'a DeTable<'a>) -> Self {
-        Self { at: At { file, offset: 0 }, what: "the roster".to_owned(), file, table, known: Vec::new() }
+        Self {
+            at: At { file, offset: 0 },
+            what: "the roster".to_owned(),
+            file,
+            table,
+            known: Vec::new(),
+            missing: Vec::new(),
+        }
     }
 
     /// The value of a key, if it is there.
@@ -211,7 +226,7 @@ impl<'a> Fields<'a> {
         self.get(key).and_then(|node| read(node, report))
     }
 
-    /// As [`Fields::read`], with a fault when the key is not there.
+    /// As [`Fields::read`], with a fault by [`Fields::finish`] when the key is not there.
     pub fn need<T>(
         &mut self,
         key: &'static str,
@@ -221,10 +236,15 @@ impl<'a> Fields<'a> {
         match self.get(key) {
             Some(node) => read(node, report),
             None => {
-                report.fault(self.at, format!("{} has no {key:?}", self.what));
+                self.lacks(&[key], format!("{} has no {key:?}", self.what));
                 None
             }
         }
+    }
+
+    /// One of these keys must be there and none is: a fault of the table, unless one of them is there with a typing error.
+    pub fn lacks(&mut self, keys: &[&'static str], message: impl Into<String>) {
+        self.missing.push(Missing { keys: keys.to_vec(), at: self.at, message: message.into() });
     }
 
     /// The elements of an array, each read; nothing when the key is not there.
@@ -259,16 +279,21 @@ impl<'a> Fields<'a> {
         seen
     }
 
-    /// Faults every key that nobody asked for.
-    pub fn finish(self, report: &mut Report) {
+    /// Faults every key that nobody asked for, and every key that is missing and not meant by one of those.
+    pub fn finish(mut self, report: &mut Report) {
         for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
             let at = At { file: self.file, offset: key.span().start };
             let shown: String = key.get_ref().chars().take(80).collect();
-            let hint = match nearest(&shown, self.known.iter().copied()) {
+            let near = nearest(&shown, self.known.iter().copied());
+            let hint = match &near {
                 None => format!("; known are {}", self.known.join(", ")),
                 near => hint(near.as_deref()),
             };
+            self.missing.retain(|missing| !missing.keys.iter().any(|key| Some(*key) == near.as_deref()));
             report.fault(at, format!("{} has the unknown key {shown:?}{hint}", self.what));
+        }
+        for Missing { at, message, .. } in self.missing {
+            report.fault(at, message);
         }
     }
 }

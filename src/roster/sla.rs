@@ -15,14 +15,15 @@ pub const MAX_STEPS: usize = 16;
 /// Pause reasons of a roster at most.
 pub const MAX_PAUSES: usize = 200;
 
-const MOMENTS: [(&str, Moment); 5] = [
+pub(super) const MOMENTS: [(&str, Moment); 5] = [
     ("admitted", Moment::Admitted),
     ("ready", Moment::Ready),
     ("offered", Moment::Offered),
     ("accepted", Moment::Accepted),
     ("completed", Moment::Completed),
 ];
-const PARTIES: [(&str, Party); 3] = [("team", Party::Team), ("client", Party::Client), ("operator", Party::Operator)];
+pub(super) const PARTIES: [(&str, Party); 3] =
+    [("team", Party::Team), ("client", Party::Client), ("operator", Party::Operator)];
 pub(super) const PRIORITIES: [(&str, Priority); 4] =
     [("urgent", Priority::Urgent), ("high", Priority::High), ("normal", Priority::Normal), ("low", Priority::Low)];
 const BASES: &str = "\"wall\", \"client\", \"holder\", \"coverage\" or \"calendar:ID\"";
@@ -42,7 +43,7 @@ pub(super) fn policy(at: At, node: Node, calendars: &Names, pauses: &Names, repo
         clocks.push(clock);
     }
     if nodes.is_empty() {
-        report.fault(at, format!("{} has no clocks: add [[sla.{}.clocks]]", fields.what, node.name));
+        fields.lacks(&["clocks"], format!("{} has no clocks: add [[sla.{}.clocks]]", fields.what, node.name));
     }
     fields.finish(report);
     Some(SlaPolicy { id: id?, clocks })
@@ -94,7 +95,7 @@ fn target(fields: &mut Fields, report: &mut Report) -> Option<u32> {
         (Some(node), None) => values::some_minutes(node, report),
         (None, Some(node)) => values::whole(1..=values::MAX_DURATION_MINUTES)(node, report),
         (None, None) => {
-            report.fault(fields.at, format!("{} has no \"target\", such as \"4h\"", fields.what));
+            fields.lacks(&["target", "target_minutes"], format!("{} has no \"target\", such as \"4h\"", fields.what));
             None
         }
         (Some(_), Some(node)) => {
@@ -129,7 +130,6 @@ fn escalation(node: Node, report: &mut Report) -> Option<Escalation> {
     let raise = fields.get("raise_priority");
     let reroute = fields.get("reroute");
     let notify = fields.get("notify");
-    fields.finish(report);
     let action = match (raise, reroute, notify) {
         (Some(node), None, None) => values::choice(&PRIORITIES)(node, report).map(EscalationAction::RaisePriority),
         (None, Some(node), None) => match values::boolean(node, report) {
@@ -141,10 +141,12 @@ fn escalation(node: Node, report: &mut Report) -> Option<Escalation> {
         },
         (None, None, Some(node)) => values::text(node, report).map(EscalationAction::Notify),
         _ => {
-            report.fault(node.at, "the escalation needs exactly one of \"raise_priority\", \"reroute\" and \"notify\"");
+            let message = "the escalation needs exactly one of \"raise_priority\", \"reroute\" and \"notify\"";
+            fields.lacks(&["raise_priority", "reroute", "notify"], message);
             None
         }
     };
+    fields.finish(report);
     Some(Escalation { at_percent: at_percent?, action: action? })
 }
 

@@ -21,6 +21,10 @@ pub const MAX_SEATS: u32 = 10_000;
 /// Hours of effort that a team may be sized by at most.
 pub const MAX_EFFORT_HOURS: u32 = 100_000;
 
+pub(super) const ACCEPTANCES: [(&str, Acceptance); 2] =
+    [("required", Acceptance::Required), ("implicit", Acceptance::Implicit)];
+pub(super) const DELIVERIES: [(&str, Delivery); 2] = [("queue", Delivery::Queue), ("http", Delivery::Http)];
+
 /// What teams are read with.
 pub(super) struct Surroundings<'a> {
     pub calendars: &'a BTreeMap<CalendarId, Arc<Calendar>>,
@@ -53,10 +57,8 @@ impl Surroundings<'_> {
             Some(until)
         });
         let cost_per_hour_cents = fields.need("cost_per_hour", report, values::cents);
-        let acceptances = [("required", Acceptance::Required), ("implicit", Acceptance::Implicit)];
-        let acceptance = fields.read("acceptance", report, values::choice(&acceptances)).unwrap_or_default();
-        let deliveries = [("queue", Delivery::Queue), ("http", Delivery::Http)];
-        let delivery = fields.read("delivery", report, values::choice(&deliveries)).unwrap_or_default();
+        let acceptance = fields.read("acceptance", report, values::choice(&ACCEPTANCES)).unwrap_or_default();
+        let delivery = fields.read("delivery", report, values::choice(&DELIVERIES)).unwrap_or_default();
         let contacts = fields.set("contacts", MAX_TERMS, report, values::text);
         let broker_user = fields.read("broker_user", report, values::text);
         let retired = fields.read("retired", report, values::boolean).unwrap_or(false);
@@ -107,7 +109,7 @@ impl Surroundings<'_> {
 
     fn capability(&self, node: Node, zone: &Zone, report: &mut Report) -> Option<Capability> {
         let mut fields = Fields::of(node, "the capability", report)?;
-        let jurisdiction = fields.need("jurisdiction", report, values::all_or(values::place));
+        let jurisdiction = fields.need("jurisdiction", report, values::all_or(values::jurisdiction));
         let specialty = fields.need("specialty", report, values::all_or(values::id::<TermKind>));
         let languages = fields.set("languages", MAX_TERMS, report, values::id);
         let level = fields.read("level", report, values::level).unwrap_or(1);
@@ -131,7 +133,8 @@ fn capacity(fields: &mut Fields, report: &mut Report) -> Option<Capacity> {
         (Some(node), None) => values::whole(1..=MAX_SEATS)(node, report).map(Capacity::Seats),
         (None, Some(node)) => values::whole(1..=MAX_EFFORT_HOURS)(node, report).map(Capacity::EffortHours),
         (None, None) => {
-            report.fault(fields.at, format!("{} has neither \"seats\" nor \"effort_hours\": give one", fields.what));
+            let message = format!("{} has neither \"seats\" nor \"effort_hours\": give one", fields.what);
+            fields.lacks(&["seats", "effort_hours"], message);
             None
         }
         (Some(_), Some(node)) => {

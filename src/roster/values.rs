@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use toml::de::DeValue;
 
+use super::countries::{self, Doubt};
 use super::reader::{Names, Node, Report};
 use crate::engine::id::{Id, IdKind};
 use crate::engine::request::Place;
@@ -77,13 +78,28 @@ pub(super) fn reference<K: IdKind>(names: &Names) -> impl Fn(Node, &mut Report) 
     move |node, report| id(node, report).filter(|id: &Id<K>| names.check(id.as_str(), node.at, report))
 }
 
-/// A country or subdivision.
+/// A country that exists, or a subdivision of one.
 pub(super) fn place(node: Node, report: &mut Report) -> Option<Place> {
+    known_place(node, countries::check, report)
+}
+
+/// The law of a country, of a subdivision of one, or of a union of countries.
+pub(super) fn jurisdiction(node: Node, report: &mut Report) -> Option<Place> {
+    known_place(node, countries::check_jurisdiction, report)
+}
+
+fn known_place(node: Node, check: fn(&Place) -> Result<(), Doubt>, report: &mut Report) -> Option<Place> {
     let Some(text) = string(node) else {
         node.wrong("a two-letter country, such as \"US\", or a subdivision, such as \"US-NY\"", report);
         return None;
     };
-    Place::new(text).map_err(|error| report.fault(node.at, error.to_string())).ok()
+    let place = Place::new(text).map_err(|error| report.fault(node.at, error.to_string())).ok()?;
+    match check(&place) {
+        Ok(()) => {}
+        Err(Doubt::NoCountry(message)) => report.fault(node.at, message),
+        Err(Doubt::UnknownSubdivision(message)) => report.warn(node.at, message),
+    }
+    Some(place)
 }
 
 /// `"*"` as all, or a single value.

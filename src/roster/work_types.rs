@@ -14,9 +14,9 @@ pub const MAX_WORK_TYPES: usize = 1_000;
 /// Minutes of effort at most: a year.
 pub const MAX_EFFORT_MINUTES: u32 = 525_600;
 
-const PRESENCES: [(&str, Presence); 3] =
+pub(super) const PRESENCES: [(&str, Presence); 3] =
     [("none", Presence::None), ("contact", Presence::Contact), ("in_person", Presence::InPerson)];
-const HANDOFFS: [(&str, HandoffRule); 3] =
+pub(super) const HANDOFFS: [(&str, HandoffRule); 3] =
     [("never", HandoffRule::Never), ("when_better", HandoffRule::WhenBetter), ("always", HandoffRule::Always)];
 
 /// The built-in catalogue: id, presence, specialty, minutes of effort.

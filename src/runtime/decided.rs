@@ -6,12 +6,11 @@ use tokio::sync::oneshot;
 
 use crate::broker::DeliveryToken;
 use crate::engine::effect::Answer;
-use crate::engine::explain::Verdict;
 use crate::http::{SubmitAnswer, UpdateAnswer};
 use crate::store::Batch;
 use crate::wire::message::Outgoing;
 
-use super::intake::Inspection;
+use super::intake::{Explained, Inspection};
 use super::observe::Settled;
 
 /// A batch that is decided and not yet on disk.
@@ -63,7 +62,7 @@ pub enum Reply {
     /// To a look at the state.
     Inspect(oneshot::Sender<Inspection>, Box<Inspection>),
     /// To a question about a task.
-    Explain(oneshot::Sender<Option<Vec<Verdict>>>, Option<Vec<Verdict>>),
+    Explain(oneshot::Sender<Option<Explained>>, Box<Option<Explained>>),
 }
 
 impl Decided {

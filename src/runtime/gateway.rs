@@ -11,8 +11,10 @@ use crate::engine::id::{TaskId, TeamId};
 use crate::engine::roster::{Delivery, Roster};
 use crate::engine::task::Task;
 use crate::http::{
-    Backend, Explanation, Health, Mailbox, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
+    Backend, Explanation, Health, Mailbox, NoSuchTeam, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable,
+    UpdateAnswer,
 };
+use crate::roster::nearest;
 use crate::store::{Reader, StoreError, TaskQuery};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Queue, StoreOperation};
@@ -21,7 +23,7 @@ use crate::wire::message;
 use crate::wire::update::SenderHint;
 
 use super::clock::Clock;
-use super::intake::Inbound;
+use super::intake::{Explained, Inbound};
 use super::status::Status;
 
 /// How many reads of the store go on at once; more wait.
@@ -187,7 +189,7 @@ impl Backend for Gateway {
         self.read(move |reader| reader.history(&id, after, limit)).await
     }
 
-    async fn explanation(&self, id: &TaskId) -> Result<Option<Explanation>, Unavailable> {
+    async fn explanation(&self, id: &TaskId, team: Option<&TeamId>) -> Result<Option<Explanation>, Unavailable> {
         let task = id.clone();
         let stored = self
             .read(move |reader| match reader.task(&task)? {
@@ -198,8 +200,14 @@ impl Backend for Gateway {
         let Some(decision) = stored else { return Ok(None) };
         let decision = decision.map(|json| serde_json::from_slice(&json)).transpose();
         let decision = decision.map_err(|error| Unavailable(format!("the stored decision cannot be read: {error}")))?;
-        let verdicts = self.ask(|reply| Inbound::Explain(id.clone(), reply)).await?;
-        Ok(Some(Explanation { decision, verdicts, at: self.shared.clock.now() }))
+        let asked = |reply| Inbound::Explain { task: id.clone(), team: team.cloned(), reply };
+        let explanation = match self.ask(asked).await? {
+            Some(Explained { verdicts, obstacles, at }) => {
+                Explanation { decision, verdicts: Some(verdicts), obstacles, at }
+            }
+            None => Explanation { decision, verdicts: None, obstacles: None, at: self.shared.clock.now() },
+        };
+        Ok(Some(explanation))
     }
 
     async fn teams(&self) -> Result<Vec<TeamView>, Unavailable> {
@@ -224,6 +232,15 @@ impl Backend for Gateway {
             }
         };
         Ok(inspection.teams.into_iter().map(view).collect())
+    }
+
+    fn has_team(&self, team: &TeamId) -> Result<(), NoSuchTeam> {
+        let roster = &self.shared.roster;
+        if roster.team_index(team).is_some() {
+            return Ok(());
+        }
+        let known = roster.teams.iter().map(|team| team.id.as_str());
+        Err(NoSuchTeam { team: team.clone(), nearest: nearest(team.as_str(), known) })
     }
 
     async fn messages(&self, team: &TeamId, after: Option<FactSeq>, limit: usize) -> Result<Mailbox, Unavailable> {

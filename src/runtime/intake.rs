@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use crate::broker;
-use crate::engine::explain::Verdict;
+use crate::engine::explain::{Obstacle, Verdict};
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::scheduler::Census;
 use crate::http::{SubmitAnswer, UpdateAnswer};
@@ -53,7 +54,25 @@ pub enum Inbound {
     /// A look at the loop's state, answered once what it rests on is committed.
     Inspect(oneshot::Sender<Inspection>),
     /// Every team's verdict on an open task now.
-    Explain(TaskId, oneshot::Sender<Option<Vec<Verdict>>>),
+    Explain {
+        /// The task.
+        task: TaskId,
+        /// Only this team, with every obstacle in its way.
+        team: Option<TeamId>,
+        /// Where the answer goes; `None` when the task is not open.
+        reply: oneshot::Sender<Option<Explained>>,
+    },
+}
+
+/// What teams say to an open task at the engine's time.
+#[derive(Debug)]
+pub struct Explained {
+    /// One verdict a team, in the order of team ids.
+    pub verdicts: Vec<Verdict>,
+    /// Every "no" of the one team that was asked about.
+    pub obstacles: Option<Vec<Obstacle>>,
+    /// The engine's time.
+    pub at: DateTime<Utc>,
 }
 
 /// The loop's state at one instant.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::engine::event::{EndedTask, UpdateResult};
+use crate::engine::event::{EndedTask, Refusal, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
@@ -32,8 +32,8 @@ pub struct Batch {
     pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
     /// Updates that came before their request.
     pub kept: Vec<KeptUpdate>,
-    /// Kept updates that were applied or ran out.
-    pub kept_done: Vec<(Sender, RequestId)>,
+    /// Kept updates that were applied or ran out; a refusal replaces the answer that was given when it came.
+    pub kept_done: Vec<(Sender, RequestId, Option<Refusal>)>,
     /// Messages that are about to be handled alone, with how many times that was tried.
     pub suspects: Vec<(Link, u32)>,
     /// Suspects that were handled.

@@ -90,7 +90,6 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
             ("priority", Text, Never, "Priority."),
             ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
             ("due_at", Instant, Allowed, "When it must be done."),
-            ("packet", List, Never, "Earlier holders and what they said."),
         ],
     ),
     (

@@ -1,6 +1,6 @@
 //! A fact: one effect as it is stored, chained and published.
 //!
-//! The facts of a store form one sequence without holes. Each carries the digest of its body and a link,
+//! The facts of a store form one sequence without holes. Each carries the digest of its body and packet and a link,
 //! `SHA-256(previous link | sequence | instant | type | task | client | team | body digest)`, so that changing,
 //! removing or reordering records shows; a purged body leaves the chain valid.
 
@@ -37,9 +37,11 @@ pub struct Fact {
     pub addressed: Option<WorkMessage>,
     /// Whether that message carries the payload of the task's request.
     pub with_payload: bool,
-    /// The JSON object that is published, without the payload; empty when it was purged.
+    /// The JSON object that is published, without the packet and the payload; empty when it was purged.
     pub body: Arc<[u8]>,
-    /// SHA-256 of the body as it was written.
+    /// Earlier holders and what they said, as a JSON array: for the team that the fact is addressed to, and nobody else.
+    pub packet: Option<Arc<[u8]>>,
+    /// SHA-256 of the body, followed by the packet, as they were written.
     pub body_digest: Link,
     /// The chain's link to this fact.
     pub link: Link,

@@ -95,8 +95,8 @@ pub fn event(incarnation: &str, fact: &Fact) -> Option<Outgoing> {
     })
 }
 
-/// The message of a fact to its team, with the payload as its last member when the fact carries it; `None` when the fact
-/// is not addressed to a team or its body was purged.
+/// The message of a fact to its team, with the packet and then the payload as its last members when the fact carries
+/// them; `None` when the fact is not addressed to a team or its body was purged.
 #[must_use]
 pub fn work(incarnation: &str, fact: &Fact, payload: Option<&[u8]>) -> Option<Outgoing> {
     let (message, team) = (fact.addressed?, fact.team.as_ref()?);
@@ -113,14 +113,23 @@ pub fn work(incarnation: &str, fact: &Fact, payload: Option<&[u8]>) -> Option<Ou
         correlation_id: fact.task.as_ref().map(|(task, _)| task.as_str().into()),
         at: fact.at,
         headers: Vec::new(),
-        body: payload.map_or_else(|| Arc::clone(&fact.body), |payload| with_payload(&fact.body, payload)),
+        body: with_members(fact, payload),
     })
 }
 
-/// An object with one more member at its end.
-fn with_payload(object: &[u8], payload: &[u8]) -> Arc<[u8]> {
-    let open = object.strip_suffix(b"}").unwrap_or(object);
-    [open, br#","payload":"#, payload, b"}"].concat().into()
+/// The body with what only the team is told at its end.
+fn with_members(fact: &Fact, payload: Option<&[u8]>) -> Arc<[u8]> {
+    if fact.packet.is_none() && payload.is_none() {
+        return Arc::clone(&fact.body);
+    }
+    let mut parts = vec![fact.body.strip_suffix(b"}").unwrap_or(&fact.body)];
+    for (name, value) in [(br#","packet":"#.as_slice(), fact.packet.as_deref()), (br#","payload":"#, payload)] {
+        if let Some(value) = value {
+            parts.extend([name, value]);
+        }
+    }
+    parts.push(b"}");
+    parts.concat().into()
 }
 
 /// Why a `reply_to` is not answered; such values are counted.

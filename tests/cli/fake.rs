@@ -10,7 +10,6 @@ use std::thread::JoinHandle;
 pub struct Call {
     /// Method and path.
     pub line: String,
-    pub authorization: Option<String>,
     pub body: String,
 }
 
@@ -62,19 +61,17 @@ fn read(stream: &mut TcpStream) -> Option<Call> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
-    let (mut length, mut authorization) = (0, None);
+    let mut length = 0;
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).unwrap();
         let Some((name, value)) = header.trim_end().split_once(": ") else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.parse().unwrap(),
-            "authorization" => authorization = Some(value.to_owned()),
-            _ => {}
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.parse().unwrap();
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     let line = line.trim_end().strip_suffix(" HTTP/1.1")?.to_owned();
-    Some(Call { line, authorization, body: String::from_utf8(body).unwrap() })
+    Some(Call { line, body: String::from_utf8(body).unwrap() })
 }

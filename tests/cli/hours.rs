@@ -142,6 +142,14 @@ fn a_question_without_its_arguments_or_with_those_of_another_is_a_usage_error() 
 }
 
 #[test]
+fn an_unknown_calendar_comes_with_the_nearest_name_or_with_all() {
+    let ran = hours(&["ofice", "is-open"]);
+    assert!(ran.code == 2 && ran.stderr.contains("no calendar \"ofice\"; did you mean \"office\"?"), "{ran:?}");
+    let ran = hours(&["nowhere", "is-open"]);
+    assert!(ran.stderr.contains("no calendar \"nowhere\"; it has "), "{ran:?}");
+}
+
+#[test]
 fn the_question_may_be_decades_from_now() {
     says(&["office", "is-open", "--at", "2045-06-01T10:00:00Z"], "true");
 }

@@ -33,6 +33,27 @@ fn schemas_are_printed_as_the_contract_has_them() {
         assert_eq!(run(&["schema", kind.as_str()]).data(), print(kind));
     }
     assert_eq!(run(&["schema", "openapi"]).json()["openapi"], "3.1.0");
+    assert_eq!(run(&["schema", "roster"]).json(), heliograph::roster::schema());
+}
+
+#[test]
+fn completions_know_every_command_in_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(&["completions", shell]).data().to_owned();
+        assert!(
+            ["why-not", "healthcheck", "--cursor"].iter().all(|word| script.contains(word.trim_start_matches('-')))
+        );
+    }
+    assert_eq!(run(&["completions", "dos"]).code, 2);
+}
+
+#[test]
+fn the_manual_has_a_page_of_the_program_and_of_each_command() {
+    let page = run(&["man"]).data().to_owned();
+    assert!(page.contains(".TH heliograph 1") && page.contains("HELIOGRAPH_URL"), "{page}");
+    assert!(run(&["man", "why-not"]).data().contains(".TH heliograph-why-not 1"));
+    let ran = run(&["man", "wy-not"]);
+    assert!(ran.code == 2 && ran.stderr.contains("did you mean \"why-not\"?"), "{ran:?}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 import json
 import re
 import subprocess
+import tomllib
+from datetime import datetime, timedelta
 
 import pytest
 from documents import ROOT, documents
@@ -57,3 +59,16 @@ def test_the_readmes_receiving_limits_are_those_of_the_settings_file():
         assert f"{int(defaults[name]):,}" == shown and re.search(rf"\.{name}`, {shown}", README), name
     for name, mebibytes in [("publish_in_flight_bytes", 64), ("max_body_bytes", 8)]:
         assert int(defaults[name]) == mebibytes << 20 and re.search(rf"\.{name}`, {mebibytes} MiB", README), name
+
+
+def test_the_readmes_sample_of_the_demo_starts_when_the_demo_does():
+    starts_at = datetime.fromisoformat(re.search(r"^AT *:= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)[1])
+    shown = re.findall(r"^(\w{3}) ([\d:]+)Z  (?:admitted|offered|accepted)  +([\w-]+)/", README, re.MULTILINE)
+    roster = tomllib.loads((ROOT / "config/roster.toml").read_text())
+    clients = {client["id"] for client in roster["clients"]}
+    assert f"roster of {len(roster['teams'])} teams" in README
+    assert len(shown) > 3
+    for day, time, client in shown:
+        assert starts_at.strftime("%a") == day and client in clients
+        at = datetime.combine(starts_at.date(), datetime.strptime(time, "%H:%M:%S").time(), starts_at.tzinfo)
+        assert starts_at <= at < starts_at + timedelta(minutes=15), time

@@ -1,10 +1,12 @@
 //! Requests: admission, refusals, repeats, predecessors.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use heliograph::engine::effect::{Answer, Effect};
-use heliograph::engine::event::RefusalCode;
+use heliograph::engine::event::{Event, RefusalCode};
 use heliograph::engine::request::{RequestDigest, WorkRequest};
-use heliograph::engine::scheduler::{Limits, Scheduler};
+use heliograph::engine::scheduler::{Limits, MAX_BEFORE, Restored, Scheduler};
 use heliograph::engine::task::WaitReason;
 use heliograph::engine::update::{Change, Sender};
 
@@ -150,6 +152,21 @@ fn a_cancelled_predecessor_leaves_its_dependants_to_the_firm() {
 }
 
 #[test]
+fn letting_a_task_go_on_without_a_cancelled_predecessor_keeps_the_others() {
+    let mut world = world();
+    let _ = world.send(request("a"));
+    let after = vec![task_id("a"), task_id("not-sent-yet")];
+    let _ = world.send(WorkRequest { after, ..request("c") });
+    world.firm("a", Change::Cancel { reason: "settled".into() });
+    world.firm("c", Change::Resume { assignment: None });
+    assert_eq!(world.place_of("c"), "waiting predecessor");
+    let _ = world.send(request("not-sent-yet"));
+    world.accept("not-sent-yet");
+    world.complete("not-sent-yet");
+    assert_eq!(world.place_of("c"), "offered london");
+}
+
+#[test]
 fn a_hold_does_not_make_a_task_forget_that_its_predecessor_was_cancelled() {
     let mut world = world();
     let _ = world.send(request("a"));
@@ -171,6 +188,41 @@ fn the_request_that_closes_a_cycle_is_refused_with_the_path() {
     let Answer::Refused(refusal) = world.send(after("d", "d")) else { panic!("admitted") };
     assert!(refusal.message.contains("acme/d after acme/d;"), "{refusal}");
     assert!(matches!(world.send(after("e", "b")), Answer::Admitted(_)), "a chain is no cycle");
+}
+
+#[test]
+fn the_refusal_of_a_long_cycle_is_short_and_a_longer_one_than_the_limit_is_refused_too() {
+    let mut world = world();
+    world.checked_every = 10_000;
+    let after = |id: String, before: String| WorkRequest { after: vec![task_id(&before)], ..request(&id) };
+    for number in 0..MAX_BEFORE {
+        let _ = world.send(after(format!("r{number}"), format!("r{}", number + 1)));
+    }
+    let Answer::Refused(refusal) = world.send(after(format!("r{MAX_BEFORE}"), "r9900".into())) else {
+        panic!("admitted")
+    };
+    assert!(refusal.message.contains(" after ... after "), "{refusal}");
+    assert!(refusal.message.len() < 1_000, "{} bytes", refusal.message.len());
+    let Answer::Refused(refusal) = world.send(after(format!("r{MAX_BEFORE}"), "r0".into())) else { panic!("admitted") };
+    assert!(refusal.message.contains("closes a cycle"), "a cycle of just the limit: {refusal}");
+    let _ = world.send(after(format!("r{MAX_BEFORE}"), "s0".into()));
+    let _ = world.send(after("s0".into(), "s1".into()));
+    let Answer::Refused(refusal) = world.send(after("s1".into(), "r0".into())) else { panic!("admitted") };
+    assert!(refusal.message.contains("more than 10000 tasks come before it"), "{refusal}");
+}
+
+#[test]
+fn an_earliest_start_that_passes_while_a_held_task_is_in_no_memory_is_not_lost() {
+    let mut world = world();
+    let not_before = Some(at("2026-11-23T11:00:00Z"));
+    let _ = world.send(WorkRequest { not_before, ..request("a") });
+    world.firm("a", Change::Hold);
+    let (roster, noon) = (Arc::clone(world.scheduler.roster()), at("2026-11-23T12:00:00Z"));
+    let restored = Restored { open: vec![world.task("a").clone()], next_arrival: 9, ..Restored::default() };
+    let mut later = World::around(Scheduler::restore(roster, Limits::default(), restored, noon), noon);
+    let _ = later.step(Event::DeadlineReached);
+    assert_eq!(later.task("a").ready_at, not_before);
+    assert_eq!(later.place_of("a"), "waiting held");
 }
 
 #[test]

@@ -131,3 +131,17 @@ fn only_the_owner_of_a_task_may_pause_it_among_teams() {
     assert_eq!(refusal.code, heliograph::engine::event::RefusalCode::IllegalMove);
     assert_eq!(world.place_of("x"), "offered a");
 }
+
+#[test]
+fn coverage_is_known_a_year_and_a_half_after_the_start() {
+    let mut roster = roster(vec![london()]);
+    roster.sla.insert("gold".parse().unwrap(), policy(Basis::Coverage, 240));
+    let mut world = World::new("2026-11-23T10:00:00Z", roster);
+    world.checked_every = 1_000;
+    let gold = |id| WorkRequest { sla: Some("gold".parse().unwrap()), ..request(id) };
+    let _ = world.send(gold("a"));
+    world.firm("a", Change::Hold);
+    world.run_to("2028-05-15T09:00:00Z");
+    let _ = world.send(gold("b"));
+    assert_eq!(world.last_offer("b").1.due_at, Some(at("2028-05-15T13:00:00Z")), "four hours of coverage");
+}

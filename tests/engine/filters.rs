@@ -1,6 +1,8 @@
 //! The nine filters: what each rejects, what would clear it, and that the first "no" is the one shown.
 
-use heliograph::engine::explain::{Filter, Rejection, Verdict};
+use std::collections::BTreeMap;
+
+use heliograph::engine::explain::{Filter, Obstacle, Rejection, Verdict};
 use heliograph::engine::request::{Consent, WorkRequest};
 use heliograph::engine::roster::{Capability, Capacity, Client, Offshoring, Roster, Team, Wall};
 use heliograph::engine::scheduler::Preview;
@@ -260,4 +262,69 @@ fn the_first_no_in_the_order_of_the_filters_is_the_one_shown() {
         assert_eq!(shown, Some(faults[0].0));
         faults.remove(0);
     }
+}
+
+#[test]
+fn every_no_of_a_team_is_told_on_request_each_with_what_clears_it() {
+    let mut roster = roster(vec![london()]);
+    roster.walls = vec![wall(None)];
+    roster.teams[0].vetted_until = None;
+    roster.teams[0].retired = true;
+    let request = WorkRequest {
+        denied_countries: vec![place("GB")],
+        allowed_countries: vec![place("AU")],
+        skills: vec![skill("ediscovery", 5)],
+        excluded_teams: vec![team_id("london")],
+        ..request("a")
+    };
+    let mut world = World::new("2026-11-23T18:00:00Z", roster);
+    let _ = world.send(request);
+    let told = world.scheduler.obstacles(&task_id("a"), &team_id("london")).expect("an open task and a team");
+    let filters: Vec<_> = told.iter().map(|it| it.filter).collect();
+    use Filter::{Capability, Consent, Drained, Open, Vetting, Wall};
+    assert_eq!(filters, [Wall, Consent, Consent, Vetting, Capability, Capability, Drained, Open]);
+    assert!(told.iter().all(|it| it.filter == it.rejection.filter() && !it.cleared_by.is_empty()), "{told:?}");
+    let shown = rejection_of(world.scheduler.explain(&task_id("a")).expect("it is open").remove(0));
+    assert_eq!(shown.as_ref(), Some(&told[0].rejection), "the first is the one that routing shows");
+    assert_eq!(world.scheduler.obstacles(&task_id("a"), &team_id("lodnon")), None);
+}
+
+#[test]
+fn a_team_that_could_take_a_task_has_no_obstacle() {
+    let mut world = World::new(MONDAY, roster(vec![london(), sydney()]));
+    let _ = world.send(request("a"));
+    assert_eq!(world.scheduler.obstacles(&task_id("a"), &team_id("london")), Some(Vec::new()));
+    let closed = world.scheduler.obstacles(&task_id("a"), &team_id("sydney")).expect("an open task and a team");
+    assert!(matches!(closed[..], [Obstacle { rejection: Rejection::Closed { .. }, .. }]), "{closed:?}");
+}
+
+#[test]
+fn a_team_that_fails_two_filters_shows_the_first_of_them() {
+    let lapsed = || Team { vetted_until: Some(at("2026-11-24T09:30:00Z")), ..london() };
+    let incapable = Team { capabilities: vec![capability(Some("FR"), None)], id: team_id("paris"), ..lapsed() };
+    let mut world = World::new("2026-11-24T09:00:00Z", roster(vec![new_york(), incapable]));
+    let gb = |id| WorkRequest { jurisdiction: Some(place("GB")), ..request(id) };
+    let shown = |world: &World, id: &str| {
+        let verdicts = world.scheduler.explain(&task_id(id)).expect("an open task");
+        let filters = verdicts.into_iter().filter_map(|it| match it {
+            Verdict::Rejected { filter, .. } => Some(filter),
+            Verdict::Available(_) => None,
+        });
+        let mut counts = BTreeMap::new();
+        filters.for_each(|filter| *counts.entry(filter).or_insert(0) += 1);
+        counts
+    };
+    let stored =
+        |world: &World| world.log.iter().rev().find_map(|it| it.decision.clone()).expect("one").rejected.clone();
+    let _ = world.send(gb("a"));
+    assert_eq!(stored(&world), [(Filter::Capability, 1), (Filter::Open, 1)].into());
+    assert_eq!(shown(&world, "a"), stored(&world));
+    world.run_to("2026-11-24T10:00:00Z");
+    let _ = world.send(gb("b"));
+    assert_eq!(stored(&world), [(Filter::Vetting, 1), (Filter::Open, 1)].into());
+    assert_eq!(shown(&world, "b"), stored(&world));
+    let call = WorkRequest { work_type: request_of("call", "c").work_type, effort_minutes: Some(600), ..gb("c") };
+    let _ = world.send(call);
+    assert_eq!(stored(&world).get(&Filter::Presence), Some(&2), "no shift has ten hours of contact");
+    assert_eq!(shown(&world, "c"), stored(&world));
 }

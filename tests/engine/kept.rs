@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use heliograph::engine::effect::Effect;
-use heliograph::engine::event::RefusalCode;
-use heliograph::engine::scheduler::{KEPT_FOR, Limits, MAX_KEPT, Restored, Scheduler};
+use heliograph::engine::effect::{Answer, Effect};
+use heliograph::engine::event::{Event, RefusalCode};
+use heliograph::engine::id::TaskId;
+use heliograph::engine::scheduler::{KEPT_FOR, Limits, MAX_KEPT, MAX_KEPT_BY_CLIENT, Restored, Scheduler};
 use heliograph::engine::task::TaskState;
-use heliograph::engine::update::{Amendment, Change, Sender};
+use heliograph::engine::update::{Amendment, Change, Sender, Update};
 
 use crate::world::*;
 
@@ -70,13 +71,56 @@ fn only_a_firms_own_task_and_only_some_updates_are_kept() {
 }
 
 #[test]
-fn kept_updates_have_a_limit() {
-    let mut world = world();
-    for number in 0..MAX_KEPT {
-        world.firm(&format!("r{number}"), Change::Hold);
+fn nothing_is_offered_before_all_that_came_first_is_applied() {
+    let stop = [
+        ("a", Change::Hold),
+        ("b", Change::Amend(Box::new(Amendment { denied_countries: Some(vec![place("GB")]), ..Amendment::default() }))),
+        ("c", cancel()),
+    ];
+    for (id, change) in stop {
+        let mut world = world();
+        world.firm(id, Change::Amend(Box::new(Amendment { effort_minutes: Some(240), ..Amendment::default() })));
+        world.firm(id, change);
+        let _ = world.send(request(id));
+        assert!(!world.log.iter().any(|it| matches!(it.effect, Effect::Offer(_))), "{id} was offered on the way");
     }
-    let one_more = world.update(Sender::Client(client_id("acme")), "late", Change::Hold);
-    assert_eq!(one_more.unwrap_err().code, RefusalCode::UnknownTask);
+}
+
+/// A hold of a request of a client, with an id of its own.
+fn hold(client: &str, number: usize) -> Event {
+    let update = Update {
+        id: format!("u-{number}").parse().unwrap(),
+        task: TaskId::of(&client_id(client), &format!("r{number}").parse().unwrap()),
+        sender: Sender::Client(client_id(client)),
+        at: None,
+        change: Change::Hold,
+    };
+    Event::UpdateReceived { update: Box::new(update), ended: None, earlier: None }
+}
+
+#[test]
+fn kept_updates_have_a_limit_and_no_client_takes_all_of_it() {
+    let mut world = world();
+    world.checked_every = 1_000;
+    for client in 0..MAX_KEPT / MAX_KEPT_BY_CLIENT {
+        for number in 0..=MAX_KEPT_BY_CLIENT {
+            let answer = world.step(hold(&format!("c{client}"), number)).answer;
+            assert_eq!(answer == Some(Answer::Applied), number < MAX_KEPT_BY_CLIENT, "{client}, {number}: {answer:?}");
+        }
+    }
+    let late = world.step(hold("late", 1)).answer;
+    assert!(matches!(late, Some(Answer::Refused(refusal)) if refusal.code == RefusalCode::UnknownTask));
+    world.run(at(MONDAY) + KEPT_FOR);
+    assert_eq!(world.step(hold("late", 2)).answer, Some(Answer::Applied), "there is room again");
+}
+
+#[test]
+fn a_repeat_of_a_kept_update_is_told_what_became_of_it() {
+    let mut world = world();
+    let early = |world: &mut World| world.step(hold("acme", 7)).answer;
+    assert_eq!(early(&mut world), Some(Answer::Applied));
+    world.run(at(MONDAY) + KEPT_FOR);
+    assert!(matches!(early(&mut world), Some(Answer::Refused(refusal)) if refusal.code == RefusalCode::UnknownTask));
 }
 
 #[test]
@@ -88,7 +132,7 @@ fn a_kept_update_outlives_a_restart_and_another_roster() {
     let scheduler = Scheduler::restore(Arc::new(roster(vec![london()])), Limits::default(), restored, at(MONDAY));
     let mut twin = World::around(scheduler, at(MONDAY));
     let other = Arc::new(roster(vec![london(), sydney()]));
-    let _ = twin.step(heliograph::engine::event::Event::RosterChanged(other));
+    let _ = twin.step(Event::RosterChanged(other));
     let _ = twin.send(request("a"));
     assert!(twin.scheduler.task(&task_id("a")).is_none());
     assert_eq!(twin.scheduler.kept_updates().count(), 0);

@@ -158,6 +158,12 @@ impl Walk {
         if dice.one_in(8) {
             request.after = vec![task_id(&format!("r{}", self.sent.saturating_sub(dice.below(9)).max(1)))];
         }
+        if dice.one_in(24) {
+            request.allowed_countries = vec![place(dice.of(&["NG", "IN", "GB"]))];
+        }
+        if dice.one_in(24) {
+            request.excluded_teams = vec![team_id(dice.of(&["zurich", "mumbai"]))];
+        }
         if dice.one_in(6) {
             request.preferred_team = Some(team_id(dice.of(&["london", "sydney", "zurich"])));
         }
@@ -331,15 +337,24 @@ fn consented(team: &Team, client: &Client, task: &Task) -> bool {
     let consent = task.needs.consent.as_ref().is_some_and(|it| it.offshore && it.reference.is_some());
     let abroad = team.country.country() != client.country.country();
     let denied = task.needs.denied_countries.iter().any(|it| it.country() == team.country.country());
-    !denied && (!abroad || client.offshoring == Offshoring::Allowed || consent)
+    let allowed = &task.needs.allowed_countries;
+    let allowed = allowed.is_empty() || allowed.iter().any(|it| it.country() == team.country.country());
+    !denied && allowed && (!abroad || client.offshoring == Offshoring::Allowed || consent)
 }
 
 /// Offers made in a step that still stand were within the rules, each as the ones before it left the seats. What is resumed
-/// or grows, and a roster with fewer seats, may exceed them after the offers of late timers, so a step with such an event
-/// is not looked at.
+/// or grows, what is urgent no more, and a roster with fewer seats may exceed them after the offers of late timers, so a
+/// step with such an event is not looked at.
 fn check_offers(walk: &Walk, effects: &Effects, counts: &mut BTreeMap<&'static str, u64>) {
     let exceeds = |effect: &Effect| {
-        matches!(effect, Effect::Resume {} | Effect::Progress { .. } | Effect::Amend(_) | Effect::AdoptRoster { .. })
+        matches!(
+            effect,
+            Effect::Resume {}
+                | Effect::Progress { .. }
+                | Effect::Amend(_)
+                | Effect::Reprioritise { .. }
+                | Effect::AdoptRoster { .. }
+        )
     };
     if effects.recorded.iter().any(|it| exceeds(&it.effect)) {
         return;

@@ -1,11 +1,13 @@
 //! Waiting: what it states, what wakes it, and in which order.
 
-use heliograph::engine::effect::Effect;
-use heliograph::engine::event::Event;
+use heliograph::engine::class::MAX_CLASSES_IN_USE;
+use heliograph::engine::effect::{Answer, Effect};
+use heliograph::engine::event::{Event, RefusalCode};
+use heliograph::engine::explain::Filter;
 use heliograph::engine::request::{Priority, WorkRequest};
 use heliograph::engine::roster::{Capacity, Team};
 use heliograph::engine::task::{WaitReason, WakeCause};
-use heliograph::engine::update::Change;
+use heliograph::engine::update::{Change, DeclineReason, Sender};
 
 use crate::world::*;
 
@@ -184,7 +186,8 @@ fn a_task_that_waited_for_a_full_team_goes_to_the_next_best() {
         ..team("slow", "GB", "UTC", &[])
     };
     let mut world = World::new("2026-11-23T15:30:00Z", roster(vec![slow, tonight]));
-    let deadline = Some(at("2026-11-24T06:00:00Z"));
+    // Too early for one after the other at Sydney's only seat.
+    let deadline = Some(at("2026-11-24T01:30:00Z"));
     for id in ["a", "b"] {
         let _ = world.send(WorkRequest { deadline, effort_minutes: Some(120), ..request(id) });
         assert_eq!(world.place_of(id), "waiting waits_for_better");
@@ -245,4 +248,102 @@ fn the_census_counts_what_waits_and_who_has_what() {
     assert_eq!(census.waiting.get(&(Priority::Normal, WaitReason::NoSeatFree)), Some(&2));
     assert_eq!(census.with_team.get(&(team_id("london"), "offered")), Some(&1));
     assert_eq!(census.oldest_waiting_since(Priority::Normal), Some(at("2026-11-23T10:01:00Z")));
+}
+
+#[test]
+fn the_latest_start_walks_back_through_the_hours_of_those_who_may_do_it() {
+    let mut world = World::new("2026-11-23T16:00:00Z", roster(vec![one_seat()]));
+    let due = |id: &str, deadline, minutes| WorkRequest {
+        deadline: Some(at(deadline)),
+        effort_minutes: Some(minutes),
+        ..request(id)
+    };
+    let _ = world.send(request("first"));
+    world.accept("first");
+    let _ = world.send(due("today", "2026-11-23T17:00:00Z", 15));
+    // Due in the morning, but half of it has to be done before the close.
+    let _ = world.send(due("tomorrow", "2026-11-24T09:30:00Z", 60));
+    world.complete("first");
+    assert_eq!(world.place_of("tomorrow"), "offered london");
+}
+
+#[test]
+fn a_task_waits_for_the_seat_that_frees_in_time_and_looks_again_when_it_should_have() {
+    let slow = Team {
+        calendar: calendar("Europe/London", &WEEKDAYS, &["10:00-11:45"], &[]),
+        ..team("slow", "GB", "UTC", &[])
+    };
+    let mut world = World::new("2026-11-23T10:00:00Z", roster(vec![slow, one_seat()]));
+    let _ = world.send(WorkRequest { preferred_team: Some(team_id("london")), ..request("first") });
+    world.accept("first");
+    // London is expected to have a seat at 11:00 and to be done at 13:00; slow would be done tomorrow.
+    let deadline = Some(at("2026-11-23T13:45:00Z"));
+    let _ = world.send(WorkRequest { deadline, effort_minutes: Some(120), ..request("a") });
+    assert_eq!(world.wait_of("a"), (WaitReason::WaitsForBetter, Some(at("2026-11-23T11:00:00Z"))));
+    assert_eq!(world.waiting("a").waits_for, [team_id("london")]);
+    world.run_to("2026-11-23T11:00:00Z");
+    assert_eq!(world.wait_of("a"), (WaitReason::WaitsForBetter, Some(at("2026-11-23T11:30:00Z"))));
+    // A seat at 12:00 would be too late too, so that there is nothing better to wait for.
+    world.run_to("2026-11-23T11:30:00Z");
+    assert_eq!(world.place_of("a"), "offered slow");
+}
+
+#[test]
+fn a_full_team_that_opens_later_is_no_hope_before_it_has_room() {
+    let tonight = Team { capacity: Capacity::Seats(1), ..sydney() };
+    let slow = Team {
+        calendar: calendar("Europe/London", &WEEKDAYS, &["15:30-16:00"], &[]),
+        ..team("slow", "GB", "UTC", &[])
+    };
+    let mut world = World::new("2026-11-23T05:00:00Z", roster(vec![slow, tonight]));
+    let _ = world.send(WorkRequest { effort_minutes: Some(480), ..request("first") });
+    world.accept("first");
+    world.run_to("2026-11-23T15:30:00Z");
+    // Sydney opens at 22:00 and has seven hours of its task left, so it would be done at 07:00.
+    let deadline = Some(at("2026-11-24T06:00:00Z"));
+    let _ = world.send(WorkRequest { deadline, effort_minutes: Some(120), ..request("a") });
+    assert_eq!(world.place_of("a"), "offered slow");
+}
+
+#[test]
+fn a_refusal_of_an_open_team_is_the_reason_though_another_team_is_closed() {
+    let mut world = World::new("2026-11-23T10:00:00Z", roster(vec![london(), sydney()]));
+    let _ = world.send(request("a"));
+    world.decline("a", DeclineReason::Busy);
+    assert_eq!(world.wait_of("a"), (WaitReason::TurnedDown, Some(at("2026-11-23T10:30:00Z"))));
+}
+
+#[test]
+fn an_amended_request_has_a_decision_of_its_own_though_it_waits_for_the_same_reason() {
+    let mut world = World::new("2026-11-23T20:00:00Z", roster(vec![london(), new_york(), sydney()]));
+    let _ = world.send(WorkRequest { allowed_countries: vec![place("GB")], ..request("a") });
+    let last = |world: &World| world.log.iter().rev().find_map(|it| it.decision.clone()).expect("a decision");
+    assert_eq!(last(&world).rejected, [(Filter::Consent, 2), (Filter::Open, 1)].into());
+    let both = vec![place("AU"), place("GB")];
+    let amendment = heliograph::engine::update::Amendment { allowed_countries: Some(both), ..Default::default() };
+    world.firm("a", Change::Amend(Box::new(amendment)));
+    assert_eq!(last(&world).rejected, [(Filter::Consent, 1), (Filter::Open, 2)].into());
+}
+
+#[test]
+fn the_number_of_different_needs_has_a_limit() {
+    let mut world = World::new("2026-11-23T10:00:00Z", roster(vec![london()]));
+    world.checked_every = 100_000;
+    let of = |number: usize| {
+        let skills = (0..15).map(|bit| skill(&format!("s{bit}"), if number & 1 << bit == 0 { 1 } else { 2 }));
+        WorkRequest { skills: skills.collect(), ..request(&format!("r{number}")) }
+    };
+    for number in 0..MAX_CLASSES_IN_USE {
+        assert!(matches!(world.send(of(number)), Answer::Admitted(_)));
+    }
+    assert_eq!(world.refused(of(MAX_CLASSES_IN_USE)), RefusalCode::Full);
+    let same = WorkRequest { id: "again".parse().unwrap(), ..of(7) };
+    assert!(matches!(world.send(same), Answer::Admitted(_)), "needs that are there already are no more");
+    let amendment =
+        heliograph::engine::update::Amendment { denied_countries: Some(vec![place("FR")]), ..Default::default() };
+    let acme = Sender::Client(client_id("acme"));
+    let amended = world.update(acme, "r7", Change::Amend(Box::new(amendment)));
+    assert_eq!(amended.unwrap_err().code, RefusalCode::Full);
+    world.firm("r8", Change::Cancel { reason: "room".into() });
+    assert!(matches!(world.send(of(MAX_CLASSES_IN_USE)), Answer::Admitted(_)));
 }

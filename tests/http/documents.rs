@@ -84,7 +84,8 @@ async fn schemas_are_those_of_the_contract() {
         let answer = server.get(&format!("/schemas/{}", kind.as_str())).await;
         assert_eq!((answer.status, answer.body), (200, schema::print(kind)));
     }
-    let problem = server.get("/schemas/roster").await.problem(404);
+    assert_eq!(server.get("/schemas/roster").await.json(), heliograph::roster::schema());
+    let problem = server.get("/schemas/task").await.problem(404);
     assert!(problem["detail"].as_str().unwrap().contains("asyncapi"), "{problem}");
 }
 

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
 use heliograph::engine::effect::WorkMessage;
+use heliograph::engine::explain::Rejection;
 use heliograph::engine::id::{TaskId, TeamId};
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
 use heliograph::engine::task::{Active, Arrival, Needs, Task, TaskState};
 use heliograph::http::{
-    Backend, Check, Explanation, Health, Mailbox, Role, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable,
-    UpdateAnswer,
+    Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, Role, SubmitAnswer, TaskFilter, TeamMessage, TeamView,
+    Unavailable, UpdateAnswer,
 };
 use heliograph::wire::fact::{Fact, FactSeq};
 use heliograph::wire::update::SenderHint;
@@ -102,6 +103,7 @@ impl Fake {
             body_digest: [0; 32],
             link: [0; 32],
             decision: None,
+            packet: None,
         };
         self.state().facts.push(fact);
         self.committed.send_replace(FactSeq(seq));
@@ -169,8 +171,16 @@ impl Backend for Fake {
         self.if_available(|state| state.facts.iter().filter(of_task).take(limit).cloned().collect())
     }
 
-    async fn explanation(&self, id: &TaskId) -> Result<Option<Explanation>, Unavailable> {
-        let explanation = Explanation { decision: None, verdicts: Some(Vec::new()), at: instant() };
+    fn has_team(&self, team: &TeamId) -> Result<(), NoSuchTeam> {
+        match team.as_str() {
+            "sydney" | "london" => Ok(()),
+            _ => Err(NoSuchTeam { team: team.clone(), nearest: Some("sydney".into()) }),
+        }
+    }
+
+    async fn explanation(&self, id: &TaskId, team: Option<&TeamId>) -> Result<Option<Explanation>, Unavailable> {
+        let obstacles = team.map(|_| vec![Rejection::Excluded.into()]);
+        let explanation = Explanation { decision: None, verdicts: Some(Vec::new()), obstacles, at: instant() };
         self.if_available(|state| state.tasks.contains_key(id).then_some(explanation))
     }
 
@@ -274,6 +284,7 @@ pub fn task(id: &str, arrival: u64) -> Task {
         deadline: None,
         not_before: None,
         after: Vec::new(),
+        after_cancelled: Vec::new(),
         sla: None,
         clocks: Vec::new(),
         admitted_at: instant(),

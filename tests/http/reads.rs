@@ -75,6 +75,28 @@ async fn a_parameter_that_cannot_be_used_is_named() {
 }
 
 #[tokio::test]
+async fn a_place_that_no_store_can_have_is_a_problem_that_names_field_and_limit() {
+    let server = Server::start().await;
+    server.backend.has(task("acme-llp/req-1", 1));
+    let above = i64::MAX.unsigned_abs() + 1;
+    let cases = [
+        ("/api/v1/tasks?cursor=", "cursor"),
+        ("/api/v1/tasks/acme-llp%2Freq-1/history?after=", "after"),
+        ("/api/v1/teams/sydney/messages?after=", "after"),
+        ("/api/v1/events?after=", "after"),
+    ];
+    for (path, field) in cases {
+        let problem = server.get(&format!("{path}{above}")).await.problem(400);
+        assert_eq!((&problem["code"], &problem["field"]), (&"invalid_parameter".into(), &field.into()), "{path}");
+        assert!(problem["detail"].as_str().unwrap().contains("0 to 9223372036854775807"), "{problem}");
+    }
+    let mut connection = server.connect().await;
+    let head = format!("GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\nlast-event-id: {above}\r\n\r\n");
+    connection.send(&head).await;
+    assert_eq!(connection.answer().await.problem(400)["field"], "Last-Event-ID");
+}
+
+#[tokio::test]
 async fn the_history_is_paged_and_a_purged_fact_has_no_body() {
     let server = Server::start().await;
     server.backend.has(task("acme-llp/req-1", 1));
@@ -97,6 +119,10 @@ async fn explanation_and_teams_are_shown() {
     server.backend.has(task("acme-llp/req-1", 1));
     let explanation = server.get("/api/v1/tasks/acme-llp%2Freq-1/explanation").await.json();
     assert_eq!(explanation, serde_json::json!({"decision": null, "verdicts": [], "at": "2026-11-23T09:00:00Z"}));
+    let of_one = server.get("/api/v1/tasks/acme-llp%2Freq-1/explanation?team=sydney").await.json();
+    assert_eq!(of_one["obstacles"][0]["filter"], "capability");
+    let problem = server.get("/api/v1/tasks/acme-llp%2Freq-1/explanation?team=sidney").await.problem(404);
+    assert_eq!(problem["detail"], "there is no team sidney; did you mean sydney?");
     let team = &server.get("/api/v1/teams").await.json()["teams"][0];
     assert_eq!((&team["id"], &team["delivery"], &team["seats"]), (&"sydney".into(), &"http".into(), &3.into()));
     assert_eq!(team["next_transition_at"], "2026-11-23T09:00:00Z");

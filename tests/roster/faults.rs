@@ -105,3 +105,31 @@ fn a_file_cut_anywhere_gives_a_roster_or_faults_with_their_places() {
         assert!(faults.0.iter().all(|fault| (1..=lines).contains(&fault.line) && fault.column > 0), "{end}: {faults}");
     }
 }
+
+#[test]
+fn a_key_with_a_typing_error_is_one_fault_and_not_also_a_missing_key() {
+    let london = include_str!("../fixtures/roster/london-only.toml");
+    for (key, written, line) in
+        [("seats", "seatz", 20), ("cost_per_hour", "cost_per_huor", 23), ("offshoring", "ofshoring", 29)]
+    {
+        let faults = faults_of(&london.replace(&format!("\n{key} ="), &format!("\n{written} =")));
+        assert_eq!(faults.len(), 1, "{faults:#?}");
+        assert!(faults[0].starts_with(&format!("roster.toml:{line}:1: ")), "{faults:#?}");
+        assert!(faults[0].ends_with(&format!("has the unknown key {written:?}; did you mean {key:?}?")), "{faults:#?}");
+    }
+}
+
+#[test]
+fn a_country_that_does_not_exist_is_a_fault_wherever_it_stands() {
+    let london = include_str!("../fixtures/roster/london-only.toml");
+    let faults = faults_of(&london.replace("country = \"GB\"", "country = \"UK-ENG\""));
+    let no_country = "place \"UK-ENG\" is in no country: UK is no code of ISO 3166-1; did you mean \"GB-ENG\"?";
+    assert_eq!(faults, [format!("roster.toml:17:11: {no_country}"), format!("roster.toml:28:11: {no_country}")]);
+    let places = "allowed_countries = [\"QX\"]\ndenied_countries = [\"GX\"]\noffshoring =";
+    let faults =
+        faults_of(&london.replace("offshoring =", places).replace("jurisdiction = \"*\"", "jurisdiction = \"ZZ\""));
+    assert_eq!(faults.len(), 3, "{faults:#?}");
+    let near = "is no code of ISO 3166-1; near it are ZA (South Africa), ZM (Zambia), ZW (Zimbabwe)";
+    assert!(faults[0].starts_with("roster.toml:21:") && faults[0].ends_with(near), "{faults:#?}");
+    assert!(faults[1].ends_with("near it are QA (Qatar)"), "{faults:#?}");
+}

@@ -40,6 +40,15 @@ fn a_team_that_gets_no_work_is_a_warning() {
 }
 
 #[test]
+fn a_subdivision_that_is_not_known_is_a_warning_with_the_nearest_one() {
+    let text = LONDON_ONLY.replacen("country = \"GB\"", "country = \"GB-ENX\"", 1);
+    let warning = "\"GB-ENX\" is no subdivision of Britain (UK) that is known; did you mean \"GB-ENG\"?";
+    assert_eq!(warnings_of(&text), [format!("roster.toml:17:11: {warning}")]);
+    // Where no subdivision of a country is known, none can be wrong.
+    assert_eq!(warnings_of(&LONDON_ONLY.replacen("country = \"GB\"", "country = \"NL-NH\"", 1)), [""; 0]);
+}
+
+#[test]
 fn names_that_no_team_has_are_a_warning() {
     let text = LONDON_ONLY.replace("specialty = \"*\"", "specialty = \"tax\"").replace(
         "offshoring = \"allowed\"",

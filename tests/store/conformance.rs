@@ -353,8 +353,14 @@ pub fn kept_updates_are_recovered_until_they_are_done<B: Backend>(fresh: fn() ->
     assert_eq!(recovered(&backend).kept, [kept("b"), kept("a")]);
     {
         let mut writer = backend.open();
-        let done = (Sender::Client(client("acme")), request("b"));
+        let acme = || Sender::Client(client("acme"));
+        commit(&mut *writer, &answer(acme(), "b", None));
+        let no = Refusal::of_field(RefusalCode::UnknownTask, "task", "no request came");
+        let done = (acme(), request("b"), Some(no.clone()));
         commit(&mut *writer, &Batch { kept_done: vec![done], ..Batch::default() });
+        let mut reader = writer.reader().expect("a reader");
+        let told = reader.update_result(&acme(), &request("b")).expect("an answer");
+        assert_eq!(told, Some(UpdateResult { refused: Some(no) }), "its repeat hears what became of it");
     }
     assert_eq!(recovered(&backend).kept, [kept("a")]);
 }

@@ -39,6 +39,7 @@ pub fn waiting() -> TaskState {
         since: at(0),
         wakes_at: Some(at(90)),
         woken_by: vec![WakeCause::TeamOpens, WakeCause::RosterChanges],
+        waits_for: vec![],
     })
 }
 
@@ -101,6 +102,7 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
         deadline: Some(at(2880)),
         not_before: None,
         after: vec![],
+        after_cancelled: vec![],
         sla: None,
         clocks: vec![],
         admitted_at: at(0),
@@ -187,6 +189,7 @@ impl Chain {
             body_digest,
             link: self.last_link,
             decision: None,
+            packet: None,
         }
     }
 }

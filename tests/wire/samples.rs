@@ -66,6 +66,7 @@ pub fn effects() -> Vec<Effect> {
             since: now,
             wakes_at: Some(now),
             woken_by: vec![WakeCause::SeatFrees],
+            waits_for: Vec::new(),
         }),
         Effect::ReportUnroutable { rejected: [(Filter::Wall, 2)].into() },
         Effect::Offer(Box::new(brief(now))),
@@ -151,7 +152,8 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
             from: now,
             until: now,
             remaining_minutes: 90,
-            notes: None,
+            notes_dropped: false,
+            notes: Some("notes for the next holder".into()),
         }],
         with_payload: true,
     }

@@ -42,6 +42,7 @@ fn task(state: TaskState) -> Task {
         deadline: Some(at("2026-11-24T22:00:00Z")),
         not_before: None,
         after: vec![],
+        after_cancelled: Vec::new(),
         sla: Some("gold".parse().unwrap()),
         clocks: vec![],
         admitted_at: at("2026-11-24T09:00:00Z"),
@@ -62,6 +63,7 @@ fn task(state: TaskState) -> Task {
             from: at("2026-11-23T09:00:00Z"),
             until: at("2026-11-23T17:00:00Z"),
             remaining_minutes: 30,
+            notes_dropped: false,
             notes: None,
         }],
         task_seq: 7,
@@ -79,6 +81,7 @@ fn a_waiting_task_says_why_and_when_it_wakes() {
         since: at("2026-11-24T09:00:01Z"),
         wakes_at: Some(at("2026-11-24T13:00:00Z")),
         woken_by: vec![WakeCause::SeatFrees, WakeCause::RosterChanges],
+        waits_for: Vec::new(),
     }));
     let waiting = json!({ "reason": "no_team_open", "wakes_at": "2026-11-24T13:00:00.000Z", "woken_by": ["seat_frees", "roster_changes"] });
     assert_eq!((&view["state"], &view["since"]), (&json!("waiting"), &json!("2026-11-24T09:00:01.000Z")));

@@ -207,6 +207,19 @@ impl Timeline {
         self.reach(at_ms, left_ms).map(instant).ok_or_else(too_little)
     }
 
+    /// The latest instant with `amount` of business time between it and `to`; `to` itself when that is nothing. `None`
+    /// when there is less before `to`, or `to` is outside of the timeline.
+    #[must_use]
+    pub fn back_from(&self, to: DateTime<Utc>, amount: TimeDelta) -> Option<DateTime<Utc>> {
+        if amount <= TimeDelta::zero() {
+            return Some(to);
+        }
+        let target_ms = self.open_ms_before(self.checked(to).ok()?) - ceil_ms(amount);
+        let started = self.before_ms.partition_point(|&before| before <= target_ms);
+        let index = started.checked_sub(1).filter(|_| target_ms >= 0)?;
+        Some(instant(self.open_ms[index] + target_ms - self.before_ms[index]))
+    }
+
     /// The unpaused business time from `from` to `to`, negative when `to` is the earlier one (rules 7 and 9).
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Scheduler;
 use crate::engine::class::ClassId;
@@ -100,17 +100,28 @@ impl Scheduler {
     fn room_in(&self, team: TeamIndex, class: ClassId, room: Room) -> Option<u32> {
         let class = self.board.classes.get(class)?;
         let fit = class.fit(team)?;
-        if fit.vetted_until <= self.now || fit.admitted_until.is_some_and(|at| at <= self.now) {
+        let qualified_until = fit.admitted_until.unwrap_or(DateTime::<Utc>::MAX_UTC).min(fit.vetted_until);
+        let (owner, shift_end) = (self.board.roster.team(team), self.board.load(team).open_shift_end()?);
+        let mut most_minutes = room.most_minutes;
+        if qualified_until <= self.now {
             return None;
         }
-        if fit.contact.is_none() {
-            return Some(room.most_minutes);
+        // A part that ends with the shift is over before a later end of the qualification.
+        if qualified_until < shift_end {
+            let left = owner.calendar.elapsed(self.now, qualified_until, &[]).ok()?;
+            most_minutes = most_minutes.min(whole_minutes(left));
         }
-        let client = self.board.roster.clients.get(class.client())?;
-        let shift_end = self.board.load(team).open_shift_end()?;
-        let left = forecast::contact_between(self.board.roster.team(team), client, self.now, shift_end);
-        Some(room.most_minutes.min(u32::try_from(left.num_minutes()).unwrap_or(u32::MAX)))
+        if fit.contact.is_some() {
+            let client = self.board.roster.clients.get(class.client())?;
+            let left = forecast::contact_between(owner, client, self.now, shift_end);
+            most_minutes = most_minutes.min(whole_minutes(left));
+        }
+        Some(most_minutes)
     }
+}
+
+fn whole_minutes(span: TimeDelta) -> u32 {
+    u32::try_from(span.num_minutes()).unwrap_or(u32::MAX)
 }
 
 /// What a team can still take.

@@ -8,10 +8,11 @@ use chrono::{DateTime, Utc};
 use super::{Entry, Fill, Scheduler};
 use crate::engine::forecast;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::load::Holding;
 use crate::engine::queue::WaitKey;
 use crate::engine::request::Priority;
 use crate::engine::roster::{Capacity, TeamIndex};
-use crate::engine::task::{Arrival, Task, TaskState, TurnDownCause, WaitReason};
+use crate::engine::task::{Arrival, Task, TaskState, TurnDownCause, WaitReason, Waiting};
 use crate::engine::timer::Timer;
 use crate::engine::update::DeclineReason;
 
@@ -204,25 +205,29 @@ impl Scheduler {
         }
         match &task.state {
             TaskState::Waiting(waiting) => {
-                let not_ready_before = task.not_before.filter(|at| task.ready_at.is_none() && *at > self.now);
-                let waits_until = task.not_before.filter(|_| waiting.reason == WaitReason::NotBefore);
-                if let Some(at) = waits_until.or(not_ready_before) {
+                // One that was reached while nobody looked fires at once: a held task becomes ready all the same.
+                let unready = |at| task.ready_at.is_none() && (at > self.now || task.is_unblocked());
+                if let Some(at) = task.not_before.filter(|at| waiting.reason == WaitReason::NotBefore || unready(*at)) {
                     self.timers.set(at, Timer::NotBefore(arrival));
                 }
-                if waiting.reason != WaitReason::WaitsForBetter {
-                    entry.awaits.clear();
+                entry.awaits = waiting.waits_for.iter().filter_map(|team| self.board.roster.team_index(team)).collect();
+                if let Some(at) = better_expected_at(waiting) {
+                    self.timers.set(at, Timer::BetterExpected(arrival));
                 }
-                if is_routable(waiting.reason) {
+                // One that is not decided yet is about to be, and waits in no line.
+                if is_routable(waiting.reason) && !waiting.is_undecided() {
                     let class = self.board.classes.get(entry.class);
                     let coverage = || class.and_then(|class| class.coverage(&self.board.roster, self.now));
-                    let coverage = forecast::needs_coverage(task).then(coverage).flatten();
-                    let due_at = forecast::due_at(task, &self.board.roster, None, coverage, self.now);
-                    let key = WaitKey::of(task, due_at);
+                    let clock_coverage = forecast::needs_coverage(task).then(coverage).flatten();
+                    let due_at = forecast::due_at(task, &self.board.roster, None, clock_coverage, self.now);
+                    let latest_start_at =
+                        due_at.map(|due_at| forecast::latest_start_at(due_at, task.remaining_minutes(), coverage()));
+                    let key = WaitKey::of(task, latest_start_at);
                     entry.key = Some(key);
                     if entry.awaits.is_empty() {
                         self.queue.insert(entry.class, key);
                     } else {
-                        self.queue.insert_awaiting(&entry.awaits, key);
+                        self.queue.insert_awaiting(&entry.awaits, entry.class, key);
                     }
                 }
                 for turn_down in &task.turn_downs {
@@ -239,13 +244,13 @@ impl Scheduler {
                 if let TaskState::Offered(offer) = &task.state {
                     self.timers.set(offer.until, Timer::OfferLapses(arrival));
                 }
-                let (counts, minutes) = (task.paused.is_none(), task.remaining_minutes());
+                let holding = holding_of(task);
                 if let Some(team) = task.state.team().and_then(|team| self.board.roster.team_index(team)) {
                     let load = self.board.load_mut(team);
-                    load.tasks.insert(arrival);
-                    if counts {
+                    load.tasks.insert(arrival, holding);
+                    if holding.uses_seat {
                         load.used += 1;
-                        load.used_minutes = load.used_minutes.saturating_add(minutes);
+                        load.used_minutes = load.used_minutes.saturating_add(holding.remaining_minutes);
                     }
                 }
             }
@@ -267,9 +272,12 @@ impl Scheduler {
             }
         }
         match &task.state {
-            TaskState::Waiting(_) => {
+            TaskState::Waiting(waiting) => {
                 if let Some(at) = task.not_before {
                     self.timers.clear(at, Timer::NotBefore(arrival));
+                }
+                if let Some(at) = better_expected_at(waiting) {
+                    self.timers.clear(at, Timer::BetterExpected(arrival));
                 }
                 if let Some(key) = entry.key.take() {
                     if entry.awaits.is_empty() {
@@ -291,13 +299,11 @@ impl Scheduler {
                 if let TaskState::Offered(offer) = &task.state {
                     self.timers.clear(offer.until, Timer::OfferLapses(arrival));
                 }
-                let (counts, minutes) = (task.paused.is_none(), task.remaining_minutes());
                 if let Some(team) = task.state.team().and_then(|team| self.board.roster.team_index(team)) {
                     let load = self.board.load_mut(team);
-                    load.tasks.remove(&arrival);
-                    if counts {
+                    if let Some(holding) = load.tasks.remove(&arrival).filter(|holding| holding.uses_seat) {
                         load.used = load.used.saturating_sub(1);
-                        load.used_minutes = load.used_minutes.saturating_sub(minutes);
+                        load.used_minutes = load.used_minutes.saturating_sub(holding.remaining_minutes);
                     }
                 }
             }
@@ -311,6 +317,11 @@ impl Scheduler {
     }
 }
 
+/// When a task that waits for a better team is looked at again.
+fn better_expected_at(waiting: &Waiting) -> Option<DateTime<Utc>> {
+    waiting.wakes_at.filter(|_| waiting.reason == WaitReason::WaitsForBetter)
+}
+
 /// The room that a task takes at a team.
 struct Seat {
     team: TeamIndex,
@@ -318,6 +329,14 @@ struct Seat {
     owned: bool,
     /// Its effort, where the team is sized by effort.
     minutes: u32,
+}
+
+fn holding_of(task: &Task) -> Holding {
+    let worked_since = match &task.state {
+        TaskState::Active(active) => Some(active.reported_at.unwrap_or(active.at)),
+        _ => None,
+    };
+    Holding { remaining_minutes: task.remaining_minutes(), worked_since, uses_seat: task.paused.is_none() }
 }
 
 fn is_busy(cause: TurnDownCause) -> bool {

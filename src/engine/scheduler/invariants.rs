@@ -114,7 +114,7 @@ impl Scheduler {
         let owner = task.state.team().and_then(|id| self.board.roster.team_index(id));
         let missing = || Broken::Index { task: task.id.clone(), state: task.state.as_str(), index: "team" };
         let owner = owner.ok_or_else(missing)?;
-        if !self.board.load(owner).tasks.contains(&task.arrival) {
+        if !self.board.load(owner).tasks.contains_key(&task.arrival) {
             return Err(missing());
         }
         let class = self.tasks.get(&task.arrival).map(|entry| entry.class).ok_or_else(missing)?;
@@ -139,7 +139,7 @@ impl Scheduler {
     fn check_load(&self, team: TeamIndex, name: &str) -> Result<(), Broken> {
         let load = self.board.load(team);
         let holds = |task: &&Task| task.paused.is_none() && task.state.team().is_some_and(|id| id.as_str() == name);
-        let tasks = || load.tasks.iter().filter_map(|arrival| self.task_of(*arrival)).filter(holds);
+        let tasks = || load.tasks.keys().filter_map(|arrival| self.task_of(*arrival)).filter(holds);
         let counted = u32::try_from(tasks().count()).unwrap_or(u32::MAX);
         let minutes = tasks().map(Task::remaining_minutes).fold(0, u32::saturating_add);
         if (counted, minutes) == (load.used, load.used_minutes) {
@@ -155,7 +155,7 @@ impl Scheduler {
             census.add(&entry.task);
             match entry.key {
                 Some(key) if entry.awaits.is_empty() => queue.insert(entry.class, key),
-                Some(key) => queue.insert_awaiting(&entry.awaits, key),
+                Some(key) => queue.insert_awaiting(&entry.awaits, entry.class, key),
                 None => {}
             }
         }

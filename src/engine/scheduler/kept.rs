@@ -6,8 +6,9 @@ use chrono::TimeDelta;
 use super::Scheduler;
 use super::permission::unknown_task;
 use crate::engine::effect::Answer;
-use crate::engine::id::TaskId;
-use crate::engine::task::{Arrival, TaskState};
+use crate::engine::event::{Refusal, UpdateResult};
+use crate::engine::id::ClientId;
+use crate::engine::task::Arrival;
 use crate::engine::timer::Timer;
 use crate::engine::update::{Change, KeptUpdate, Sender, Update};
 
@@ -17,10 +18,15 @@ pub const KEPT_FOR: TimeDelta = TimeDelta::minutes(10);
 /// How many are kept at most; one more is refused as one of an unknown task.
 pub const MAX_KEPT: usize = 10_000;
 
+/// How many are kept of one client at most, so that no client takes the room of the others.
+pub const MAX_KEPT_BY_CLIENT: usize = 1_000;
+
 impl Scheduler {
     /// Keeps an update of a task that is not known; false when it is not one that is kept.
     pub(super) fn keep_early(&mut self, update: &Update) -> bool {
-        if !may_come_early(update) || self.kept.len() >= MAX_KEPT {
+        let Some(client) = early_sender(update) else { return false };
+        let of_client = self.kept_by_client.get(client).copied().unwrap_or(0);
+        if self.kept.len() >= MAX_KEPT || of_client >= MAX_KEPT_BY_CLIENT {
             return false;
         }
         let kept = KeptUpdate { update: update.clone(), until: self.now + KEPT_FOR };
@@ -36,6 +42,9 @@ impl Scheduler {
         self.next_kept += 1;
         self.timers.set(kept.until, Timer::KeptEnds(number));
         self.kept_by_task.entry(kept.update.task.clone()).or_default().insert(number);
+        if let Sender::Client(client) = &kept.update.sender {
+            *self.kept_by_client.entry(client.clone()).or_default() += 1;
+        }
         self.kept.insert(number, kept);
     }
 
@@ -46,7 +55,8 @@ impl Scheduler {
         }
     }
 
-    /// Applies what was kept for a task that has just been admitted, in the order in which it came.
+    /// Applies what was kept for a task that is being admitted, in the order in which it came. The task is routed once
+    /// all of it is applied: a part of what the firm said must not let an offer out that the rest forbids.
     pub(super) fn apply_kept(&mut self, arrival: Arrival) {
         let Some(id) = self.task_of(arrival).map(|task| task.id.clone()) else { return };
         for number in self.kept_by_task.get(&id).cloned().unwrap_or_default() {
@@ -56,9 +66,7 @@ impl Scheduler {
                 Some(_) => self.make_move(arrival, &kept.update).err(),
                 None => Some(unknown_task(&kept.update)),
             };
-            if let Some(refusal) = refused {
-                self.reject_update(&kept.update, refusal);
-            }
+            self.settle_kept(kept.update, refused);
         }
     }
 
@@ -66,13 +74,18 @@ impl Scheduler {
     pub(super) fn end_kept(&mut self, number: u64) {
         if let Some(kept) = self.take_kept(number) {
             let refusal = unknown_task(&kept.update);
-            self.reject_update(&kept.update, refusal);
+            self.settle_kept(kept.update, Some(refusal));
         }
     }
 
-    /// Whether a task waits only for its first decision.
-    pub(super) fn is_undecided(&self, arrival: Arrival) -> bool {
-        self.task_of(arrival).is_some_and(|task| matches!(&task.state, TaskState::Waiting(it) if it.is_undecided()))
+    /// Keeps what became of an update as the answer to its repeats; the sender is told of a refusal.
+    fn settle_kept(&mut self, update: Update, refused: Option<Refusal>) {
+        if let Some(refusal) = &refused {
+            let key = (update.sender.clone(), update.id.clone());
+            self.answered.remember(key, UpdateResult { refused: refused.clone() });
+            self.reject_update(&update, refusal.clone());
+        }
+        self.out.kept_done.push((update.sender, update.id, refused));
     }
 
     fn take_kept(&mut self, number: u64) -> Option<KeptUpdate> {
@@ -84,17 +97,24 @@ impl Scheduler {
                 self.kept_by_task.remove(&kept.update.task);
             }
         }
-        self.out.kept_done.push((kept.update.sender.clone(), kept.update.id.clone()));
+        if let Sender::Client(client) = &kept.update.sender
+            && let Some(count) = self.kept_by_client.get_mut(client)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.kept_by_client.remove(client);
+            }
+        }
         Some(kept)
     }
 }
 
-/// `cancel`, `hold` and `amend` of a task that would be the sender's own.
-fn may_come_early(update: &Update) -> bool {
-    let Sender::Client(client) = &update.sender else { return false };
-    let is_own = |task: &TaskId| task.as_str().split('/').next() == Some(client.as_str());
+/// The client that sends a `cancel`, `hold` or `amend` of a task that would be its own.
+fn early_sender(update: &Update) -> Option<&ClientId> {
+    let Sender::Client(client) = &update.sender else { return None };
+    let is_own = update.task.as_str().split('/').next() == Some(client.as_str());
     match update.change {
-        Change::Cancel { .. } | Change::Hold | Change::Amend(_) => is_own(&update.task),
+        Change::Cancel { .. } | Change::Hold | Change::Amend(_) => is_own.then_some(client),
         Change::Accept { .. }
         | Change::Decline { .. }
         | Change::Progress { .. }
@@ -105,6 +125,6 @@ fn may_come_early(update: &Update) -> bool {
         | Change::Release { .. }
         | Change::Complete { .. }
         | Change::Unhold
-        | Change::Reprioritise { .. } => false,
+        | Change::Reprioritise { .. } => None,
     }
 }

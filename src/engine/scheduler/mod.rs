@@ -35,8 +35,9 @@ use super::update::{KeptUpdate, Sender};
 
 pub use index::Census;
 pub use invariants::Broken;
-pub use kept::{KEPT_FOR, MAX_KEPT};
+pub use kept::{KEPT_FOR, MAX_KEPT, MAX_KEPT_BY_CLIENT};
 pub use queries::Preview;
+pub use requests::MAX_BEFORE;
 pub use roster_change::Missing;
 
 /// How many timers one step fires; the rest fire in the next.
@@ -64,14 +65,14 @@ struct Entry {
     task: Task,
     class: ClassId,
     key: Option<WaitKey>,
-    /// The teams that it waits for because they finish better.
+    /// The teams that it waits for because they finish better, as the task names them.
     awaits: Vec<TeamIndex>,
 }
 
 /// Why a team's waiting tasks are looked at.
 #[derive(Debug, Default, Clone, Copy)]
 struct Fill {
-    /// It has just opened.
+    /// It has just opened: what waited for that and did not get in looks for another team.
     opened: bool,
     /// A task that it owned uses its seat no more, or less of its effort.
     owner_freed: bool,
@@ -112,7 +113,10 @@ pub struct Scheduler {
     /// Updates that came before their request, by a number that rises.
     kept: BTreeMap<u64, KeptUpdate>,
     kept_by_task: BTreeMap<TaskId, BTreeSet<u64>>,
+    kept_by_client: BTreeMap<ClientId, usize>,
     next_kept: u64,
+    /// The task that is being admitted: it is routed once, when what was kept for it is applied.
+    admitting: Option<Arrival>,
     /// Teams whose waiting tasks are looked at before the step ends.
     to_fill: BTreeMap<TeamIndex, Fill>,
     /// Waiting tasks that are decided after that.
@@ -145,7 +149,9 @@ impl Scheduler {
             dependants: BTreeMap::new(),
             kept: BTreeMap::new(),
             kept_by_task: BTreeMap::new(),
+            kept_by_client: BTreeMap::new(),
             next_kept: 0,
+            admitting: None,
             ended: Recent::new(REMEMBERED),
             answered: Recent::new(REMEMBERED),
             to_fill: BTreeMap::new(),

@@ -25,12 +25,15 @@ impl Scheduler {
         let Some(task) = self.task_of(arrival).filter(|task| matches!(task.state, TaskState::Waiting(_))) else {
             return;
         };
-        if task.ready_at.is_none() && task.after.is_empty() && task.not_before.is_none_or(|at| at <= self.now) {
-            self.mark_ready(arrival);
+        if self.admitting == Some(arrival) {
+            return;
+        }
+        if task.is_to_be_ready(self.now) {
+            self.mark_ready(arrival, self.now);
         }
         let Some(entry) = self.tasks.get(&arrival) else { return };
         if let Some(waiting) = must_wait(&entry.task, self.now) {
-            self.park(arrival, waiting, Vec::new(), None);
+            self.park(arrival, waiting, None);
             return;
         }
         let Some(entry) = self.tasks.get(&arrival) else { return };
@@ -41,21 +44,15 @@ impl Scheduler {
                 match self.board.walls.clear(id, &entry.task.client, &entry.task.matter) {
                     Ok(cleared) => self.offer(arrival, team, choice.decision, &cleared),
                     // The standing filters let the team pass, so a wall here means that the class is stale.
-                    Err(_) => self.park(arrival, unroutable(self.now), Vec::new(), Some(choice.decision)),
+                    Err(_) => self.park(arrival, unroutable(self.now), Some(choice.decision)),
                 }
             }
-            Outcome::Wait { waiting, awaits } => self.park(arrival, waiting, awaits, Some(choice.decision)),
+            Outcome::Wait(waiting) => self.park(arrival, waiting, Some(choice.decision)),
         }
     }
 
     /// Lets a task wait, and says so when that is news. Time waited counts on.
-    pub(super) fn park(
-        &mut self,
-        arrival: Arrival,
-        mut waiting: Waiting,
-        awaits: Vec<TeamIndex>,
-        decision: Option<Arc<Decision>>,
-    ) {
+    pub(super) fn park(&mut self, arrival: Arrival, mut waiting: Waiting, decision: Option<Arc<Decision>>) {
         let Some(task) = self.task_of(arrival) else { return };
         let (mut is_news, mut was_unroutable) = (true, false);
         if let TaskState::Waiting(before) = &task.state {
@@ -65,10 +62,7 @@ impl Scheduler {
         }
         let unroutable = waiting.reason == WaitReason::NoTeamEligible && !was_unroutable;
         let effect = Effect::Park(waiting.clone());
-        self.change_entry(arrival, |entry| {
-            entry.task.state = TaskState::Waiting(waiting);
-            entry.awaits = awaits;
-        });
+        self.change(arrival, |task| task.state = TaskState::Waiting(waiting));
         if !is_news {
             return;
         }
@@ -104,7 +98,7 @@ impl Scheduler {
             priority: task.priority,
             remaining_minutes: task.remaining_minutes(),
             due_at,
-            packet: task.holders.clone(),
+            packet: task.packet().to_vec(),
             with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
         };
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
@@ -181,13 +175,14 @@ impl Scheduler {
         let now = self.now;
         self.change(arrival, |task| {
             if let TaskState::Active(active) = &task.state {
-                task.holders.push(Holder {
+                task.add_holder(Holder {
                     team: active.team.clone(),
                     assignment: active.assignment,
                     from: active.at,
                     until: now,
                     remaining_minutes: active.remaining_minutes,
                     notes,
+                    notes_dropped: false,
                 });
             }
         });
@@ -225,12 +220,19 @@ impl Scheduler {
         });
     }
 
+    /// Its `not_before` is reached: that instant is its moment, even when it is noticed later.
+    pub(super) fn reach_not_before(&mut self, arrival: Arrival, reached_at: DateTime<Utc>) {
+        if self.task_of(arrival).is_some_and(|task| task.is_to_be_ready(self.now)) {
+            self.mark_ready(arrival, reached_at);
+        }
+        self.to_route.insert(arrival);
+    }
+
     /// Marks the moment at which nothing has to come first any more.
-    fn mark_ready(&mut self, arrival: Arrival) {
-        let now = self.now;
+    fn mark_ready(&mut self, arrival: Arrival, ready_at: DateTime<Utc>) {
         self.change(arrival, |task| {
-            task.ready_at = Some(now);
-            touch_clocks(task, Moment::Ready, now);
+            task.ready_at = Some(ready_at);
+            touch_clocks(task, Moment::Ready, ready_at);
         });
         if self.task_of(arrival).is_some_and(|task| task.task_seq > 1) {
             self.record(arrival, Said::default(), Effect::MarkReady {});
@@ -258,11 +260,14 @@ impl Scheduler {
 
 /// Why a task must wait whatever the teams can do.
 fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
-    let waiting = |reason, wakes_at, cause| Waiting { reason, since: now, wakes_at, woken_by: vec![cause] };
-    // First, since the state alone knows it, while a hold and a pause are flags.
-    if let TaskState::Waiting(Waiting { reason: WaitReason::PredecessorCancelled, .. }) = &task.state
-        && !task.after.is_empty()
-    {
+    let waiting = |reason, wakes_at, cause| Waiting {
+        reason,
+        since: now,
+        wakes_at,
+        woken_by: vec![cause],
+        waits_for: Vec::new(),
+    };
+    if !task.after_cancelled.is_empty() {
         return Some(waiting(WaitReason::PredecessorCancelled, None, WakeCause::Resumed));
     }
     if task.held {
@@ -282,7 +287,7 @@ fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
 
 fn unroutable(now: DateTime<Utc>) -> Waiting {
     let woken_by = vec![WakeCause::RosterChanges, WakeCause::RequestAmended];
-    Waiting { reason: WaitReason::NoTeamEligible, since: now, wakes_at: None, woken_by }
+    Waiting { reason: WaitReason::NoTeamEligible, since: now, wakes_at: None, woken_by, waits_for: Vec::new() }
 }
 
 /// The place of a priority in per-priority settings, the most urgent first.

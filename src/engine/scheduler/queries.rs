@@ -9,7 +9,7 @@ use super::{Census, Scheduler};
 use crate::engine::admission;
 use crate::engine::board::Board;
 use crate::engine::event::Refusal;
-use crate::engine::explain::{Decision, Verdict};
+use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use crate::engine::load::TeamLoad;
 use crate::engine::request::WorkRequest;
@@ -109,6 +109,14 @@ impl Scheduler {
         let entry = self.tasks.get(&self.arrival_of(id)?)?;
         Some(routing::explain(&self.board, &entry.task, entry.class, self.now))
     }
+
+    /// Every filter's "no" to one team on an open task as it stands now, in the order of the filters; `None` when the
+    /// task is not open or the roster has no such team.
+    #[must_use]
+    pub fn obstacles(&self, id: &TaskId, team: &TeamId) -> Option<Vec<Obstacle>> {
+        let entry = self.tasks.get(&self.arrival_of(id)?)?;
+        Some(routing::obstacles(&self.board, &entry.task, self.board.roster.team_index(team)?, self.now))
+    }
 }
 
 impl Preview {
@@ -130,7 +138,7 @@ impl Preview {
         let verdicts = routing::explain(&board, &task, class, at);
         let waiting = match choice.outcome {
             Outcome::Offer(..) => None,
-            Outcome::Wait { waiting, .. } => Some(waiting),
+            Outcome::Wait(waiting) => Some(waiting),
         };
         Ok(Self { decision: choice.decision, verdicts, waiting })
     }

@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 
 use super::{Said, Scheduler};
 use crate::engine::admission;
+use crate::engine::class::MAX_CLASSES_IN_USE;
 use crate::engine::effect::{Admission, Answer, Effect};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode};
 use crate::engine::id::TaskId;
 use crate::engine::request::{RequestDigest, WorkRequest};
 use crate::engine::roster::Moment;
-use crate::engine::task::{Arrival, Task, TaskState, WaitReason, Waiting, WakeCause};
+use crate::engine::task::{Arrival, Task};
 
-/// The longest chain of predecessors that is followed when a cycle is looked for.
-const MAX_CHAIN: usize = 10_000;
+/// Most tasks that may stand before one, over all its predecessors; they are walked when a cycle is looked for.
+pub const MAX_BEFORE: usize = 10_000;
+
+/// Most tasks of a cycle that its refusal names.
+const MAX_NAMED: usize = 16;
 
 impl Scheduler {
     /// Admits a request, recognises its repeat, or refuses it.
@@ -33,6 +37,7 @@ impl Scheduler {
         } else {
             admission::admit(request, &self.board.roster, Arrival(self.next_arrival), self.now)
                 .and_then(|task| self.without_cycle(task))
+                .and_then(|task| self.has_room_for(&task).map(|()| task).map_err(Box::new))
         };
         match admitted {
             Ok(task) => self.take_in(task, predecessors),
@@ -70,14 +75,32 @@ impl Scheduler {
         Refusal::new(RefusalCode::Full, message)
     }
 
+    /// Holds the number of requirement classes to its limit.
+    pub(super) fn has_room_for(&self, task: &Task) -> Result<(), Refusal> {
+        let board = &self.board;
+        let Some(client) = board.roster.clients.get(&task.client) else { return Ok(()) };
+        if board.classes.has_room_for(&board.walls, client, &task.matter, &task.needs) {
+            return Ok(());
+        }
+        let message = format!(
+            "open tasks have {MAX_CLASSES_IN_USE} different sets of needs, which is the limit; ask for the same skills, \
+             countries and excluded teams as another open task, or send again when some have ended"
+        );
+        Err(Refusal::new(RefusalCode::Full, message))
+    }
+
     fn take_in(&mut self, mut task: Task, predecessors: &[EndedTask]) {
-        let mut cancelled = false;
-        task.after.retain(|id| {
-            let ended = self.ended.get(id).or_else(|| predecessors.iter().find(|it| it.id == *id));
-            cancelled |= ended.is_some_and(|it| &*it.state == "cancelled");
-            ended.is_none_or(|it| &*it.state != "completed")
-        });
-        let ready = task.after.is_empty() && task.not_before.is_none_or(|at| at <= self.now);
+        let (mut after, mut cancelled) = (Vec::new(), Vec::new());
+        for id in std::mem::take(&mut task.after) {
+            let ended = self.ended.get(&id).or_else(|| predecessors.iter().find(|it| it.id == id));
+            match ended.map(|it| &*it.state) {
+                Some("completed") => {}
+                Some("cancelled") => cancelled.push(id),
+                _ => after.push(id),
+            }
+        }
+        (task.after, task.after_cancelled) = (after, cancelled);
+        let ready = task.is_unblocked() && task.not_before.is_none_or(|at| at <= self.now);
         super::placing::touch_clocks(&mut task, Moment::Admitted, self.now);
         let admission = Admission {
             id: task.request.clone(),
@@ -92,33 +115,22 @@ impl Scheduler {
         self.insert(task);
         self.out.answer = Some(Answer::Admitted(id));
         self.record(arrival, Said::default(), Effect::Admit(admission));
-        if cancelled {
-            self.park_behind_cancelled(arrival);
-        }
+        self.admitting = Some(arrival);
         self.apply_kept(arrival);
-        if self.is_undecided(arrival) {
-            self.route(arrival);
-        }
+        self.admitting = None;
+        self.route(arrival);
     }
 
     /// Looks at the tasks that wait for a task that has ended.
     pub(super) fn end_predecessor(&mut self, id: &TaskId, completed: bool) {
         for arrival in self.dependants.get(id).cloned().unwrap_or_default() {
-            if completed {
-                self.change(arrival, |task| task.after.retain(|it| it != id));
-                self.route(arrival);
-            } else {
-                self.park_behind_cancelled(arrival);
-            }
-        }
-    }
-
-    fn park_behind_cancelled(&mut self, arrival: Arrival) {
-        let woken_by = vec![WakeCause::Resumed];
-        let reason = WaitReason::PredecessorCancelled;
-        let waiting = Waiting { reason, since: self.now, wakes_at: None, woken_by };
-        if self.task_of(arrival).is_some_and(|task| matches!(task.state, TaskState::Waiting(_))) {
-            self.park(arrival, waiting, Vec::new(), None);
+            self.change(arrival, |task| {
+                task.after.retain(|it| it != id);
+                if !completed {
+                    task.after_cancelled.push(id.clone());
+                }
+            });
+            self.route(arrival);
         }
     }
 
@@ -136,7 +148,10 @@ impl Scheduler {
                 if *before == task.id {
                     return Err(cycle(&task.id, &id, &reached_from));
                 }
-                if !reached_from.contains_key(before) && reached_from.len() < MAX_CHAIN {
+                if !reached_from.contains_key(before) {
+                    if reached_from.len() == MAX_BEFORE {
+                        return Err(too_many_before());
+                    }
                     reached_from.insert(before.clone(), id.clone());
                     to_walk.push(before.clone());
                 }
@@ -155,6 +170,14 @@ fn cycle(first: &TaskId, last: &TaskId, reached_from: &BTreeMap<TaskId, TaskId>)
         id = before;
     }
     names.reverse();
+    if names.len() > MAX_NAMED {
+        names.splice(MAX_NAMED / 2..names.len() - MAX_NAMED / 2, ["..."]);
+    }
     let message = format!("closes a cycle: {}; leave one of them out", names.join(" after "));
+    Box::new(Refusal::of_field(RefusalCode::InvalidField, "after", message))
+}
+
+fn too_many_before() -> Box<Refusal> {
+    let message = format!("more than {MAX_BEFORE} tasks come before it, which is the limit; leave some of them out");
     Box::new(Refusal::of_field(RefusalCode::InvalidField, "after", message))
 }

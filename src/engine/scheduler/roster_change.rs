@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::Scheduler;
 use crate::engine::board::Board;
+use crate::engine::class::Classes;
 use crate::engine::effect::{Effect, WithdrawReason};
 use crate::engine::id::{CalendarId, TaskId};
+use crate::engine::load::TeamLoad;
 use crate::engine::queue::{Queue, WaitKey};
 use crate::engine::roster::{Basis, Roster};
 use crate::engine::task::{Arrival, Task, TaskState, WaitReason};
@@ -88,6 +90,16 @@ impl Scheduler {
         });
     }
 
+    /// Works every class out anew, for the hours that lie ahead now.
+    pub(super) fn renew_classes(&mut self) {
+        self.board.classes = Classes::new(self.board.roster.teams.len());
+        for load in &mut self.board.loads {
+            *load = TeamLoad::default();
+        }
+        self.reindex();
+        self.start_teams();
+    }
+
     /// Builds every index anew from the tasks.
     fn reindex(&mut self) {
         self.queue = Queue::default();
@@ -106,10 +118,7 @@ impl Scheduler {
 
     /// Moves a task to another class of the same roster.
     pub(super) fn move_class(&mut self, arrival: Arrival, class: crate::engine::class::ClassId) {
-        self.change_entry(arrival, |entry| {
-            entry.class = class;
-            entry.awaits.clear();
-        });
+        self.change_entry(arrival, |entry| entry.class = class);
     }
 }
 

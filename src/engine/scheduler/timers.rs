@@ -11,6 +11,9 @@ use crate::engine::routing;
 use crate::engine::task::{Arrival, ClosedBecause, TaskState, TurnDownCause};
 use crate::engine::timer::Timer;
 
+/// How long classes are good for: their coverage reaches [`crate::engine::forecast::COVERAGE_SPAN`] ahead.
+const RENEW_CLASSES_AFTER: chrono::TimeDelta = chrono::TimeDelta::days(180);
+
 impl Scheduler {
     /// Fires all timers that were due before now; when asked those due at now too, and then at most
     /// [`MAX_TIMERS_PER_STEP`] in all.
@@ -28,50 +31,52 @@ impl Scheduler {
                 Timer::OfferLapses(arrival) => self.lapse(arrival, due_at),
                 Timer::QualificationEnds(team) => self.check_holder(team),
                 Timer::KeptEnds(number) => self.end_kept(number),
-                Timer::TurnDownEnds(arrival) | Timer::NotBefore(arrival) => {
+                Timer::NotBefore(arrival) => self.reach_not_before(arrival, due_at),
+                Timer::TurnDownEnds(arrival) | Timer::BetterExpected(arrival) => {
                     self.to_route.insert(arrival);
                 }
+                Timer::ClassesRenew => self.renew_classes(),
             }
         }
     }
 
     /// Works out every team's hours and qualifications, and looks at the tasks that wait for those that are open.
     pub(super) fn start_teams(&mut self) {
+        self.timers.set(self.now + RENEW_CLASSES_AFTER, Timer::ClassesRenew);
         let teams: Vec<_> = self.board.roster.indexed_teams().map(|(team, _)| team).collect();
         for team in teams {
             self.board.refresh(team, self.now);
             self.set_team_timers(team);
-            if self.board.load(team).open {
-                self.open_team(team);
-            } else {
-                self.keep_closed(team);
-            }
+            self.look_at_hours(team);
         }
     }
 
-    /// What an open team owns needs no reason, and its waiting tasks are looked at.
-    fn open_team(&mut self, team: TeamIndex) {
-        for arrival in self.board.load(team).tasks.clone() {
+    /// What an open team owns needs no reason, and its waiting tasks are looked at; what a closed team owns does.
+    fn look_at_hours(&mut self, team: TeamIndex) {
+        if !self.board.load(team).open {
+            self.keep_closed(team);
+            return;
+        }
+        for arrival in self.tasks_with(team) {
             self.set_closed_because(arrival, None);
         }
-        self.fill_later(team).opened = true;
+        self.fill_later(team);
     }
 
     /// A team opens or closes.
     fn turn_team(&mut self, team: TeamIndex) {
         self.board.refresh(team, self.now);
         self.set_hours_timer(team);
+        self.look_at_hours(team);
         if self.board.load(team).open {
-            self.open_team(team);
-        } else {
-            self.keep_closed(team);
+            self.fill_later(team).opened = true;
         }
     }
 
     /// A closed team keeps what it owns: there is a stored reason for each task. A break inside a shift is no news.
     fn keep_closed(&mut self, team: TeamIndex) {
         let in_break = self.in_break(team);
-        for arrival in self.board.load(team).tasks.clone() {
+        for arrival in self.tasks_with(team) {
             let Some(task) = self.task_of(arrival) else { continue };
             let because = if task.paused.is_some() { ClosedBecause::Paused } else { ClosedBecause::Kept };
             let TaskState::Active(active) = &task.state else { continue };
@@ -85,6 +90,11 @@ impl Scheduler {
                 self.record(arrival, Said::of(&owner), effect);
             }
         }
+    }
+
+    /// What a team has, offered or owned.
+    pub(super) fn tasks_with(&self, team: TeamIndex) -> Vec<Arrival> {
+        self.board.load(team).tasks.keys().copied().collect()
     }
 
     /// Whether a closed team is only in a break: its last shift goes on after it.
@@ -145,7 +155,7 @@ impl Scheduler {
 
     /// A qualification of a team ended: what it has is checked again.
     fn check_holder(&mut self, team: TeamIndex) {
-        for arrival in self.board.load(team).tasks.clone() {
+        for arrival in self.tasks_with(team) {
             self.check_standing(arrival, WithdrawReason::QualificationEnded);
         }
     }

@@ -10,9 +10,7 @@ use crate::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
 use crate::engine::id::{RequestId, TeamId, Term};
 use crate::engine::request::Priority;
 use crate::engine::roster::{Moment, Party};
-use crate::engine::task::{
-    Active, Arrival, ClockPause, ClosedBecause, Pause, Task, TaskState, TurnDownCause, WaitReason,
-};
+use crate::engine::task::{Active, Arrival, ClockPause, ClosedBecause, Pause, Task, TaskState, TurnDownCause, Waiting};
 use crate::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
 
 impl Scheduler {
@@ -218,8 +216,7 @@ impl Scheduler {
 
     fn resume(&mut self, arrival: Arrival, update: &Update) -> Result<(), Refusal> {
         let Some(task) = self.task_of(arrival) else { return Err(unknown_task(update)) };
-        let behind_cancelled =
-            matches!(&task.state, TaskState::Waiting(it) if it.reason == WaitReason::PredecessorCancelled);
+        let behind_cancelled = !task.after_cancelled.is_empty();
         let party = party(&update.sender);
         match &task.paused {
             Some(pause) => {
@@ -234,8 +231,6 @@ impl Scheduler {
         }
         let behind_cancelled = behind_cancelled && task.paused.is_none();
         let now = self.now;
-        let open: std::collections::BTreeSet<_> =
-            task.after.iter().filter(|id| self.by_id.contains_key(*id)).cloned().collect();
         self.change(arrival, |task| {
             task.paused = None;
             if let TaskState::Active(active) = &mut task.state
@@ -247,8 +242,7 @@ impl Scheduler {
                 pause.until.get_or_insert(now);
             }
             if behind_cancelled {
-                task.after.retain(|id| open.contains(id));
-                task.state = TaskState::Waiting(crate::engine::task::Waiting::undecided(now));
+                task.after_cancelled.clear();
             }
         });
         self.tell_owner(arrival, update, Effect::Resume {});
@@ -350,6 +344,7 @@ impl Scheduler {
                 return Err(Refusal::of_field(RefusalCode::UnknownTeam, "excluded_teams", message));
             }
         }
+        self.has_room_for_amended(arrival, amendment)?;
         self.change(arrival, |task| amend_task(task, amendment));
         self.rejoin_class(arrival);
         let said = self.changed(arrival);
@@ -358,8 +353,20 @@ impl Scheduler {
         if self.task_of(arrival).is_some_and(|task| task.not_before.is_some_and(|at| at > self.now)) {
             self.withdraw(arrival, WithdrawReason::Amended);
         }
+        // What is stored of its wait is the answer to another request now.
+        self.change(arrival, |task| {
+            if let TaskState::Waiting(waiting) = &mut task.state {
+                *waiting = Waiting::undecided(waiting.since);
+            }
+        });
         self.route_if_waiting(arrival);
         Ok(())
+    }
+
+    fn has_room_for_amended(&self, arrival: Arrival, amendment: &Amendment) -> Result<(), Refusal> {
+        let Some(mut amended) = self.task_of(arrival).cloned() else { return Ok(()) };
+        amend_task(&mut amended, amendment);
+        self.has_room_for(&amended)
     }
 
     /// Works out the class of a task whose needs or walls changed.

@@ -27,7 +27,7 @@ use crate::wire::fact::{FactSeq, Link};
 
 use super::decided::{Decided, Reply};
 use super::identity::Identities;
-use super::intake::{Inbound, Inspection};
+use super::intake::{Explained, Inbound, Inspection};
 use super::observe;
 use super::snapshot::TeamSnapshot;
 use read::Ready;
@@ -156,11 +156,19 @@ impl Decider {
                 decided.answers.push(Reply::MessagesRead(reply));
             }
             Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
-            Inbound::Explain(task, reply) => {
-                decided.answers.push(Reply::Explain(reply, self.scheduler.explain(&task)));
+            Inbound::Explain { task, team, reply } => {
+                let explained = self.explain(&task, team.as_ref());
+                decided.answers.push(Reply::Explain(reply, Box::new(explained)));
             }
         }
         None
+    }
+
+    fn explain(&self, task: &TaskId, team: Option<&TeamId>) -> Option<Explained> {
+        let mut verdicts = self.scheduler.explain(task)?;
+        verdicts.retain(|verdict| team.is_none_or(|team| verdict.team() == team));
+        let obstacles = team.and_then(|team| self.scheduler.obstacles(task, team));
+        Some(Explained { verdicts, obstacles, at: self.scheduler.now() })
     }
 
     /// Another roster comes into force.

@@ -126,6 +126,6 @@ fn give(answer: Reply) {
         Reply::Update(reply, answer) => drop(reply.send(answer)),
         Reply::MessagesRead(reply) => drop(reply.send(())),
         Reply::Inspect(reply, inspection) => drop(reply.send(*inspection)),
-        Reply::Explain(reply, verdicts) => drop(reply.send(verdicts)),
+        Reply::Explain(reply, explained) => drop(reply.send(*explained)),
     }
 }

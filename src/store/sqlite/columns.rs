@@ -15,7 +15,7 @@ use crate::wire::fact::{Fact, FactSeq};
 
 /// The columns of a fact, in the order in which [`fact`] reads them.
 pub(super) const FACT_COLUMNS: &str =
-    "seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest, link, decision";
+    "seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest, link, decision, packet";
 
 /// What SQLite said, as a fault of the store. Its messages name tables and columns, never values.
 pub(super) fn fault(during: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
@@ -69,6 +69,7 @@ pub(super) fn fact(row: &Row<'_>) -> rusqlite::Result<Fact> {
         body_digest: row.get(10)?,
         link: row.get(11)?,
         decision: row.get::<_, Option<Arc<[u8]>>>(12)?,
+        packet: row.get::<_, Option<Arc<[u8]>>>(13)?,
     })
 }
 

@@ -9,7 +9,8 @@ use chrono::{DateTime, Utc};
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::columns::{fault, integer, meta, sender, unsigned};
-use crate::engine::id::TaskId;
+use crate::engine::event::Refusal;
+use crate::engine::id::{RequestId, TaskId};
 use crate::engine::task::{Task, TaskState};
 use crate::store::{Batch, RosterVersion, StoreError, TaskRow};
 use crate::wire::fact::{Fact, FactSeq, Link};
@@ -88,7 +89,7 @@ fn write_facts(connection: &Connection, facts: &[Fact], tip: &mut Tip) -> Result
     let mut insert = prepare(
         connection,
         "INSERT INTO facts (seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest,
-         link, decision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         link, decision, packet) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     let mut last_of_task: BTreeMap<&TaskId, u64> = BTreeMap::new();
     for fact in facts {
@@ -115,6 +116,7 @@ fn write_facts(connection: &Connection, facts: &[Fact], tip: &mut Tip) -> Result
             fact.body_digest,
             fact.link,
             fact.decision,
+            fact.packet,
         ];
         execute(&mut insert, values, "writing a fact")?;
         tip.last_seq = fact.seq;
@@ -223,11 +225,15 @@ fn write_answers(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
     let mut insert =
         prepare(connection, "INSERT INTO updates (sender, id, refused) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
     for (from, id, result) in &batch.updates {
-        let refused = result.refused.as_ref().map(serde_json::to_string).transpose();
-        let refused = refused.map_err(|error| StoreError::Inconsistent(format!("answer to update {id}: {error}")))?;
-        execute(&mut insert, params![sender(from), id.as_str(), refused], "writing an answer")?;
+        let values = params![sender(from), id.as_str(), refusal_text(id, result.refused.as_ref())?];
+        execute(&mut insert, values, "writing an answer")?;
     }
     Ok(())
+}
+
+fn refusal_text(id: &RequestId, refused: Option<&Refusal>) -> Result<Option<String>, StoreError> {
+    let text = refused.map(serde_json::to_string).transpose();
+    text.map_err(|error| StoreError::Inconsistent(format!("answer to update {id}: {error}")))
 }
 
 fn write_conflicts(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
@@ -248,8 +254,13 @@ fn write_kept(connection: &Connection, batch: &Batch) -> Result<(), StoreError> 
         execute(&mut insert, values, "keeping an update")?;
     }
     let mut delete = prepare(connection, "DELETE FROM kept_updates WHERE sender = ?1 AND id = ?2")?;
-    for (from, id) in &batch.kept_done {
+    let mut refuse = prepare(connection, "UPDATE updates SET refused = ?3 WHERE sender = ?1 AND id = ?2")?;
+    for (from, id, refused) in &batch.kept_done {
         execute(&mut delete, params![sender(from), id.as_str()], "dropping a kept update")?;
+        if refused.is_some() {
+            let values = params![sender(from), id.as_str(), refusal_text(id, refused.as_ref())?];
+            execute(&mut refuse, values, "refusing a kept update")?;
+        }
     }
     Ok(())
 }
