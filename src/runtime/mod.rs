@@ -17,4 +17,6 @@ mod recovery;
 pub mod serve;
 mod snapshot;
 mod status;
+#[cfg(test)]
+mod tests;
 mod walls;

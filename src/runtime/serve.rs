@@ -249,7 +249,7 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
         recovery;
     let metrics = recovery.metrics;
     let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics))?;
-    let status = Arc::new(Status::new(roster.digest.0.to_string()));
+    let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
     let mailboxes = roster.teams.iter().map(|team| (team.id.clone(), watch::channel(FactSeq(0)).0)).collect();
     let mailboxes = Arc::new(mailboxes);
