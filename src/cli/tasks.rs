@@ -194,6 +194,12 @@ fn print_task(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
         output.field("waits", &waiting.reason)?;
         output.field("wakes at", &some(&waiting.wakes_at))?;
         output.field("woken by", &waiting.woken_by.join(", "))?;
+        output.field("waits for", &waiting.waits_for.join(", "))?;
+    }
+    output.field("while closed", &some(&task.owned_while_closed))?;
+    if let Some(handoff) = &task.handoff {
+        let until = handoff.until.as_ref().map_or(String::new(), |until| format!(", offered until {until}"));
+        output.field("next team", &format!("{} at {}{until}", handoff.to, handoff.offer_at))?;
     }
     output.field("reason", &some(&task.reason))?;
     output.field("paused", &some(&task.paused))?;

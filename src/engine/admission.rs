@@ -56,6 +56,8 @@ pub fn admit(
         assignments: 0,
         turn_downs: Vec::new(),
         holders: Vec::new(),
+        handoffs: 0,
+        handoff_limit_told: false,
         task_seq: 0,
     })
 }

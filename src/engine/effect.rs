@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::event::Refusal;
 use super::explain::{Decision, Filter, Rejection};
+use super::handoff::{Comparison, KeepReason};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
 use super::request::{Place, Priority, SkillNeed};
 use super::roster::RosterDigest;
@@ -66,6 +67,8 @@ pub enum WorkMessage {
     Ended,
     /// The task has changed.
     Changed,
+    /// The team is asked for its notes, since the task is to move on.
+    HandoffRequested,
     /// The answer to the team's update.
     UpdateResult,
 }
@@ -75,7 +78,7 @@ impl WorkMessage {
     #[must_use]
     pub fn tells_of_work(self) -> bool {
         match self {
-            Self::Offer | Self::Changed => true,
+            Self::Offer | Self::Changed | Self::HandoffRequested => true,
             Self::Withdrawn | Self::Ended | Self::UpdateResult => false,
         }
     }
@@ -88,6 +91,7 @@ impl WorkMessage {
             Self::Withdrawn => "withdrawn",
             Self::Ended => "ended",
             Self::Changed => "changed",
+            Self::HandoffRequested => "handoff_requested",
             Self::UpdateResult => "update_result",
         }
     }
@@ -210,6 +214,11 @@ pub enum Effect {
         /// Free text.
         note: Option<String>,
     },
+    /// The holder before this one had completed it: this one's part ends.
+    EndLate {
+        /// The number of the ownership that ended.
+        assignment: u32,
+    },
     /// It is called off.
     Cancel {
         /// Why.
@@ -220,7 +229,60 @@ pub enum Effect {
         /// The number of its ownership.
         assignment: u32,
         /// Why.
-        reason: String,
+        reason: KeepReason,
+        /// What the holder said.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// The numbers that it rests on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comparison: Option<Box<Comparison>>,
+    },
+    /// Pass it to another team at an instant.
+    PlanHandoff {
+        /// The number of the ownership that is to end.
+        assignment: u32,
+        /// To whom.
+        to: TeamId,
+        /// When it is offered there.
+        offer_at: DateTime<Utc>,
+        /// The numbers that it rests on.
+        comparison: Box<Comparison>,
+    },
+    /// Ask the holder for notes, what is done, the next step and the remaining effort.
+    RequestHandoff {
+        /// The number of the ownership that is to end.
+        assignment: u32,
+        /// When the task is offered on.
+        answer_by: DateTime<Utc>,
+    },
+    /// The holder has answered, or hands it on by itself.
+    AnswerHandoff {
+        /// The number of its ownership.
+        assignment: u32,
+        /// Remaining effort in minutes.
+        remaining_minutes: u32,
+    },
+    /// The next team owns it now, and the old one does not.
+    PassHandoff {
+        /// The number of the ownership that ended.
+        assignment: u32,
+        /// Who owns it now.
+        to: TeamId,
+        /// Under which number.
+        next_assignment: u32,
+    },
+    /// The team that was to have it next does not take it.
+    DeclineHandoff {
+        /// The offer's number.
+        assignment: u32,
+        /// How.
+        #[serde(flatten)]
+        how: HandoffRefusal,
+    },
+    /// It was handed off as often as it may be.
+    ReachHandoffLimit {
+        /// How many times.
+        handoffs: u32,
     },
     /// A team must not receive or see a matter, or anything of a client, from now on.
     RaiseWall {
@@ -285,8 +347,15 @@ impl Effect {
             Self::Amend(_) => "task.amended",
             Self::Reprioritise { .. } => "task.reprioritised",
             Self::Complete { .. } => "task.completed",
+            Self::EndLate { .. } => "handoff.overtaken",
             Self::Cancel { .. } => "task.cancelled",
             Self::Keep { .. } => "handoff.kept",
+            Self::PlanHandoff { .. } => "handoff.planned",
+            Self::RequestHandoff { .. } => "handoff.requested",
+            Self::AnswerHandoff { .. } => "handoff.answered",
+            Self::PassHandoff { .. } => "handoff.passed",
+            Self::DeclineHandoff { .. } => "handoff.declined",
+            Self::ReachHandoffLimit { .. } => "handoff.limit_reached",
             Self::RaiseWall { .. } => "wall.raised",
             Self::ReportExposure(_) => "wall.exposure",
             Self::RejectRequest { .. } => "request.rejected",
@@ -314,6 +383,25 @@ impl Effect {
             _ => false,
         }
     }
+}
+
+/// How a team does not take a task that was to be handed to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "how")]
+pub enum HandoffRefusal {
+    /// It declined.
+    Declined {
+        /// Why.
+        reason: DeclineReason,
+        /// Free text.
+        note: Option<String>,
+    },
+    /// It did not answer in time.
+    Lapsed,
+    /// Its shift ended first.
+    ShiftEnded,
+    /// The message could not be delivered.
+    Unreachable,
 }
 
 /// Where a wall comes from.
@@ -441,6 +529,8 @@ pub enum WithdrawReason {
     QualificationEnded,
     /// The message could not be delivered.
     Unreachable,
+    /// The holder keeps the task, or another team is to have it next.
+    Recalled,
 }
 
 impl WithdrawReason {
@@ -455,7 +545,8 @@ impl WithdrawReason {
             | Self::Cancelled
             | Self::Amended
             | Self::RosterChanged
-            | Self::QualificationEnded => None,
+            | Self::QualificationEnded
+            | Self::Recalled => None,
         }
     }
 }

@@ -14,6 +14,8 @@ use super::task::Arrival;
 pub struct TeamLoad {
     /// Tasks offered to it or owned by it.
     pub tasks: BTreeMap<Arrival, Holding>,
+    /// Tasks that another team owns and this one is to have next, planned or offered.
+    pub passing: BTreeMap<Arrival, Holding>,
     /// Seats in use: offered and owned tasks that are not paused.
     pub used: u32,
     /// The remaining effort of those, in minutes.
@@ -90,10 +92,21 @@ impl TeamLoad {
     /// # Errors
     /// [`Rejection::NoSeat`] or [`Rejection::NoRoom`] with the figures.
     pub fn room_for(&self, team: &Team, priority: Priority, remaining_minutes: u32) -> Result<(), Rejection> {
-        room_beside(team, (self.used, self.used_minutes), priority, remaining_minutes)
+        room_beside(team, self.held(None), priority, remaining_minutes)
     }
 
-    /// When a task is expected to fit: now, or when so many of the tasks that the team has are expected to have ended.
+    /// Seats in use and the minutes in them. What it is to have next counts while it is open, but for `except`.
+    fn held(&self, except: Option<Arrival>) -> (u32, u32) {
+        let mut held = (self.used, self.used_minutes);
+        if self.open {
+            for (_, task) in self.passing.iter().filter(|(arrival, _)| except != Some(**arrival)) {
+                held = (held.0 + 1, held.1.saturating_add(task.remaining_minutes));
+            }
+        }
+        held
+    }
+
+    /// When a task, `except` itself, is expected to fit: now, or when so many of the tasks that the team has are expected to have ended.
     /// `None` is not within the team's horizon, or never.
     #[must_use]
     pub fn room_expected_at(
@@ -102,15 +115,16 @@ impl TeamLoad {
         priority: Priority,
         remaining_minutes: u32,
         now: DateTime<Utc>,
+        except: Option<Arrival>,
     ) -> Option<DateTime<Utc>> {
-        if self.room_for(team, priority, remaining_minutes).is_ok() {
+        let (mut used, mut used_minutes) = self.held(except);
+        if room_beside(team, (used, used_minutes), priority, remaining_minutes).is_ok() {
             return Some(now);
         }
         let seated = self.tasks.values().filter(|task| task.uses_seat);
         let mut ends: Vec<_> =
             seated.filter_map(|task| Some((task.expected_end(team, now)?, task.remaining_minutes))).collect();
         ends.sort_unstable();
-        let (mut used, mut used_minutes) = (self.used, self.used_minutes);
         ends.into_iter().find_map(|(end, minutes)| {
             (used, used_minutes) = (used.saturating_sub(1), used_minutes.saturating_sub(minutes));
             room_beside(team, (used, used_minutes), priority, remaining_minutes).is_ok().then_some(end)

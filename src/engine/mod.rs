@@ -13,6 +13,7 @@ pub mod event;
 pub mod explain;
 pub mod filter;
 pub mod forecast;
+pub mod handoff;
 pub mod id;
 pub mod load;
 pub mod queue;

@@ -225,7 +225,9 @@ fn part_end(task: &Task, finish_at: Option<DateTime<Utc>>, shift_end: Option<Dat
     }
 }
 
-fn meets(finish_at: Option<DateTime<Utc>>, due_at: Option<DateTime<Utc>>) -> bool {
+/// Whether a finish is in time; no due time always is, no finish never.
+#[must_use]
+pub fn meets(finish_at: Option<DateTime<Utc>>, due_at: Option<DateTime<Utc>>) -> bool {
     match (finish_at, due_at) {
         (_, None) => true,
         (None, Some(_)) => false,
@@ -272,7 +274,7 @@ fn better_later(
             _ => return None,
         };
         let (team, load) = (roster.team(*index), board.load(*index));
-        let start = load.room_expected_at(team, task.priority, task.remaining_minutes(), now)?.max(opens_at);
+        let start = load.room_expected_at(team, task.priority, task.remaining_minutes(), now, None)?.max(opens_at);
         let in_contact = has_contact_from(board, task, class, *index, start);
         finish_from(*index, start).filter(|_| in_contact).map(|finish_at| (start, finish_at, *index))
     });

@@ -6,6 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::handoff::KeepReason;
 use super::id::{ClientId, MatterId, RequestId, SlaId, TaskId, TeamId, Term, WorkTypeId};
 use super::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed};
 use super::roster::{HandoffRule, PayloadOn, SlaClock};
@@ -65,8 +66,19 @@ pub struct Task {
     pub turn_downs: Vec<TurnDown>,
     /// Earlier holders, the first first.
     pub holders: Vec<Holder>,
+    /// How many times it was handed off.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub handoffs: u32,
+    /// Whether it was told that it may not be handed off any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handoff_limit_told: bool,
     /// Sequence number of its last fact.
     pub task_seq: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Task {
@@ -118,6 +130,15 @@ impl Task {
     #[must_use]
     pub fn is_turned_down_by(&self, team: &TeamId, now: DateTime<Utc>) -> bool {
         self.turn_downs.iter().any(|it| it.team == *team && it.until.is_none_or(|until| until > now))
+    }
+
+    /// The offer to the team that is to have it next.
+    #[must_use]
+    pub fn handoff_offer(&self) -> Option<&Offer> {
+        match &self.state {
+            TaskState::Active(active) => active.handoff.passing.as_ref()?.offer.as_ref(),
+            _ => None,
+        }
     }
 
     /// The current assignment and who has it.
@@ -368,6 +389,70 @@ pub struct Active {
     pub reported_at: Option<DateTime<Utc>>,
     /// Why it owns the task although it is closed.
     pub closed_because: Option<ClosedBecause>,
+    /// What is decided for its shift end.
+    #[serde(default, skip_serializing_if = "HandoffState::is_default")]
+    pub handoff: HandoffState,
+}
+
+/// What is decided for the end of a holder's shift; nothing before the notice.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HandoffState {
+    /// Why the holder owns the task past the close, once it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_close: Option<ClosedBecause>,
+    /// Why it keeps it, as last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_for: Option<KeepReason>,
+    /// Until when it may finish past the close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_until: Option<DateTime<Utc>>,
+    /// Whether the holder was asked for its notes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requested: bool,
+    /// Whether the holder has handed it on: it goes as soon as somebody is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answered: bool,
+    /// What the holder tells the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// The team that is to have it next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passing: Option<Box<Passing>>,
+}
+
+impl Active {
+    /// Nobody is to have it next for the moment; a closed holder keeps it until that is decided.
+    pub fn forget_plan(&mut self) {
+        self.handoff.passing = None;
+        self.handoff.at_close = self.handoff.at_close.filter(|because| *because != ClosedBecause::Planned);
+        if self.closed_because == Some(ClosedBecause::Planned) {
+            self.closed_because = Some(ClosedBecause::Kept);
+        }
+    }
+}
+
+impl HandoffState {
+    /// Whether nothing is decided for this shift end yet.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.at_close.is_none() && self.passing.is_none()
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A planned hand-off, and the offer that is made by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passing {
+    /// To whom.
+    pub to: TeamId,
+    /// When it is offered: at the holder's answer or its close, when the team is open by then.
+    pub offer_at: DateTime<Utc>,
+    /// The offer, once made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
 }
 
 /// Why a closed team owns a task.
@@ -386,6 +471,21 @@ pub enum ClosedBecause {
     NoTaker,
     /// It is paused.
     Paused,
+}
+
+impl ClosedBecause {
+    /// The word used in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Break => "break",
+            Self::Grace => "grace",
+            Self::Kept => "kept",
+            Self::Planned => "planned",
+            Self::NoTaker => "no_taker",
+            Self::Paused => "paused",
+        }
+    }
 }
 
 /// A pause in force.

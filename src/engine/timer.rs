@@ -14,12 +14,18 @@ pub enum Timer {
     TeamCloses(TeamIndex),
     /// An offer ends unanswered.
     OfferLapses(Arrival),
+    /// A shift of a team ends soon: what happens to its tasks is decided.
+    HandoffNotice(TeamIndex),
+    /// A task is left that was to be finished a little past the close.
+    GraceEnds(Arrival),
     /// A vetting or an admission of a team ends.
     QualificationEnds(TeamIndex),
     /// An update that came before its request is kept no longer.
     KeptEnds(u64),
     /// A team opens.
     TeamOpens(TeamIndex),
+    /// A task is to be offered to the team that has it next.
+    HandoffOffer(Arrival),
     /// The team that a task waits for because it finishes better was expected to have room.
     BetterExpected(Arrival),
     /// A team that turned a task down may be asked again.

@@ -49,7 +49,10 @@ pub fn populate(running: &Running, seed: u64, stop: &CancellationToken) -> mpsc:
 #[must_use]
 pub fn line(fact: &Fact, roster: &Roster) -> Option<String> {
     let (task, _) = fact.task.as_ref()?;
-    let verb = fact.event_type.strip_prefix("task.")?;
+    let verb = match &*fact.event_type {
+        "handoff.passed" => "handed on by",
+        event => event.strip_prefix("task.")?,
+    };
     let at = fact.at.format("%a %H:%M:%S");
     let team = fact.team.as_ref().and_then(|id| roster.team_index(id)).map(|index| roster.team(index));
     let place = team.map(|team| {

@@ -20,13 +20,24 @@ const ACCEPTS_PERCENT: u64 = 90;
 const ANSWERS_PERCENT: u64 = 98;
 /// Of a hundred tasks, this many stand still for a while.
 const PAUSES_PERCENT: u64 = 10;
+/// Of a hundred requests for notes, this many are answered.
+const HANDS_ON_PERCENT: u64 = 80;
 /// An answer takes from this many seconds on.
 const QUICKEST_ANSWER_SECONDS: u32 = 20;
 /// Effort in minutes from which on a team reports progress.
 const REPORTS_FROM_MINUTES: u32 = 45;
 /// Events after which a task is no longer the team's.
-const LOST: [&str; 6] =
-    ["task.withdrawn", "task.lapsed", "task.released", "task.recalled", "task.cancelled", "task.completed"];
+const LOST: [&str; 9] = [
+    "task.withdrawn",
+    "task.lapsed",
+    "task.released",
+    "task.recalled",
+    "task.cancelled",
+    "task.completed",
+    "handoff.passed",
+    "handoff.declined",
+    "handoff.overtaken",
+];
 
 /// One team.
 #[derive(Debug)]
@@ -91,6 +102,9 @@ impl Crew {
         if LOST.contains(&message.event_type.as_str()) {
             self.agenda.retain(|_, planned| planned.task != task);
         }
+        if let ("handoff.requested", Some(assignment)) = (message.event_type.as_str(), message.assignment) {
+            self.hand_on(now, &task, assignment);
+        }
         if let ("task.offered", Some(assignment), Some(until)) =
             (message.event_type.as_str(), message.assignment, message.until)
         {
@@ -119,7 +133,7 @@ impl Crew {
         let at = self.answer_at(now, offer.until);
         match self.chance.below(100) {
             0..ACCEPTS_PERCENT => {
-                self.plan(at, offer, "accept", json!({}));
+                self.plan(at, &offer.task, offer.assignment, "accept", json!({}));
                 self.work(at, offer);
             }
             ACCEPTS_PERCENT..ANSWERS_PERCENT => {
@@ -128,10 +142,20 @@ impl Crew {
                 } else {
                     ("not_qualified", "nobody on shift has done this kind of work")
                 };
-                self.plan(at, offer, "decline", json!({ "reason": reason, "note": note }));
+                self.plan(at, &offer.task, offer.assignment, "decline", json!({ "reason": reason, "note": note }));
             }
             _ => {}
         }
+    }
+
+    /// Its shift ends soon and it is asked for notes: most of the time it writes some.
+    fn hand_on(&mut self, now: DateTime<Utc>, task: &str, assignment: u32) {
+        if !self.chance.percent(HANDS_ON_PERCENT) {
+            return;
+        }
+        let at = now + TimeDelta::minutes(self.chance.within(5..=25).into());
+        let notes = json!({ "notes": "the open points are at the top of the file", "next_step": "go on from there" });
+        self.plan(at, task, assignment, "handoff", notes);
     }
 
     /// Somewhere in the first half of the time that an offer stands, sooner rather than later.
@@ -150,7 +174,7 @@ impl Crew {
             for done_percent in [35, 70] {
                 let at = self.worked(from, effort_minutes * done_percent / 100);
                 let report = json!({ "remaining_minutes": left_at(done_percent) });
-                self.plan(at, offer, "progress", report);
+                self.plan(at, &offer.task, offer.assignment, "progress", report);
             }
         }
         let mut worked_minutes = effort_minutes;
@@ -159,13 +183,13 @@ impl Crew {
         {
             let paused_minutes = self.chance.within(20..=180);
             let at = self.worked(from, effort_minutes * 4 / 5);
-            self.plan(at, offer, "pause", json!({ "reason": reason }));
+            self.plan(at, &offer.task, offer.assignment, "pause", json!({ "reason": reason }));
             let at = self.worked(from, effort_minutes * 4 / 5 + paused_minutes);
-            self.plan(at, offer, "resume", json!({}));
+            self.plan(at, &offer.task, offer.assignment, "resume", json!({}));
             worked_minutes += paused_minutes;
         }
         let at = self.worked(from, worked_minutes);
-        self.plan(at, offer, "complete", json!({ "note": "done and checked" }));
+        self.plan(at, &offer.task, offer.assignment, "complete", json!({ "note": "done and checked" }));
     }
 
     /// When so many minutes of the team's hours have passed; of all hours when the calendar has no such instant.
@@ -174,21 +198,21 @@ impl Crew {
         self.calendar.add(from, minutes, &[]).unwrap_or(from + minutes)
     }
 
-    fn plan(&mut self, at: DateTime<Utc>, offer: &Offer, kind: &str, fields: Value) {
+    fn plan(&mut self, at: DateTime<Utc>, task: &str, assignment: u32, kind: &str, fields: Value) {
         self.said += 1;
         let mut body = json!({
             "id": format!("{}-{}-{kind}", at.format("%Y%m%dT%H%M%S%3f"), self.said),
-            "task": offer.task,
+            "task": task,
             "kind": kind,
             "at": at.to_rfc3339_opts(SecondsFormat::Millis, true),
             "team": self.team,
-            "assignment": offer.assignment,
+            "assignment": assignment,
         });
         if let (Value::Object(body), Value::Object(fields)) = (&mut body, fields) {
             body.extend(fields);
         }
         let body = body.to_string().into_bytes();
-        self.agenda.insert((at, self.said), Planned { task: offer.task.clone(), body });
+        self.agenda.insert((at, self.said), Planned { task: task.to_owned(), body });
     }
 }
 
@@ -276,6 +300,24 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn notes_are_written_when_they_are_asked_for_and_a_task_that_was_passed_on_is_forgotten() {
+        let mut crew = crew(6);
+        (0..50).for_each(|n| crew.hear(monday_noon(), &offer(n)));
+        for n in 0..50 {
+            let body = json!({ "type": "handoff.requested", "task": format!("acme-llp/r-{n}"), "assignment": 1 });
+            crew.hear(monday_noon(), body.to_string().as_bytes());
+        }
+        let handed_on = |planned: &Planned| String::from_utf8_lossy(&planned.body).contains(r#""kind":"handoff""#);
+        let notes = crew.agenda.values().filter(|planned| handed_on(planned)).count();
+        assert!((30..50).contains(&notes), "{notes} of 50");
+        for n in 0..50 {
+            let body = json!({ "type": "handoff.passed", "task": format!("acme-llp/r-{n}"), "assignment": 1 });
+            crew.hear(monday_noon(), body.to_string().as_bytes());
+        }
+        assert_eq!(crew.next_at(), None);
     }
 
     #[test]

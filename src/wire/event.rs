@@ -33,6 +33,8 @@ use Null::{Absent, Allowed, Never};
 /// A field of an event.
 type Field = (&'static str, Shape, Null, &'static str);
 
+const COMPARISON: &str = "The numbers: due time, finish when kept, best team, its start and finish, and the rule.";
+
 /// The events that are published, in the order of the contract, with their own fields.
 const EVENTS: &[(&str, &str, &[Field])] = &[
     (
@@ -178,9 +180,69 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     ),
     ("task.cancelled", "It is called off.", &[("reason", Text, Never, "Why.")]),
     (
+        "handoff.planned",
+        "The task is to be passed to another team.",
+        &[
+            ("assignment", Number, Never, "The number of the ownership that is to end."),
+            ("to", Text, Never, "To whom."),
+            ("offer_at", Instant, Never, "When it is offered there."),
+            ("comparison", Object, Never, COMPARISON),
+        ],
+    ),
+    (
+        "handoff.requested",
+        "The holder is asked for notes, what is done, the next step and the remaining effort.",
+        &[
+            ("assignment", Number, Never, "The number of the ownership that is to end."),
+            ("answer_by", Instant, Never, "When the task is offered on."),
+        ],
+    ),
+    (
+        "handoff.answered",
+        "The holder has handed it on; it goes as soon as the next team is there.",
+        &[
+            ("assignment", Number, Never, "The number of its ownership."),
+            ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
+        ],
+    ),
+    (
+        "handoff.passed",
+        "The next team owns it, the old one does not any more.",
+        &[
+            ("assignment", Number, Never, "The number of the ownership that ended."),
+            ("to", Text, Never, "Who owns it now."),
+            ("next_assignment", Number, Never, "Under which number."),
+        ],
+    ),
+    (
+        "handoff.declined",
+        "The team that was to have it next does not take it.",
+        &[
+            ("assignment", Number, Never, "The offer's number."),
+            ("how", Text, Never, "declined, lapsed, shift_ended or unreachable."),
+            ("reason", Text, Absent, "Why, when it declined."),
+            ("note", Text, Absent, "Free text, when it declined."),
+        ],
+    ),
+    (
+        "handoff.limit_reached",
+        "It was handed off as often as it may be.",
+        &[("handoffs", Number, Never, "How many times.")],
+    ),
+    (
+        "handoff.overtaken",
+        "The holder before this one had completed it; this one's part ends.",
+        &[("assignment", Number, Never, "The number of the ownership that ended.")],
+    ),
+    (
         "handoff.kept",
         "The holder keeps it although its shift ends.",
-        &[("assignment", Number, Never, "The number of its ownership."), ("reason", Text, Never, "Why.")],
+        &[
+            ("assignment", Number, Never, "The number of its ownership."),
+            ("reason", Text, Never, "Why: never, not_better, no_taker, limit_reached, held, asked or next_shift."),
+            ("note", Text, Absent, "What the holder said."),
+            ("comparison", Object, Absent, COMPARISON),
+        ],
     ),
     ("request.rejected", "A request was refused.", REFUSED),
     ("request.conflict", "A request came again with other content.", &[("id", Text, Never, "Its id."), REFUSED[1]]),

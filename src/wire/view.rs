@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::task::{Clock, Holder, Task, TaskState, TurnDown, TurnDownCause, WakeCause};
+use crate::engine::task::{Clock, Holder, Passing, Task, TaskState, TurnDown, TurnDownCause, WakeCause};
 
 use super::instant;
 use super::request::presence_word;
@@ -63,12 +63,32 @@ pub struct TaskView {
     pub turn_downs: Vec<TurnDownView>,
     /// Earlier holders, the first first.
     pub holders: Vec<HolderView>,
+    /// Why a closed team owns it: `break`, `grace`, `kept`, `planned`, `no_taker` or `paused`.
+    pub owned_while_closed: Option<String>,
+    /// The hand-off that is planned or offered.
+    pub handoff: Option<HandoffView>,
+    /// How many times it was handed off.
+    #[serde(default)]
+    pub handoffs: u32,
     /// When it was admitted.
     pub admitted_at: String,
     /// When nothing had to come first any more.
     pub ready_at: Option<String>,
     /// Sequence number of its last fact.
     pub task_seq: u64,
+}
+
+/// A hand-off on its way; the holder owns the task until the next team accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct HandoffView {
+    /// To whom.
+    pub to: String,
+    /// When it is offered there.
+    pub offer_at: String,
+    /// The number of the offer, once made.
+    pub assignment: Option<u32>,
+    /// When that offer lapses.
+    pub until: Option<String>,
 }
 
 /// Why a task waits, and what ends that.
@@ -80,6 +100,9 @@ pub struct WaitingView {
     pub wakes_at: Option<String>,
     /// What could wake it sooner, such as `seat_frees`.
     pub woken_by: Vec<String>,
+    /// The teams that it waits for because they finish better.
+    #[serde(default)]
+    pub waits_for: Vec<String>,
 }
 
 /// What a team must have to do a task.
@@ -192,6 +215,9 @@ impl From<&Task> for TaskView {
             holders: task.holders.iter().map(HolderView::from).collect(),
             admitted_at: instant::text(task.admitted_at),
             ready_at: at(task.ready_at),
+            owned_while_closed: None,
+            handoff: None,
+            handoffs: task.handoffs,
             task_seq: task.task_seq,
         };
         view.show_state(&task.state);
@@ -208,6 +234,7 @@ impl TaskView {
                     reason: waiting.reason.as_str().into(),
                     wakes_at: at(waiting.wakes_at),
                     woken_by: waiting.woken_by.iter().map(|cause| wake_word(*cause).into()).collect(),
+                    waits_for: waiting.waits_for.iter().map(text).collect(),
                 });
                 waiting.since
             }
@@ -219,6 +246,8 @@ impl TaskView {
             TaskState::Active(active) => {
                 self.assignment = Some(active.assignment);
                 self.remaining_minutes = Some(active.remaining_minutes);
+                self.owned_while_closed = active.closed_because.map(|because| because.as_str().into());
+                self.handoff = active.handoff.passing.as_deref().map(HandoffView::from);
                 active.at
             }
             TaskState::Completed { at, .. } => *at,
@@ -228,6 +257,17 @@ impl TaskView {
             }
         };
         self.since = instant::text(since);
+    }
+}
+
+impl From<&Passing> for HandoffView {
+    fn from(passing: &Passing) -> Self {
+        Self {
+            to: text(&passing.to),
+            offer_at: instant::text(passing.offer_at),
+            assignment: passing.offer.as_ref().map(|offer| offer.assignment),
+            until: at(passing.offer.as_ref().map(|offer| offer.until)),
+        }
     }
 }
 

@@ -79,7 +79,7 @@ fn an_owner_that_resumes_in_the_night_keeps_the_task_with_a_reason() {
     };
     assert_eq!(reason(&world), Some(ClosedBecause::Paused));
     world.firm("a", resume());
-    assert_eq!(reason(&world), Some(ClosedBecause::Kept));
+    assert_eq!(reason(&world), Some(ClosedBecause::NoTaker), "there is no other team");
 }
 
 #[test]

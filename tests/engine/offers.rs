@@ -179,7 +179,7 @@ fn a_conflict_tells_of_the_tasks_that_wait_and_lost_their_only_team() {
 }
 
 #[test]
-fn a_released_task_carries_what_its_holders_said_and_left() {
+fn a_task_that_is_handed_on_carries_what_its_holders_said_and_left() {
     let mut world = world(vec![london(), always("zurich")]);
     let _ = world.send(WorkRequest { preferred_team: Some(team_id("london")), ..request("a") });
     world.accept("a");
@@ -190,9 +190,10 @@ fn a_released_task_carries_what_its_holders_said_and_left() {
         next_step: None,
         remaining_minutes: Some(20),
     });
-    assert_eq!(world.place_of("a"), "offered zurich");
-    let (_, brief) = world.last_offer("a");
-    assert_eq!((brief.assignment, brief.remaining_minutes, brief.packet.len()), (2, 20, 1));
+    assert_eq!(world.place_of("a"), "active london", "the old holder owns it until the next one accepts");
+    let (offered, brief) = world.last_offer("a");
+    assert_eq!((offered.team.as_ref(), brief.assignment), (Some(&team_id("zurich")), 2));
+    assert_eq!((brief.remaining_minutes, brief.packet.len()), (20, 1));
     assert_eq!(brief.packet[0].notes.as_deref(), Some("two boxes left"));
 }
 
@@ -255,7 +256,7 @@ fn an_owner_keeps_its_task_over_the_break_and_the_night_with_a_stored_reason() {
         ("2026-11-23T11:00:00Z", None),
         ("2026-11-23T12:30:00Z", Some(ClosedBecause::Break)),
         ("2026-11-23T14:00:00Z", None),
-        ("2026-11-23T20:00:00Z", Some(ClosedBecause::Kept)),
+        ("2026-11-23T20:00:00Z", Some(ClosedBecause::NoTaker)),
         ("2026-11-24T09:00:00Z", None),
     ] {
         world.run_to(until);
@@ -279,6 +280,7 @@ fn a_second_conflict_leaves_the_matter_to_the_other_teams() {
 fn the_notes_of_a_task_have_a_limit_and_those_of_the_last_holders_stay() {
     let seats = |id| Team { acceptance: Acceptance::Implicit, ..always(id) };
     let mut roster = roster(vec![seats("oslo"), seats("zurich")]);
+    roster.routing.max_handoffs = 100;
     roster.routing.decline_cooldown_minutes = 1;
     roster.routing.decline_cooldown_max_minutes = 1;
     let mut world = World::new("2026-11-23T10:00:00Z", roster);
@@ -296,7 +298,7 @@ fn the_notes_of_a_task_have_a_limit_and_those_of_the_last_holders_stay() {
     let packet = &world.last_offer("a").1.packet;
     assert_eq!(packet.len(), MAX_PACKET_HOLDERS);
     let (kept, dropped): (Vec<_>, Vec<_>) = packet.iter().partition(|it| it.notes.is_some());
-    assert_eq!(kept.len(), MAX_NOTES_BYTES / 4_000);
+    assert_eq!(kept.len(), MAX_NOTES_BYTES / 4_000 + 1, "and those of the holder of now");
     assert!(kept.iter().all(|it| !it.notes_dropped) && dropped.iter().all(|it| it.notes_dropped));
     assert!(packet.last().is_some_and(|it| it.notes.is_some()), "the last holder is heard");
 }

@@ -318,7 +318,11 @@ impl Rules<'_> {
 
     fn has_room(&self, team: &Team, task: &Task) -> bool {
         let other = |it: &&Task| it.paused.is_none() && !self.later.contains(&it.id);
-        let with_team = |it: &&Task| it.assignment().is_some_and(|(holder, _)| *holder == team.id);
+        let is_next = |it: &Task| match &it.state {
+            TaskState::Active(active) => active.handoff.passing.as_ref().is_some_and(|next| next.to == team.id),
+            _ => false,
+        };
+        let with_team = |it: &&Task| it.assignment().is_some_and(|(holder, _)| *holder == team.id) || is_next(it);
         let held = || self.scheduler.open_tasks().filter(with_team).filter(other);
         match team.capacity {
             Capacity::Seats(seats) => {

@@ -406,6 +406,15 @@ impl World {
     }
 }
 
+impl World {
+    /// The names of what was recorded about the task that ended last, in order.
+    pub fn story_of_ended(&self) -> Vec<&'static str> {
+        let ended = &self.ended.last().expect("an ended task").id;
+        let about = |it: &&Recorded| it.task.as_ref().is_some_and(|(task, _)| task == ended);
+        self.log.iter().filter(about).map(|it| name_of(&it.effect)).collect()
+    }
+}
+
 /// The name of an effect.
 pub fn name_of(effect: &Effect) -> &'static str {
     match effect {
@@ -430,6 +439,13 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::Complete { .. } => "complete",
         Effect::Cancel { .. } => "cancel",
         Effect::Keep { .. } => "keep",
+        Effect::PlanHandoff { .. } => "plan_handoff",
+        Effect::RequestHandoff { .. } => "request_handoff",
+        Effect::AnswerHandoff { .. } => "answer_handoff",
+        Effect::PassHandoff { .. } => "pass_handoff",
+        Effect::DeclineHandoff { .. } => "decline_handoff",
+        Effect::ReachHandoffLimit { .. } => "reach_handoff_limit",
+        Effect::EndLate { .. } => "end_late",
         Effect::RaiseWall { .. } => "raise_wall",
         Effect::ReportExposure(_) => "report_exposure",
         Effect::RejectRequest { .. } => "reject_request",

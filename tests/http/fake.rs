@@ -10,7 +10,7 @@ use heliograph::engine::explain::Rejection;
 use heliograph::engine::id::{TaskId, TeamId};
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
-use heliograph::engine::task::{Active, Arrival, Needs, Task, TaskState};
+use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Task, TaskState};
 use heliograph::http::{
     Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, Role, SubmitAnswer, TaskFilter, TeamMessage, TeamView,
     Unavailable, UpdateAnswer,
@@ -298,12 +298,15 @@ pub fn task(id: &str, arrival: u64) -> Task {
             remaining_minutes: 60,
             reported_at: None,
             closed_because: None,
+            handoff: HandoffState::default(),
         }),
         paused: None,
         held: false,
         assignments: 1,
         turn_downs: Vec::new(),
         holders: Vec::new(),
+        handoffs: 0,
+        handoff_limit_told: false,
         task_seq: 3,
     }
 }

@@ -8,7 +8,9 @@ use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
 use heliograph::engine::request::{Place, Presence, Priority, RequestDigest, SkillNeed};
 use heliograph::engine::roster::{HandoffRule, PayloadOn, RosterDigest};
-use heliograph::engine::task::{Active, Arrival, Needs, Offer, Task, TaskState, WaitReason, Waiting, WakeCause};
+use heliograph::engine::task::{
+    Active, Arrival, HandoffState, Needs, Offer, Task, TaskState, WaitReason, Waiting, WakeCause,
+};
 use heliograph::store::{Batch, RosterVersion, TaskRow};
 use heliograph::wire::fact::{Fact, FactSeq, Link};
 use sha2::{Digest, Sha256};
@@ -56,6 +58,7 @@ pub fn active(owner: &str) -> TaskState {
         remaining_minutes: 240,
         reported_at: None,
         closed_because: None,
+        handoff: HandoffState::default(),
     })
 }
 
@@ -113,6 +116,8 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
         assignments: 1,
         turn_downs: vec![],
         holders: vec![],
+        handoffs: 0,
+        handoff_limit_told: false,
         task_seq: 1,
     }
 }

@@ -2,14 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use heliograph::engine::effect::{
-    Admission, Effect, EscalationReason, ExposedMessage, Exposure, OfferBrief, Recorded, WallSource, WithdrawReason,
-    WorkMessage,
+    Admission, Effect, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, OfferBrief, Recorded, WallSource,
+    WithdrawReason, WorkMessage,
 };
 use heliograph::engine::event::{Refusal, RefusalCode};
 use heliograph::engine::explain::{Filter, Rejection};
+use heliograph::engine::handoff::{Comparison, KeepReason};
 use heliograph::engine::id::{ClientId, RequestId, TaskId, TeamId, Term};
 use heliograph::engine::request::{Consent, Place, Priority, SkillNeed};
-use heliograph::engine::roster::RosterDigest;
+use heliograph::engine::roster::{HandoffRule, RosterDigest};
 use heliograph::engine::task::{Holder, WaitReason, Waiting, WakeCause};
 use heliograph::engine::update::{Amendment, DeclineReason};
 use heliograph::wire::Rules;
@@ -94,7 +95,27 @@ pub fn effects() -> Vec<Effect> {
         Effect::Reprioritise { priority: Priority::Low },
         Effect::Complete { assignment: 1, note: Some("done".into()) },
         Effect::Cancel { reason: "settled".into() },
-        Effect::Keep { assignment: 1, reason: "nearly done".into() },
+        Effect::Keep {
+            assignment: 1,
+            reason: KeepReason::Asked,
+            note: Some("nearly done".into()),
+            comparison: Some(Box::new(comparison(now))),
+        },
+        Effect::PlanHandoff {
+            assignment: 1,
+            to: TeamId::new("london").unwrap(),
+            offer_at: now,
+            comparison: Box::new(comparison(now)),
+        },
+        Effect::RequestHandoff { assignment: 1, answer_by: now },
+        Effect::AnswerHandoff { assignment: 1, remaining_minutes: 30 },
+        Effect::PassHandoff { assignment: 1, to: TeamId::new("london").unwrap(), next_assignment: 2 },
+        Effect::DeclineHandoff {
+            assignment: 2,
+            how: HandoffRefusal::Declined { reason: DeclineReason::Busy, note: Some("full".into()) },
+        },
+        Effect::ReachHandoffLimit { handoffs: 5 },
+        Effect::EndLate { assignment: 2 },
         Effect::RaiseWall { matter: Some("M-1".parse().unwrap()), source: WallSource::Conflict },
         Effect::ReportExposure(Box::new(Exposure {
             team: "manila-1".parse().unwrap(),
@@ -135,6 +156,13 @@ pub fn effects() -> Vec<Effect> {
             | Effect::Complete { .. }
             | Effect::Cancel { .. }
             | Effect::Keep { .. }
+            | Effect::PlanHandoff { .. }
+            | Effect::RequestHandoff { .. }
+            | Effect::AnswerHandoff { .. }
+            | Effect::PassHandoff { .. }
+            | Effect::DeclineHandoff { .. }
+            | Effect::ReachHandoffLimit { .. }
+            | Effect::EndLate { .. }
             | Effect::RaiseWall { .. }
             | Effect::ReportExposure(_)
             | Effect::RejectRequest { .. }
@@ -144,6 +172,17 @@ pub fn effects() -> Vec<Effect> {
         }
     }
     all
+}
+
+fn comparison(now: DateTime<Utc>) -> Comparison {
+    Comparison {
+        due_at: Some(now),
+        keep_finish_at: Some(now),
+        best_team: Some(TeamId::new("london").unwrap()),
+        best_start_at: Some(now),
+        best_finish_at: Some(now),
+        rule: HandoffRule::WhenBetter,
+    }
 }
 
 fn brief(now: DateTime<Utc>) -> OfferBrief {

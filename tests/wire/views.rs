@@ -3,8 +3,8 @@
 use heliograph::engine::request::{Consent, Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{HandoffRule, PayloadOn};
 use heliograph::engine::task::{
-    Active, Arrival, Holder, Needs, Offer, Pause, Task, TaskState, TurnDown, TurnDownCause, WaitReason, Waiting,
-    WakeCause,
+    Active, Arrival, HandoffState, Holder, Needs, Offer, Pause, Task, TaskState, TurnDown, TurnDownCause, WaitReason,
+    Waiting, WakeCause,
 };
 use heliograph::engine::update::DeclineReason;
 use heliograph::wire::view::TaskView;
@@ -66,6 +66,8 @@ fn task(state: TaskState) -> Task {
             notes_dropped: false,
             notes: None,
         }],
+        handoffs: 0,
+        handoff_limit_told: false,
         task_seq: 7,
     }
 }
@@ -83,7 +85,7 @@ fn a_waiting_task_says_why_and_when_it_wakes() {
         woken_by: vec![WakeCause::SeatFrees, WakeCause::RosterChanges],
         waits_for: Vec::new(),
     }));
-    let waiting = json!({ "reason": "no_team_open", "wakes_at": "2026-11-24T13:00:00.000Z", "woken_by": ["seat_frees", "roster_changes"] });
+    let waiting = json!({ "reason": "no_team_open", "wakes_at": "2026-11-24T13:00:00.000Z", "woken_by": ["seat_frees", "roster_changes"], "waits_for": [] });
     assert_eq!((&view["state"], &view["since"]), (&json!("waiting"), &json!("2026-11-24T09:00:01.000Z")));
     assert_eq!((&view["waiting"], &view["team"], &view["assignment"]), (&waiting, &Value::Null, &Value::Null));
 }
@@ -108,6 +110,7 @@ fn an_offered_and_an_active_task_say_who_and_until_when() {
         remaining_minutes: 45,
         reported_at: None,
         closed_because: None,
+        handoff: HandoffState::default(),
     };
     let active = view(TaskState::Active(active));
     assert_eq!((&active["remaining_minutes"], &active["until"]), (&json!(45), &Value::Null));

@@ -12,7 +12,9 @@ use crate::engine::load::Holding;
 use crate::engine::queue::WaitKey;
 use crate::engine::request::Priority;
 use crate::engine::roster::{Capacity, TeamIndex};
-use crate::engine::task::{Arrival, Task, TaskState, TurnDownCause, WaitReason, Waiting};
+use crate::engine::task::{
+    Active, Arrival, ClosedBecause, Passing, Task, TaskState, TurnDownCause, WaitReason, Waiting,
+};
 use crate::engine::timer::Timer;
 use crate::engine::update::DeclineReason;
 
@@ -132,17 +134,32 @@ impl Scheduler {
     /// Changes a task, its class or what it waits for.
     pub(super) fn change_entry(&mut self, arrival: Arrival, change: impl FnOnce(&mut Entry)) {
         let before = self.seat_of(arrival);
+        let next_before = self.next_team_of(arrival);
         self.unindex(arrival);
         if let Some(entry) = self.tasks.get_mut(&arrival) {
             change(entry);
         }
         self.index(arrival);
+        if let Some((next, minutes)) = next_before {
+            let after = self.next_team_of(arrival).filter(|(team, _)| *team == next);
+            if after.is_none_or(|(_, left)| left < minutes) {
+                self.fill_later(next);
+            }
+        }
         let Some(before) = before else { return };
         let after = self.seat_of(arrival).filter(|after| after.team == before.team);
         if after.is_none_or(|after| after.minutes < before.minutes) {
             let fill = self.fill_later(before.team);
             fill.owner_freed |= before.owned;
         }
+    }
+
+    /// The team that is to have a task next, and the effort that it brings.
+    fn next_team_of(&self, arrival: Arrival) -> Option<(TeamIndex, u32)> {
+        let task = self.task_of(arrival)?;
+        let TaskState::Active(active) = &task.state else { return None };
+        let next = self.board.roster.team_index(&active.handoff.passing.as_ref()?.to)?;
+        Some((next, task.remaining_minutes()))
     }
 
     /// The seat that a task uses.
@@ -175,14 +192,19 @@ impl Scheduler {
                 self.by_matter.remove(&matter);
             }
         }
-        let ended = crate::engine::event::EndedTask {
-            id: entry.task.id.clone(),
-            digest: entry.task.digest.clone(),
-            state: entry.task.state.as_str().into(),
-            team: entry.task.state.team().cloned(),
-        };
-        self.ended.remember(entry.task.id.clone(), ended);
+        self.remember_end(&entry.task);
         self.out.ended.push(entry.task);
+    }
+
+    /// An ended task is known for a while, for what names it.
+    pub(super) fn remember_end(&mut self, task: &Task) {
+        let ended = crate::engine::event::EndedTask {
+            id: task.id.clone(),
+            digest: task.digest.clone(),
+            state: task.state.as_str().into(),
+            team: task.state.team().cloned(),
+        };
+        self.ended.remember(task.id.clone(), ended);
     }
 
     /// The task of an arrival.
@@ -245,6 +267,16 @@ impl Scheduler {
                     self.timers.set(offer.until, Timer::OfferLapses(arrival));
                 }
                 let holding = holding_of(task);
+                if let TaskState::Active(active) = &task.state {
+                    if let Some((at, timer)) = handoff_timer(active, arrival) {
+                        self.timers.set(at, timer);
+                    }
+                    if let Some(next) =
+                        active.handoff.passing.as_ref().and_then(|it| self.board.roster.team_index(&it.to))
+                    {
+                        self.board.load_mut(next).passing.insert(arrival, holding);
+                    }
+                }
                 if let Some(team) = task.state.team().and_then(|team| self.board.roster.team_index(team)) {
                     let load = self.board.load_mut(team);
                     load.tasks.insert(arrival, holding);
@@ -299,6 +331,16 @@ impl Scheduler {
                 if let TaskState::Offered(offer) = &task.state {
                     self.timers.clear(offer.until, Timer::OfferLapses(arrival));
                 }
+                if let TaskState::Active(active) = &task.state {
+                    if let Some((at, timer)) = handoff_timer(active, arrival) {
+                        self.timers.clear(at, timer);
+                    }
+                    if let Some(next) =
+                        active.handoff.passing.as_ref().and_then(|it| self.board.roster.team_index(&it.to))
+                    {
+                        self.board.load_mut(next).passing.remove(&arrival);
+                    }
+                }
                 if let Some(team) = task.state.team().and_then(|team| self.board.roster.team_index(team)) {
                     let load = self.board.load_mut(team);
                     if let Some(holding) = load.tasks.remove(&arrival).filter(|holding| holding.uses_seat) {
@@ -329,6 +371,18 @@ struct Seat {
     owned: bool,
     /// Its effort, where the team is sized by effort.
     minutes: u32,
+}
+
+/// What a hand-off waits for: the end of the grace, the end of the offer, or the moment to make it.
+fn handoff_timer(active: &Active, arrival: Arrival) -> Option<(DateTime<Utc>, Timer)> {
+    match active.handoff.passing.as_deref() {
+        Some(Passing { offer: Some(offer), .. }) => Some((offer.until, Timer::OfferLapses(arrival))),
+        Some(Passing { offer_at, .. }) => Some((*offer_at, Timer::HandoffOffer(arrival))),
+        None => {
+            let in_grace = active.handoff.at_close == Some(ClosedBecause::Grace);
+            active.handoff.grace_until.filter(|_| in_grace).map(|until| (until, Timer::GraceEnds(arrival)))
+        }
+    }
 }
 
 fn holding_of(task: &Task) -> Holding {

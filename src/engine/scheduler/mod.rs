@@ -8,6 +8,7 @@ mod filling;
 mod index;
 mod invariants;
 mod kept;
+mod passing;
 mod permission;
 mod placing;
 mod queries;
@@ -167,6 +168,7 @@ impl Scheduler {
         };
         for task in &restored.ended {
             scheduler.remember_work(task);
+            scheduler.remember_end(task);
         }
         for task in restored.open {
             scheduler.remember_work(&task);

@@ -27,6 +27,7 @@ pub(super) fn may_know(update: &Update, task: &Task) -> Result<(), Refusal> {
     let knows = match &update.sender {
         Sender::Team(team) => {
             task.state.team() == Some(team)
+                || task.handoff_offer().is_some_and(|offer| offer.team == *team)
                 || task.holders.iter().any(|it| it.team == *team)
                 || task.turn_downs.iter().any(|it| it.team == *team)
         }
@@ -61,7 +62,8 @@ pub(super) fn may_send(update: &Update) -> Result<(), Refusal> {
 
 pub(super) fn current_assignment(update: &Update, task: &Task) -> Result<(), Refusal> {
     let Sender::Team(team) = &update.sender else { return Ok(()) };
-    let current = task.assignment();
+    let offered = task.handoff_offer().filter(|offer| offer.team == *team);
+    let current = offered.map(|offer| (&offer.team, offer.assignment)).or_else(|| task.assignment());
     let Some(named) = update.change.assignment() else {
         let message = "is required from a team; give the number of the offer";
         return Err(Refusal::of_field(RefusalCode::MissingField, "assignment", message));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::passing::ended_part;
 use super::{Said, Scheduler};
 use crate::engine::effect::{Effect, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::{Decision, Filter};
@@ -13,8 +14,8 @@ use crate::engine::request::Priority;
 use crate::engine::roster::{Acceptance, Moment, PayloadOn, TeamIndex};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::task::{
-    Active, Arrival, ClosedBecause, Holder, Offer, Task, TaskState, TurnDown, TurnDownCause, WaitReason, Waiting,
-    WakeCause,
+    Active, Arrival, ClosedBecause, HandoffState, MAX_PACKET_HOLDERS, Offer, Task, TaskState, TurnDown, TurnDownCause,
+    WaitReason, Waiting, WakeCause,
 };
 use crate::engine::update::DeclineReason;
 use crate::engine::walls::Cleared;
@@ -84,23 +85,7 @@ impl Scheduler {
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
         let due_at = decision.available.iter().find(|it| it.team == team.id).and_then(|it| it.due_at);
-        let brief = OfferBrief {
-            assignment,
-            until,
-            id: task.request.clone(),
-            matter: task.matter.clone(),
-            work_type: task.needs.work_type.clone(),
-            jurisdiction: task.needs.jurisdiction.clone(),
-            specialty: task.needs.specialty.clone(),
-            languages: task.needs.languages.clone(),
-            skills: task.needs.skills.clone(),
-            place: task.needs.place.clone(),
-            priority: task.priority,
-            remaining_minutes: task.remaining_minutes(),
-            due_at,
-            packet: task.packet().to_vec(),
-            with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
-        };
+        let brief = brief(task, assignment, until, due_at, implicit, now);
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
             task.assignments = assignment;
@@ -143,6 +128,7 @@ impl Scheduler {
             remaining_minutes: task.remaining_minutes(),
             reported_at: None,
             closed_because: (!is_open).then_some(ClosedBecause::Break),
+            handoff: HandoffState::default(),
         };
         let implicit = update.is_none();
         let with_payload = !implicit && task.needs.payload_on == PayloadOn::Accept;
@@ -156,6 +142,8 @@ impl Scheduler {
             None => Said::of(&offer.team),
         };
         self.record(arrival, said, Effect::Accept { assignment: offer.assignment, implicit, with_payload });
+        // One that is accepted after the notice of a shift end is decided at once.
+        self.decide_handoff(arrival);
     }
 
     /// Takes an offer back and tells the team; the caller routes the task anew or parks it.
@@ -171,19 +159,11 @@ impl Scheduler {
     }
 
     /// Ends a holder's part: it goes into the packet, and nobody has the task.
-    pub(super) fn end_holding(&mut self, arrival: Arrival, notes: Option<String>) {
+    pub(super) fn end_holding(&mut self, arrival: Arrival) {
         let now = self.now;
         self.change(arrival, |task| {
             if let TaskState::Active(active) = &task.state {
-                task.add_holder(Holder {
-                    team: active.team.clone(),
-                    assignment: active.assignment,
-                    from: active.at,
-                    until: now,
-                    remaining_minutes: active.remaining_minutes,
-                    notes,
-                    notes_dropped: false,
-                });
+                task.add_holder(ended_part(active, now));
             }
         });
         self.vacate(arrival);
@@ -255,6 +235,39 @@ impl Scheduler {
         if let TaskState::Active(Active { team, at, .. }) | TaskState::Completed { team, at } = &task.state {
             affinity.remember(team, &task.client, &task.matter, *at);
         }
+    }
+}
+
+/// What a team is told with an offer; the holder of now is the last of the earlier ones.
+pub(super) fn brief(
+    task: &Task,
+    assignment: u32,
+    until: DateTime<Utc>,
+    due_at: Option<DateTime<Utc>>,
+    implicit: bool,
+    now: DateTime<Utc>,
+) -> OfferBrief {
+    let mut packet = task.packet().to_vec();
+    if let TaskState::Active(active) = &task.state {
+        packet.push(ended_part(active, now));
+        packet.drain(..packet.len().saturating_sub(MAX_PACKET_HOLDERS));
+    }
+    OfferBrief {
+        assignment,
+        until,
+        id: task.request.clone(),
+        matter: task.matter.clone(),
+        work_type: task.needs.work_type.clone(),
+        jurisdiction: task.needs.jurisdiction.clone(),
+        specialty: task.needs.specialty.clone(),
+        languages: task.needs.languages.clone(),
+        skills: task.needs.skills.clone(),
+        place: task.needs.place.clone(),
+        priority: task.priority,
+        remaining_minutes: task.remaining_minutes(),
+        due_at,
+        packet,
+        with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
     }
 }
 

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 
 use super::{MAX_TIMERS_PER_STEP, Said, Scheduler};
-use crate::engine::effect::{Effect, WithdrawReason, WorkMessage};
+use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage};
 use crate::engine::explain::{Filter, Rejection};
 use crate::engine::id::TaskId;
 use crate::engine::roster::TeamIndex;
 use crate::engine::routing;
-use crate::engine::task::{Arrival, ClosedBecause, TaskState, TurnDownCause};
+use crate::engine::task::{Arrival, ClosedBecause, Task, TaskState, TurnDownCause};
 use crate::engine::timer::Timer;
 
 /// How long classes are good for: their coverage reaches [`crate::engine::forecast::COVERAGE_SPAN`] ahead.
@@ -31,6 +31,8 @@ impl Scheduler {
                 Timer::OfferLapses(arrival) => self.lapse(arrival, due_at),
                 Timer::QualificationEnds(team) => self.check_holder(team),
                 Timer::KeptEnds(number) => self.end_kept(number),
+                Timer::HandoffNotice(team) => self.decide_handoffs(team),
+                Timer::GraceEnds(arrival) | Timer::HandoffOffer(arrival) => self.decide_handoff(arrival),
                 Timer::NotBefore(arrival) => self.reach_not_before(arrival, due_at),
                 Timer::TurnDownEnds(arrival) | Timer::BetterExpected(arrival) => {
                     self.to_route.insert(arrival);
@@ -58,6 +60,7 @@ impl Scheduler {
             return;
         }
         for arrival in self.tasks_with(team) {
+            self.end_handoff(arrival);
             self.set_closed_because(arrival, None);
         }
         self.fill_later(team);
@@ -73,21 +76,25 @@ impl Scheduler {
         }
     }
 
-    /// A closed team keeps what it owns: there is a stored reason for each task. A break inside a shift is no news.
+    /// A closed team owns what it has for a stored reason: as it was decided, or as it is decided now.
     fn keep_closed(&mut self, team: TeamIndex) {
         let in_break = self.in_break(team);
         for arrival in self.tasks_with(team) {
             let Some(task) = self.task_of(arrival) else { continue };
-            let because = if task.paused.is_some() { ClosedBecause::Paused } else { ClosedBecause::Kept };
             let TaskState::Active(active) = &task.state else { continue };
-            let is_kept = active.closed_because.is_some_and(|because| because != ClosedBecause::Break);
-            if in_break && active.closed_because.is_none() {
-                self.set_closed_because(arrival, Some(ClosedBecause::Break));
-            } else if !in_break && !is_kept {
-                let (owner, assignment) = (active.team.clone(), active.assignment);
-                self.set_closed_because(arrival, Some(because));
-                let effect = Effect::Keep { assignment, reason: "the team's shift ended".into() };
-                self.record(arrival, Said::of(&owner), effect);
+            let is_settled = active.closed_because.is_some_and(|because| because != ClosedBecause::Break);
+            if in_break {
+                if active.closed_because.is_none() {
+                    self.set_closed_because(arrival, Some(ClosedBecause::Break));
+                }
+            } else if task.paused.is_some() {
+                self.set_closed_because(arrival, Some(ClosedBecause::Paused));
+            } else if let Some(decided) = active.handoff.at_close.filter(|_| !is_settled) {
+                self.set_closed_because(arrival, Some(decided));
+            } else if !is_settled {
+                // It was to be done before the close and is not.
+                self.set_closed_because(arrival, Some(ClosedBecause::Kept));
+                self.decide_handoff(arrival);
             }
         }
     }
@@ -130,6 +137,10 @@ impl Scheduler {
 
     fn set_hours_timer(&mut self, team: TeamIndex) {
         let load = self.board.load(team);
+        let notice = chrono::TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_notice_minutes));
+        if let Some(notice_at) = load.open_shift_end().and_then(|end| end.checked_sub_signed(notice)) {
+            self.timers.set(notice_at.max(self.now), Timer::HandoffNotice(team));
+        }
         if let Some(at) = load.changes_at {
             let timer = if load.open { Timer::TeamCloses(team) } else { Timer::TeamOpens(team) };
             self.timers.set(at, timer);
@@ -138,6 +149,13 @@ impl Scheduler {
 
     /// An offer ends unanswered: a turn-down, or a withdrawal when the shift ended first.
     fn lapse(&mut self, arrival: Arrival, due_at: DateTime<Utc>) {
+        if let Some(offer) = self.task_of(arrival).and_then(Task::handoff_offer) {
+            if offer.until <= self.now {
+                let how = if offer.until_shift_end { HandoffRefusal::ShiftEnded } else { HandoffRefusal::Lapsed };
+                self.refuse_pass(arrival, how, None);
+            }
+            return;
+        }
         let Some(TaskState::Offered(offer)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
         if offer.until > self.now {
             return;
@@ -158,29 +176,34 @@ impl Scheduler {
         for arrival in self.tasks_with(team) {
             self.check_standing(arrival, WithdrawReason::QualificationEnded);
         }
+        for arrival in self.board.load(team).passing.keys().copied().collect::<Vec<_>>() {
+            self.replan(arrival, WithdrawReason::QualificationEnded);
+        }
     }
 
-    /// Takes a task back from a team that may not have it any more. An owner whose vetting or admission ended keeps
-    /// what it owns, since there is no hand-off yet; one that fails a wall, consent or presence loses it at once.
+    /// Takes a task back from a team that may not have it any more. An owner that fails a wall, consent or presence loses it
+    /// at once; one whose vetting or admission ended hands it off. A plan is made anew when its target may not have it.
     pub(super) fn check_standing(&mut self, arrival: Arrival, reason: WithdrawReason) {
         let Some(entry) = self.tasks.get(&arrival) else { return };
         let team = entry.task.state.team().and_then(|team| self.board.roster.team_index(team));
         let Some(team) = team else { return };
-        let Err(because) = routing::still_stands(&self.board, &entry.task, entry.class, team, self.now) else { return };
+        let Err(because) = routing::still_stands(&self.board, &entry.task, entry.class, team, self.now) else {
+            self.replan(arrival, reason);
+            return;
+        };
         match &entry.task.state {
             TaskState::Offered(_) => self.withdraw(arrival, reason),
             TaskState::Active(_) if because.filter() <= Filter::Presence => self.recall(arrival, because),
-            TaskState::Active(_)
-            | TaskState::Waiting(_)
-            | TaskState::Completed { .. }
-            | TaskState::Cancelled { .. } => return,
+            TaskState::Active(_) => return self.decide_handoff(arrival),
+            TaskState::Waiting(_) | TaskState::Completed { .. } | TaskState::Cancelled { .. } => return,
         }
         self.to_route.insert(arrival);
     }
 
     fn recall(&mut self, arrival: Arrival, because: Rejection) {
         let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
-        self.end_holding(arrival, None);
+        self.drop_plan(arrival, WithdrawReason::Recalled);
+        self.end_holding(arrival);
         let said = Said::to(&active.team, WorkMessage::Ended);
         self.record(arrival, said, Effect::Recall { assignment: active.assignment, because });
     }
@@ -188,6 +211,9 @@ impl Scheduler {
     /// An offer could not be delivered in time: it is withdrawn, and the team counts as having turned it down.
     pub(super) fn withdraw_undeliverable(&mut self, id: &TaskId, assignment: u32) {
         let Some(arrival) = self.arrival_of(id) else { return };
+        if self.task_of(arrival).and_then(Task::handoff_offer).is_some_and(|offer| offer.assignment == assignment) {
+            return self.refuse_pass(arrival, HandoffRefusal::Unreachable, None);
+        }
         let Some(TaskState::Offered(offer)) = self.task_of(arrival).map(|task| &task.state) else { return };
         if offer.assignment == assignment {
             self.withdraw(arrival, WithdrawReason::Unreachable);

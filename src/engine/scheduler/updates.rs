@@ -5,8 +5,9 @@ use super::permission::{
 };
 use super::{Said, Scheduler};
 use crate::engine::admission::{self, MAX_EFFORT_MINUTES};
-use crate::engine::effect::{Answer, Effect, WithdrawReason, WorkMessage};
+use crate::engine::effect::{Answer, Effect, HandoffRefusal, WithdrawReason, WorkMessage};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
+use crate::engine::handoff::KeepReason;
 use crate::engine::id::{RequestId, TeamId, Term};
 use crate::engine::request::Priority;
 use crate::engine::roster::{Moment, Party};
@@ -55,8 +56,53 @@ impl Scheduler {
         let Some(task) = self.task_of(arrival) else { return Err(unknown_task(update)) };
         may_know(update, task)?;
         may_send(update)?;
+        if let (Sender::Team(team), Change::Complete { assignment, note }) = (&update.sender, &update.change)
+            && self.completes_late(task, team, *assignment)
+        {
+            self.complete_late(arrival, team, *assignment, note.clone(), &update.id);
+            return Ok(());
+        }
         current_assignment(update, task)?;
         self.make_move(arrival, update)
+    }
+
+    /// The answer of the team that is to have an owned task next.
+    fn answer_pass(&mut self, arrival: Arrival, update: &Update) -> Result<(), Refusal> {
+        let id = Some(update.id.clone());
+        match &update.change {
+            Change::Accept { .. } => self.pass_on(arrival, id),
+            Change::Decline { reason, note, .. } => {
+                self.refuse_pass(arrival, HandoffRefusal::Declined { reason: *reason, note: note.clone() }, id);
+            }
+            change => {
+                let message = format!("{} does not apply to a task that is offered; accept it first", change.kind());
+                return Err(Refusal::of_field(RefusalCode::IllegalMove, "kind", message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The holder before this one has completed it after all: that ends the ownership of this one.
+    fn complete_late(
+        &mut self,
+        arrival: Arrival,
+        team: &TeamId,
+        assignment: u32,
+        note: Option<String>,
+        update: &RequestId,
+    ) {
+        let now = self.now;
+        let Some(TaskState::Active(holder)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
+        self.drop_plan(arrival, WithdrawReason::Recalled);
+        let said = Said { update: Some(update.clone()), ..Said::to(team, WorkMessage::UpdateResult) };
+        self.record(arrival, said, Effect::Complete { assignment, note });
+        let ended = Effect::EndLate { assignment: holder.assignment };
+        self.record(arrival, Said::to(&holder.team, WorkMessage::Ended), ended);
+        self.change(arrival, |task| {
+            super::placing::touch_clocks(task, Moment::Completed, now);
+            task.state = TaskState::Completed { at: now, team: team.clone() };
+        });
+        self.end(arrival, true);
     }
 
     /// The legal moves: a task's state, what the update says, and what comes of it.
@@ -66,6 +112,11 @@ impl Scheduler {
         let Some(state) = self.task_of(arrival).map(|task| task.state.clone()) else {
             return Err(unknown_task(update));
         };
+        if let (Sender::Team(team), Some(offer)) = (&update.sender, self.task_of(arrival).and_then(Task::handoff_offer))
+            && offer.team == *team
+        {
+            return self.answer_pass(arrival, update);
+        }
         let id = Some(update.id.clone());
         match (&state, &update.change) {
             (S::Offered(_), C::Accept { .. }) => self.accept(arrival, id),
@@ -83,16 +134,20 @@ impl Scheduler {
                 return self.pause(arrival, reason, update);
             }
             (S::Active(_) | S::Offered(_) | S::Waiting(_), C::Resume { .. }) => return self.resume(arrival, update),
-            (S::Active(active), C::Handoff { notes, done, next_step, remaining_minutes, .. }) => {
+            (S::Active(_), C::Handoff { notes, done, next_step, remaining_minutes, .. }) => {
                 remaining_within(*remaining_minutes)?;
                 let told = [notes, done, next_step].into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
                 let told = (!told.is_empty()).then_some(told);
-                self.give_back(arrival, active, told, *remaining_minutes, "handed off", id);
+                self.hand_on(arrival, told, *remaining_minutes, update.id.clone());
             }
             (S::Active(active), C::Release { reason, .. }) => {
-                self.give_back(arrival, active, None, None, reason, id);
+                self.give_back(arrival, active, reason, id);
             }
-            (S::Active(active), C::Keep { reason, .. }) => self.keep(arrival, active, reason, id),
+            (S::Active(active), C::Keep { reason, .. }) => {
+                let said = Said { update: id, ..Said::to(&active.team, WorkMessage::UpdateResult) };
+                self.change_active(arrival, |active| active.handoff.answered = false);
+                self.keep_on(arrival, KeepReason::Asked, None, Some((said, reason.clone())));
+            }
             (S::Active(active), C::Complete { note, .. }) => self.complete(arrival, active, note.clone(), id),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Cancel { reason }) => self.cancel(arrival, reason),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Hold) => self.hold(arrival),
@@ -187,7 +242,13 @@ impl Scheduler {
         if was_offered {
             self.withdraw(arrival, WithdrawReason::Paused);
         }
+        self.drop_plan(arrival, WithdrawReason::Paused);
         self.change(arrival, |task| {
+            if let TaskState::Active(active) = &mut task.state
+                && active.closed_because.is_some()
+            {
+                active.closed_because = Some(ClosedBecause::Paused);
+            }
             task.paused = Some(Pause { reason: reason.clone(), from: now });
             for clock in task.clocks.iter_mut().filter(|clock| clock.rule.pause_on.contains(reason)) {
                 clock.pauses.push(ClockPause { from: now, until: None, reason: reason.clone() });
@@ -231,45 +292,23 @@ impl Scheduler {
         });
         self.tell_owner(arrival, update, Effect::Resume {});
         self.route_if_waiting(arrival);
+        self.decide_handoff(arrival);
         Ok(())
     }
 
     /// The holder gives the task back, with what it knows for the next holder.
-    fn give_back(
-        &mut self,
-        arrival: Arrival,
-        active: &Active,
-        notes: Option<String>,
-        remaining_minutes: Option<u32>,
-        reason: &str,
-        update: Option<RequestId>,
-    ) {
-        if let Some(remaining_minutes) = remaining_minutes {
-            self.change(arrival, |task| {
-                if let TaskState::Active(active) = &mut task.state {
-                    active.remaining_minutes = remaining_minutes;
-                }
-            });
-        }
-        self.end_holding(arrival, notes);
+    fn give_back(&mut self, arrival: Arrival, active: &Active, reason: &str, update: Option<RequestId>) {
+        self.drop_plan(arrival, WithdrawReason::Recalled);
+        self.end_holding(arrival);
         self.turn_down(arrival, &active.team, TurnDownCause::Released);
         let said = Said { update, ..Said::to(&active.team, WorkMessage::Ended) };
         self.record(arrival, said, Effect::Release { assignment: active.assignment, reason: reason.into() });
         self.route(arrival);
     }
 
-    fn keep(&mut self, arrival: Arrival, active: &Active, reason: &str, update: Option<RequestId>) {
-        self.change(arrival, |task| {
-            if let TaskState::Active(active) = &mut task.state {
-                active.closed_because = Some(ClosedBecause::Kept);
-            }
-        });
-        let said = Said { update, ..Said::to(&active.team, WorkMessage::UpdateResult) };
-        self.record(arrival, said, Effect::Keep { assignment: active.assignment, reason: reason.into() });
-    }
-
     fn complete(&mut self, arrival: Arrival, active: &Active, note: Option<String>, update: Option<RequestId>) {
         let now = self.now;
+        self.drop_plan(arrival, WithdrawReason::Recalled);
         let said = Said { update, ..Said::to(&active.team, WorkMessage::Ended) };
         self.record(arrival, said, Effect::Complete { assignment: active.assignment, note });
         self.remember_holder(&active.team, arrival);
@@ -288,7 +327,8 @@ impl Scheduler {
             None => Said::default(),
         };
         self.record(arrival, said, Effect::Cancel { reason: reason.into() });
-        self.end_holding(arrival, None);
+        self.drop_plan(arrival, WithdrawReason::Cancelled);
+        self.end_holding(arrival);
         self.change(arrival, |task| task.state = TaskState::Cancelled { at: now, reason: reason.into() });
         self.end(arrival, false);
     }
@@ -302,15 +342,18 @@ impl Scheduler {
     /// The firm holds the task: it is not offered; an owner keeps it.
     fn hold(&mut self, arrival: Arrival) {
         self.withdraw(arrival, WithdrawReason::Held);
+        self.drop_plan(arrival, WithdrawReason::Held);
         self.change(arrival, |task| task.held = true);
         self.record(arrival, Said::default(), Effect::Hold { held: true });
         self.route_if_waiting(arrival);
+        self.decide_handoff(arrival);
     }
 
     fn unhold(&mut self, arrival: Arrival) {
         self.change(arrival, |task| task.held = false);
         self.record(arrival, Said::default(), Effect::Hold { held: false });
         self.route_if_waiting(arrival);
+        self.decide_handoff(arrival);
     }
 
     fn reprioritise(&mut self, arrival: Arrival, priority: Priority) {

@@ -1,0 +1,389 @@
+//! Hand-offs: a task moves on at its holder's shift end, and belongs to the holder until the next one accepts it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{Said, Scheduler};
+use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage};
+use crate::engine::forecast;
+use crate::engine::handoff::{self, Comparison, KeepReason, Question, Verdict};
+use crate::engine::id::{RequestId, TeamId};
+use crate::engine::roster::{Acceptance, HandoffRule, Moment, TeamIndex};
+use crate::engine::routing;
+use crate::engine::task::{
+    Active, Arrival, ClosedBecause, HandoffState, Holder, Offer, Passing, Task, TaskState, TurnDownCause,
+};
+use crate::engine::update::DeclineReason;
+
+/// Where a holder stands towards its shift end.
+#[derive(Debug, Clone, Copy)]
+struct Point {
+    owner: TeamIndex,
+    /// Whether the holder is open: it works on until its shift ends.
+    open: bool,
+    /// From when on another team could have the task.
+    free_at: DateTime<Utc>,
+    rule: HandoffRule,
+}
+
+impl Scheduler {
+    /// A shift of a team ends soon: what happens to each of its tasks is decided.
+    pub(super) fn decide_handoffs(&mut self, team: TeamIndex) {
+        for arrival in self.tasks_with(team) {
+            let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { continue };
+            if active.handoff.is_undecided() {
+                self.decide_handoff(arrival);
+            }
+        }
+    }
+
+    /// Decides to keep or to pass a task whose holder is near its shift end or past it; else does nothing.
+    pub(super) fn decide_handoff(&mut self, arrival: Arrival) {
+        let Some(point) = self.handoff_point(arrival) else { return };
+        let Some(entry) = self.tasks.get(&arrival) else { return };
+        if self.is_in_grace(&entry.task, point) {
+            self.grant_grace(arrival, point);
+            return;
+        }
+        if point.open && point.free_at > self.now && self.ends_before(&entry.task, point) {
+            return;
+        }
+        let Some(class) = self.board.classes.get(entry.class) else { return };
+        let (board, task) = (&self.board, &entry.task);
+        let question = Question {
+            board,
+            task,
+            class,
+            owner: point.owner,
+            now: self.now,
+            free_at: point.free_at,
+            rule: point.rule,
+        };
+        let (verdict, comparison) = handoff::compare(&question);
+        match verdict {
+            Verdict::Keep(reason) => self.keep_on(arrival, reason, Some(comparison), None),
+            Verdict::Pass { to, start_at, .. } => self.plan_pass(arrival, point, to, start_at, comparison),
+        }
+    }
+
+    /// Whether a holder's shift end is near or past, so that there is something to decide.
+    fn handoff_point(&self, arrival: Arrival) -> Option<Point> {
+        let entry = self.tasks.get(&arrival)?;
+        let TaskState::Active(active) = &entry.task.state else { return None };
+        let owner = self.board.roster.team_index(&active.team)?;
+        let (answered, load) = (active.handoff.answered, self.board.load(owner));
+        let unfit = routing::still_stands(&self.board, &entry.task, entry.class, owner, self.now).is_err();
+        let always = answered || unfit || self.board.roster.team(owner).retired;
+        let asked_to_keep = active.handoff.kept_for == Some(KeepReason::Asked);
+        if entry.task.paused.is_some() || !answered && self.in_break(owner) || asked_to_keep && !always {
+            return None;
+        }
+        let rule = if always { HandoffRule::Always } else { entry.task.needs.handoff };
+        let notice = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_notice_minutes));
+        match load.open_shift_end() {
+            Some(_) if answered || unfit => Some(Point { owner, open: true, free_at: self.now, rule }),
+            Some(close) if close - notice <= self.now => Some(Point { owner, open: true, free_at: close, rule }),
+            Some(_) => None,
+            None => Some(Point { owner, open: false, free_at: self.now, rule }),
+        }
+    }
+
+    /// Whether the holder is expected to be done before its close.
+    fn ends_before(&self, task: &Task, point: Point) -> bool {
+        let TaskState::Active(active) = &task.state else { return false };
+        let since = active.reported_at.unwrap_or(active.at);
+        let owner = self.board.roster.team(point.owner);
+        forecast::finish_at(owner, since, task.remaining_minutes()).is_some_and(|at| at <= point.free_at)
+    }
+
+    /// Whether so little is left that the holder finishes it past the close.
+    fn is_in_grace(&self, task: &Task, point: Point) -> bool {
+        let routing = &self.board.roster.routing;
+        let TaskState::Active(active) = &task.state else { return false };
+        let is_over = active.handoff.grace_until.is_some_and(|until| until <= self.now);
+        let little = task.remaining_minutes() <= routing.handoff_grace_minutes;
+        little && !is_over && point.rule != HandoffRule::Always && active.handoff.passing.is_none()
+    }
+
+    fn grant_grace(&mut self, arrival: Arrival, point: Point) {
+        let grace = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_grace_minutes));
+        self.change_active(arrival, |active| {
+            active.handoff.at_close = Some(ClosedBecause::Grace);
+            active.handoff.grace_until.get_or_insert(point.free_at + grace);
+            if !point.open {
+                active.closed_because = Some(ClosedBecause::Grace);
+            }
+        });
+    }
+
+    /// The holder keeps the task, which is told once for each reason of a shift end.
+    pub(super) fn keep_on(
+        &mut self,
+        arrival: Arrival,
+        reason: KeepReason,
+        comparison: Option<Comparison>,
+        said: Option<(Said, String)>,
+    ) {
+        self.drop_plan(arrival, WithdrawReason::Recalled);
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { return };
+        let is_news = active.handoff.kept_for != Some(reason) || said.is_some();
+        let (team, assignment) = (active.team.clone(), active.assignment);
+        let open = self.board.roster.team_index(&team).is_none_or(|team| self.board.load(team).open);
+        let because = if reason == KeepReason::NoTaker { ClosedBecause::NoTaker } else { ClosedBecause::Kept };
+        self.change_active(arrival, |active| {
+            active.handoff.at_close = Some(because);
+            active.handoff.kept_for = Some(reason);
+            if !open && active.closed_because != Some(ClosedBecause::Break) {
+                active.closed_because = Some(because);
+            }
+        });
+        if !is_news {
+            return;
+        }
+        let (said, note) = said.map_or((Said::of(&team), None), |(said, note)| (said, Some(note)));
+        let comparison = comparison.map(Box::new);
+        self.record(arrival, said, Effect::Keep { assignment, reason, note, comparison });
+        if reason == KeepReason::LimitReached {
+            self.tell_limit(arrival);
+        }
+    }
+
+    fn tell_limit(&mut self, arrival: Arrival) {
+        let Some(task) = self.task_of(arrival).filter(|task| !task.handoff_limit_told) else { return };
+        let handoffs = task.handoffs;
+        self.change(arrival, |task| task.handoff_limit_told = true);
+        self.record(arrival, Said::default(), Effect::ReachHandoffLimit { handoffs });
+    }
+
+    /// Plans to pass a task to a team at an instant, asks the holder for its notes, and offers it when that is now.
+    fn plan_pass(
+        &mut self,
+        arrival: Arrival,
+        point: Point,
+        to: TeamIndex,
+        start_at: DateTime<Utc>,
+        comparison: Comparison,
+    ) {
+        let target = self.board.roster.team(to).id.clone();
+        let offer_at = start_at.max(point.free_at);
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
+        let before = active.handoff.passing.as_deref();
+        let is_same = before.is_some_and(|it| it.to == target && (it.offer_at == offer_at || it.offer.is_some()));
+        if before.is_some_and(|it| it.offer.is_some() && it.to == target) {
+            return;
+        }
+        self.drop_plan(arrival, WithdrawReason::Recalled);
+        let passing = Passing { to: target.clone(), offer_at, offer: None };
+        let asks = !active.handoff.requested && !active.handoff.answered;
+        self.change_active(arrival, |active| {
+            active.handoff.passing = Some(Box::new(passing));
+            active.handoff.at_close = Some(ClosedBecause::Planned);
+            active.handoff.kept_for = None;
+            active.handoff.requested |= asks;
+            if !point.open {
+                active.closed_because = Some(ClosedBecause::Planned);
+            }
+        });
+        let assignment = active.assignment;
+        if !is_same {
+            let effect = Effect::PlanHandoff { assignment, to: target, offer_at, comparison: Box::new(comparison) };
+            self.record(arrival, Said::of(&active.team), effect);
+        }
+        if asks {
+            let effect = Effect::RequestHandoff { assignment, answer_by: offer_at };
+            self.record(arrival, Said::to(&active.team, WorkMessage::HandoffRequested), effect);
+        }
+        if offer_at <= self.now {
+            self.offer_pass(arrival, to);
+        }
+    }
+
+    /// Proposes an owned task to the team that is to have it next.
+    fn offer_pass(&mut self, arrival: Arrival, to: TeamIndex) {
+        let now = self.now;
+        let roster = Arc::clone(&self.board.roster);
+        let team = roster.team(to);
+        let Some(shift_end) = self.board.load(to).open_shift_end() else { return };
+        let Some(task) = self.task_of(arrival) else { return };
+        if self.board.walls.clear(&team.id, &task.client, &task.matter).is_err() {
+            return;
+        }
+        let until = self.offer_until(to, task.priority, now, shift_end);
+        let assignment = task.assignments + 1;
+        let implicit = team.acceptance == Acceptance::Implicit;
+        let coverage =
+            || self.tasks.get(&arrival).and_then(|entry| self.board.classes.get(entry.class)?.coverage(&roster, now));
+        let coverage = forecast::needs_coverage(task).then(coverage).flatten();
+        let due_at = forecast::due_at(task, &roster, Some(team), coverage, now);
+        let brief = super::placing::brief(task, assignment, until, due_at, implicit, now);
+        let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
+        self.change(arrival, |task| {
+            task.assignments = assignment;
+            if let TaskState::Active(active) = &mut task.state
+                && let Some(passing) = &mut active.handoff.passing
+            {
+                passing.offer = Some(offer);
+            }
+        });
+        self.record(arrival, Said::to(&team.id, WorkMessage::Offer), Effect::Offer(Box::new(brief)));
+        if implicit {
+            self.pass_on(arrival, None);
+        }
+    }
+
+    /// The next team takes the task: from this instant on it owns it, and the old one does not.
+    pub(super) fn pass_on(&mut self, arrival: Arrival, update: Option<RequestId>) {
+        let now = self.now;
+        let Some(task) = self.task_of(arrival) else { return };
+        let TaskState::Active(owner) = task.state.clone() else { return };
+        let Some(offer) = owner.handoff.passing.as_ref().and_then(|passing| passing.offer.clone()) else { return };
+        let is_open = self.board.roster.team_index(&offer.team).is_none_or(|team| self.board.load(team).open);
+        let remaining_minutes = task.remaining_minutes();
+        let implicit = update.is_none();
+        let with_payload = !implicit && task.needs.payload_on == crate::engine::roster::PayloadOn::Accept;
+        let next = Active {
+            team: offer.team.clone(),
+            assignment: offer.assignment,
+            offered_at: offer.at,
+            at: now,
+            remaining_minutes,
+            reported_at: None,
+            closed_because: (!is_open).then_some(ClosedBecause::Break),
+            handoff: HandoffState::default(),
+        };
+        self.change(arrival, |task| {
+            task.add_holder(ended_part(&owner, now));
+            task.handoffs += 1;
+            task.state = TaskState::Active(next);
+            super::placing::touch_clocks(task, Moment::Accepted, now);
+        });
+        self.remember_holder(&offer.team, arrival);
+        let said = match update {
+            Some(_) => Said { update, ..Said::to(&offer.team, WorkMessage::UpdateResult) },
+            None => Said::of(&offer.team),
+        };
+        self.record(arrival, said, Effect::Accept { assignment: offer.assignment, implicit, with_payload });
+        let effect =
+            Effect::PassHandoff { assignment: owner.assignment, to: offer.team, next_assignment: offer.assignment };
+        self.record(arrival, Said::to(&owner.team, WorkMessage::Ended), effect);
+        // One that was accepted after the notice of the new holder's own shift end is decided now.
+        self.decide_handoff(arrival);
+    }
+
+    /// The team that was to have it next does not take it; another is looked for.
+    pub(super) fn refuse_pass(&mut self, arrival: Arrival, how: HandoffRefusal, update: Option<RequestId>) {
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
+        let Some(offer) = active.handoff.passing.and_then(|passing| passing.offer) else { return };
+        let cause = match how {
+            HandoffRefusal::Declined { reason, .. } => Some(TurnDownCause::Declined(reason)),
+            HandoffRefusal::Lapsed => Some(TurnDownCause::Lapsed),
+            HandoffRefusal::ShiftEnded => None,
+            HandoffRefusal::Unreachable => Some(TurnDownCause::Unreachable),
+        };
+        if let Some(cause) = cause {
+            self.turn_down(arrival, &offer.team, cause);
+        }
+        self.change_active(arrival, Active::forget_plan);
+        let message = if update.is_some() { WorkMessage::UpdateResult } else { WorkMessage::Withdrawn };
+        let said = Said { update, ..Said::to(&offer.team, message) };
+        let conflicted = matches!(how, HandoffRefusal::Declined { reason: DeclineReason::Conflict, .. });
+        self.record(arrival, said, Effect::DeclineHandoff { assignment: offer.assignment, how });
+        if conflicted {
+            self.raise_conflict(arrival, &offer.team);
+        }
+        self.decide_handoff(arrival);
+    }
+
+    /// The holder hands the task on: with its notes it goes to the next team as soon as that is there.
+    pub(super) fn hand_on(
+        &mut self,
+        arrival: Arrival,
+        notes: Option<String>,
+        remaining: Option<u32>,
+        update: RequestId,
+    ) {
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
+        let now = self.now;
+        self.change_active(arrival, |active| {
+            if let Some(remaining_minutes) = remaining {
+                (active.remaining_minutes, active.reported_at) = (remaining_minutes, Some(now));
+            }
+            active.handoff.notes = notes.or(active.handoff.notes.take());
+            active.handoff.answered = true;
+        });
+        let said = Said { update: Some(update), ..Said::to(&active.team, WorkMessage::UpdateResult) };
+        let remaining_minutes = self.task_of(arrival).map_or(0, Task::remaining_minutes);
+        self.record(arrival, said, Effect::AnswerHandoff { assignment: active.assignment, remaining_minutes });
+        self.decide_handoff(arrival);
+    }
+
+    /// Takes a plan back, and the offer that was made by it.
+    pub(super) fn drop_plan(&mut self, arrival: Arrival, reason: WithdrawReason) {
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { return };
+        let Some(passing) = active.handoff.passing.clone() else { return };
+        self.change_active(arrival, Active::forget_plan);
+        if let Some(offer) = passing.offer {
+            let said = Said::to(&offer.team, WorkMessage::Withdrawn);
+            self.record(arrival, said, Effect::Withdraw { assignment: offer.assignment, reason });
+        }
+    }
+
+    /// The holder's next shift begins: the task is simply its own again.
+    pub(super) fn end_handoff(&mut self, arrival: Arrival) {
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { return };
+        if active.handoff.passing.is_some() {
+            self.keep_on(arrival, KeepReason::NextShift, None, None);
+        }
+        self.change_active(arrival, |active| {
+            active.handoff = HandoffState { notes: active.handoff.notes.take(), ..HandoffState::default() };
+        });
+    }
+
+    /// Another roster or another request: a plan that rests on the old one is made anew.
+    pub(super) fn replan(&mut self, arrival: Arrival, reason: WithdrawReason) {
+        let Some(entry) = self.tasks.get(&arrival) else { return };
+        let TaskState::Active(active) = &entry.task.state else { return };
+        let Some(passing) = &active.handoff.passing else { return };
+        let target = self.board.roster.team_index(&passing.to);
+        let stands = target.is_some_and(|target| {
+            routing::still_stands(&self.board, &entry.task, entry.class, target, self.now).is_ok()
+        });
+        if !stands || reason == WithdrawReason::Amended {
+            self.drop_plan(arrival, reason);
+        } else if passing.offer.is_some() {
+            return;
+        }
+        self.decide_handoff(arrival);
+    }
+
+    /// Whether a completion comes from the holder before this one, soon enough to count.
+    pub(super) fn completes_late(&self, task: &Task, team: &TeamId, assignment: u32) -> bool {
+        let within = TimeDelta::minutes(i64::from(self.board.roster.routing.late_complete_within_minutes));
+        let TaskState::Active(active) = &task.state else { return false };
+        let last = task.holders.last().filter(|it| it.team == *team && it.assignment == assignment);
+        active.reported_at.is_none() && last.is_some_and(|it| self.now - it.until <= within)
+    }
+
+    /// Changes the ownership of a task.
+    pub(super) fn change_active(&mut self, arrival: Arrival, change: impl FnOnce(&mut Active)) {
+        self.change(arrival, |task| {
+            if let TaskState::Active(active) = &mut task.state {
+                change(active);
+            }
+        });
+    }
+}
+
+/// The part of a holder that ends now.
+pub(super) fn ended_part(active: &Active, now: DateTime<Utc>) -> Holder {
+    Holder {
+        team: active.team.clone(),
+        assignment: active.assignment,
+        from: active.at,
+        until: now,
+        remaining_minutes: active.remaining_minutes,
+        notes: active.handoff.notes.clone(),
+        notes_dropped: false,
+    }
+}

@@ -1,0 +1,292 @@
+//! Hand-offs: keep or pass at a shift end, the plan, the offer, and one owner at every instant.
+
+use heliograph::engine::effect::{Effect, WorkMessage};
+use heliograph::engine::handoff::KeepReason;
+use heliograph::engine::request::{Priority, WorkRequest};
+use heliograph::engine::roster::{Acceptance, Capacity, HandoffRule, Roster, Team};
+use heliograph::engine::task::{Active, ClosedBecause, TaskState};
+use heliograph::engine::update::{Change, DeclineReason, Sender};
+
+use crate::world::*;
+
+/// Monday in London; its shift ends at 17:00.
+const MONDAY: &str = "2026-11-23T10:00:00Z";
+
+/// A brief of so many minutes that London is asked first and accepts at 10:00.
+fn brief_in_london(teams: Vec<Team>, minutes: u32, deadline: Option<&str>) -> World {
+    with_roster(roster(teams), minutes, deadline)
+}
+
+fn with_roster(roster: Roster, minutes: u32, deadline: Option<&str>) -> World {
+    let mut world = World::new(MONDAY, roster);
+    let preferred_team = Some(team_id("london"));
+    let deadline = deadline.map(at);
+    let _ = world.send(WorkRequest { effort_minutes: Some(minutes), preferred_team, deadline, ..request("a") });
+    world.accept("a");
+    world
+}
+
+fn active(world: &World) -> &Active {
+    match &world.task("a").state {
+        TaskState::Active(active) => active,
+        state => panic!("{}", state.as_str()),
+    }
+}
+
+fn kept_for(world: &World) -> Vec<KeepReason> {
+    let reasons = world.log.iter().filter_map(|it| match &it.effect {
+        Effect::Keep { reason, .. } => Some(*reason),
+        _ => None,
+    });
+    reasons.collect()
+}
+
+/// The planned target and when it is offered.
+fn plan(world: &World) -> Option<(String, String)> {
+    let passing = active(world).handoff.passing.as_ref()?;
+    Some((passing.to.to_string(), passing.offer_at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)))
+}
+
+fn next_team(world: &mut World, id: &str, change: impl FnOnce(u32) -> Change) {
+    let offer = world.task("a").handoff_offer().expect("an offer").clone();
+    assert_eq!(offer.team, team_id(id));
+    world.update(Sender::Team(offer.team), "a", change(offer.assignment)).expect("the next team may");
+}
+
+#[test]
+fn a_brief_goes_round_the_world_from_shift_to_shift_with_one_owner_at_each_instant() {
+    let deadline = Some("2026-11-24T06:00:00Z");
+    let mut world = brief_in_london(vec![london(), new_york(), sydney()], 1_080, deadline);
+    world.run_to("2026-11-23T16:29:59Z");
+    assert_eq!(plan(&world), None, "nothing is decided before the notice");
+    world.run_to("2026-11-23T16:30:00Z");
+    assert_eq!(plan(&world), Some(("new-york".into(), "2026-11-23T17:00:00Z".into())), "New York is open at the close");
+    let asked = world.log.iter().rev().find(|it| matches!(it.effect, Effect::RequestHandoff { .. })).expect("asked");
+    assert_eq!((asked.team.clone(), asked.addressed), (Some(team_id("london")), Some(WorkMessage::HandoffRequested)));
+    world.run_to("2026-11-23T17:00:00Z");
+    assert_eq!(world.place_of("a"), "active london");
+    assert_eq!(active(&world).closed_because, Some(ClosedBecause::Planned));
+    next_team(&mut world, "new-york", |assignment| Change::Accept { assignment });
+    assert_eq!((world.place_of("a").as_str(), world.task("a").handoffs), ("active new-york", 1));
+    let ended = world.log.iter().rev().find(|it| it.addressed == Some(WorkMessage::Ended)).expect("told");
+    assert_eq!(ended.team, Some(team_id("london")));
+    world.holder("a", |assignment| Change::Progress { assignment, remaining_minutes: 660, note: None });
+    world.run_to("2026-11-23T22:00:00Z");
+    next_team(&mut world, "sydney", |assignment| Change::Accept { assignment });
+    assert_eq!(world.place_of("a"), "active sydney");
+    let holders: Vec<_> = world.task("a").holders.iter().map(|it| it.team.as_str()).collect();
+    assert_eq!(holders, ["london", "new-york"]);
+    let stamps = world.task("a").holders.iter().all(|it| it.from < it.until);
+    assert!(stamps && world.task("a").holders[0].until <= world.task("a").holders[1].from);
+}
+
+#[test]
+fn what_is_done_before_the_close_is_not_passed_and_what_is_nearly_done_has_a_grace() {
+    let mut world = brief_in_london(vec![london(), new_york()], 120, None);
+    world.run_to("2026-11-23T16:59:59Z");
+    assert_eq!((plan(&world), kept_for(&world)), (None, vec![]));
+    world.holder("a", |assignment| Change::Progress { assignment, remaining_minutes: 15, note: None });
+    world.run_to("2026-11-23T17:10:00Z");
+    assert_eq!(active(&world).closed_because, Some(ClosedBecause::Grace));
+    world.run_to("2026-11-23T17:15:00Z");
+    assert_ne!(active(&world).closed_because, Some(ClosedBecause::Grace), "then it is decided again");
+    world.complete("a");
+}
+
+#[test]
+fn a_pass_needs_a_gain_when_keeping_is_in_time_and_none_when_only_passing_is() {
+    // Twelve hours: London alone is done on Tuesday at 14:00, with Sydney in between by 06:00.
+    let passes = |deadline| {
+        let mut world = brief_in_london(vec![london(), sydney()], 720, deadline);
+        world.run_to("2026-11-23T17:00:00Z");
+        (plan(&world).map(|(to, _)| to), kept_for(&world))
+    };
+    assert_eq!(passes(None), (Some("sydney".into()), vec![]), "it gains more than two hours");
+    assert_eq!(passes(Some("2026-11-24T12:00:00Z")).0, Some("sydney".into()), "it saves the deadline");
+    let tokyo_late = Team { calendar: calendar("Europe/London", &WEEKDAYS, &["08:00-20:00"], &[]), ..sydney() };
+    let mut roster = roster(vec![Team { id: team_id("late"), ..tokyo_late }, london()]);
+    roster.routing.handoff_min_gain_minutes = 600;
+    let mut world = with_roster(roster, 440, None);
+    world.run_to("2026-11-23T17:00:00Z");
+    assert_eq!((plan(&world), kept_for(&world)), (Some(("late".into(), "2026-11-23T17:00:00Z".into())), vec![]));
+    let near = Team { id: team_id("near"), calendar: calendar("UTC", &WEEKDAYS, &["08:00-09:30"], &[]), ..sydney() };
+    let mut world = brief_in_london(vec![london(), near], 450, None);
+    world.run_to("2026-11-23T17:00:00Z");
+    assert_eq!((plan(&world), kept_for(&world)), (None, vec![KeepReason::NotBetter]), "half an hour is not worth it");
+    assert_eq!(active(&world).closed_because, Some(ClosedBecause::Kept));
+}
+
+#[test]
+fn work_that_is_never_handed_off_stays_and_work_that_always_is_goes() {
+    let of_rule = |rule| {
+        let mut roster = roster(vec![london(), new_york()]);
+        roster.work_types.values_mut().for_each(|kind| kind.handoff = rule);
+        let mut world = with_roster(roster, 450, None);
+        world.run_to("2026-11-23T17:00:00Z");
+        world
+    };
+    let never = of_rule(HandoffRule::Never);
+    assert_eq!((plan(&never), kept_for(&never)), (None, vec![KeepReason::Never]));
+    assert!(plan(&of_rule(HandoffRule::Always)).is_some());
+}
+
+#[test]
+fn a_holder_that_answers_early_passes_the_task_at_once_with_its_notes() {
+    let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+    world.run_to("2026-11-23T16:40:00Z");
+    world.holder("a", |assignment| Change::Handoff {
+        assignment,
+        notes: Some("two boxes left".into()),
+        done: None,
+        next_step: None,
+        remaining_minutes: Some(450),
+    });
+    let (offered, brief) = world.last_offer("a");
+    assert_eq!((offered.at, brief.remaining_minutes), (at("2026-11-23T16:40:00Z"), 450));
+    assert_eq!(brief.packet.last().and_then(|it| it.notes.as_deref()), Some("two boxes left"));
+    next_team(&mut world, "new-york", |assignment| Change::Accept { assignment });
+    assert_eq!(world.task("a").holders[0].notes.as_deref(), Some("two boxes left"));
+}
+
+#[test]
+fn a_holder_that_asks_to_keep_keeps_and_is_not_asked_again_in_this_shift() {
+    let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+    world.run_to("2026-11-23T16:40:00Z");
+    assert!(plan(&world).is_some());
+    world.holder("a", |assignment| Change::Keep { assignment, reason: "the witness calls tonight".into() });
+    world.run_to("2026-11-23T21:00:00Z");
+    assert_eq!((plan(&world), world.place_of("a")), (None, "active london".into()));
+    assert_eq!((kept_for(&world), active(&world).closed_because), (vec![KeepReason::Asked], Some(ClosedBecause::Kept)));
+}
+
+#[test]
+fn a_team_that_declines_or_does_not_answer_leaves_it_to_another_or_to_the_holder() {
+    let chicago = team("chicago", "US-IL", "America/Chicago", &["09:00-17:00"]);
+    let mut world = brief_in_london(vec![chicago, london(), new_york()], 900, None);
+    world.run_to("2026-11-23T17:00:00Z");
+    let first = world.task("a").handoff_offer().expect("an offer").team.clone();
+    next_team(&mut world, first.as_str(), |assignment| Change::Decline {
+        assignment,
+        reason: DeclineReason::Busy,
+        note: None,
+    });
+    let second = world.task("a").handoff_offer().expect("another offer").clone();
+    assert_ne!(second.team, first);
+    world.run(second.until);
+    let refused = world.log.iter().filter(|it| matches!(it.effect, Effect::DeclineHandoff { .. })).count();
+    assert_eq!((refused, world.place_of("a")), (2, "active london".into()));
+    world.run_to("2026-11-24T09:00:00Z");
+    assert_eq!((plan(&world), active(&world).closed_because), (None, None), "its next shift has begun");
+}
+
+#[test]
+fn a_planned_task_has_a_seat_at_its_target_before_those_that_wait() {
+    let one = Team { capacity: Capacity::Seats(1), ..sydney() };
+    let mut world = brief_in_london(vec![london(), one], 900, Some("2026-11-24T09:00:00Z"));
+    world.run_to("2026-11-23T18:00:00Z");
+    assert_eq!(plan(&world).map(|(to, _)| to), Some("sydney".into()));
+    let _ = world.send(WorkRequest { allowed_countries: vec![place("AU")], ..request("waits") });
+    world.run_to("2026-11-23T22:00:00Z");
+    assert!(world.task("a").handoff_offer().is_some());
+    assert!(world.place_of("waits").starts_with("waiting"));
+}
+
+#[test]
+fn a_pause_a_hold_and_the_end_take_the_plan_back() {
+    let planned = || {
+        let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+        world.run_to("2026-11-23T17:00:00Z");
+        assert!(world.task("a").handoff_offer().is_some());
+        world
+    };
+    let mut world = planned();
+    world.firm("a", Change::Pause { assignment: None, reason: term("client-question") });
+    assert_eq!((plan(&world), active(&world).closed_because), (None, Some(ClosedBecause::Paused)));
+    world.firm("a", Change::Resume { assignment: None });
+    assert!(world.task("a").handoff_offer().is_some(), "its holder is closed, so it is decided at once");
+    world.firm("a", Change::Hold);
+    assert_eq!((plan(&world), kept_for(&world)), (None, vec![KeepReason::Held]));
+    let withdrawn = |world: &World| world.story("a").iter().filter(|it| **it == "withdraw").count();
+    assert_eq!(withdrawn(&world), 2);
+    let mut world = planned();
+    world.complete("a");
+    assert_eq!(world.story_of_ended().last(), Some(&"complete"));
+    let mut world = planned();
+    world.firm("a", Change::Cancel { reason: "settled".into() });
+    assert_eq!(world.story_of_ended().iter().filter(|it| **it == "withdraw").count(), 1);
+}
+
+#[test]
+fn a_completion_that_was_on_its_way_counts_for_a_quarter_of_an_hour() {
+    let passed = || {
+        let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+        world.run_to("2026-11-23T17:00:00Z");
+        next_team(&mut world, "new-york", |assignment| Change::Accept { assignment });
+        world
+    };
+    let late = |world: &mut World| {
+        world.update(Sender::Team(team_id("london")), "a", Change::Complete { assignment: 1, note: None })
+    };
+    let mut world = passed();
+    world.run_to("2026-11-23T17:15:00Z");
+    late(&mut world).expect("it counts");
+    let ended = world.ended.last().expect("it ended");
+    assert!(matches!(&ended.state, TaskState::Completed { team, .. } if *team == team_id("london")));
+    assert_eq!(
+        world.log.last().map(|it| (it.team.clone(), it.addressed)),
+        Some((Some(team_id("new-york")), Some(WorkMessage::Ended)))
+    );
+    let mut world = passed();
+    world.run_to("2026-11-23T17:15:01Z");
+    assert!(late(&mut world).is_err(), "too late");
+    let mut world = passed();
+    world.holder("a", |assignment| Change::Progress { assignment, remaining_minutes: 400, note: None });
+    assert!(late(&mut world).is_err(), "the next holder works on it already");
+}
+
+#[test]
+fn a_task_that_only_gains_by_it_is_passed_on_only_so_often() {
+    let relay = || {
+        let mut roster = roster(vec![
+            Team { acceptance: Acceptance::Implicit, ..london() },
+            Team { acceptance: Acceptance::Implicit, ..new_york() },
+            Team { acceptance: Acceptance::Implicit, ..sydney() },
+        ]);
+        roster.routing.max_handoffs = 2;
+        roster.work_types.values_mut().for_each(|kind| kind.handoff = HandoffRule::Always);
+        let mut world = World::new(MONDAY, roster);
+        let preferred_team = Some(team_id("london"));
+        let _ = world.send(WorkRequest { effort_minutes: Some(6_000), preferred_team, ..request("a") });
+        world.run_to("2026-11-26T12:00:00Z");
+        (world.task("a").handoffs, kept_for(&world).contains(&KeepReason::LimitReached), world)
+    };
+    let (handoffs, limited, world) = relay();
+    assert_eq!((handoffs, limited), (2, true));
+    assert_eq!(world.story("a").iter().filter(|it| **it == "reach_handoff_limit").count(), 1, "told once");
+}
+
+#[test]
+fn a_team_that_retires_or_loses_its_vetting_hands_off_whatever_the_rule() {
+    let mut roster = roster(vec![london(), new_york()]);
+    roster.work_types.values_mut().for_each(|kind| kind.handoff = HandoffRule::Never);
+    roster.teams[0].vetted_until = Some(at("2026-11-23T15:00:00Z"));
+    let mut world = World::new(MONDAY, roster);
+    let _ =
+        world.send(WorkRequest { effort_minutes: Some(240), preferred_team: Some(team_id("london")), ..request("a") });
+    world.accept("a");
+    world.run_to("2026-11-23T15:00:00Z");
+    assert!(world.task("a").handoff_offer().is_some_and(|offer| offer.team == team_id("new-york")));
+}
+
+#[test]
+fn a_team_that_is_walled_meanwhile_is_no_target() {
+    let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+    world.run_to("2026-11-23T17:00:00Z");
+    next_team(&mut world, "new-york", |assignment| Change::Decline {
+        assignment,
+        reason: DeclineReason::Conflict,
+        note: None,
+    });
+    assert_eq!((plan(&world), active(&world).closed_because), (None, Some(ClosedBecause::NoTaker)));
+    let _ = Priority::Normal;
+}
