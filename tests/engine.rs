@@ -8,6 +8,8 @@ mod due;
 mod filters;
 #[path = "engine/flags.rs"]
 mod flags;
+#[path = "engine/hindsight.rs"]
+mod hindsight;
 #[path = "engine/kept.rs"]
 mod kept;
 #[path = "engine/offers.rs"]

@@ -56,6 +56,7 @@ pub fn admit(
         assignments: 0,
         turn_downs: Vec::new(),
         holders: Vec::new(),
+        as_admitted: None,
         task_seq: 0,
     })
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::event::Refusal;
 use super::explain::{Decision, Filter, Rejection};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
+use super::load::Held;
 use super::request::{Place, Priority, SkillNeed};
 use super::roster::RosterDigest;
 use super::task::{Holder, Task, TurnDownCause, Waiting};
@@ -42,6 +43,8 @@ pub struct Recorded {
     pub team: Option<TeamId>,
     /// Whether it is also a message to that team.
     pub addressed: Option<WorkMessage>,
+    /// How much that team holds after it, when it is a message to it. A change of what a team holds is always told to it.
+    pub held: Option<Held>,
     /// The update that caused it.
     pub update: Option<RequestId>,
     /// The decision behind it, stored with it and never published.

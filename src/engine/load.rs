@@ -32,6 +32,15 @@ pub struct TeamLoad {
     pub changes_at: Option<DateTime<Utc>>,
 }
 
+/// How much a team holds at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Seats in use.
+    pub used: u32,
+    /// The remaining effort in them, in minutes.
+    pub used_minutes: u32,
+}
+
 /// A task that a team has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holding {
@@ -63,6 +72,12 @@ impl Holding {
 }
 
 impl TeamLoad {
+    /// How much it holds.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held { used: self.used, used_minutes: self.used_minutes }
+    }
+
     /// The end of the shift that is open now; `None` when it is closed.
     #[must_use]
     pub fn open_shift_end(&self) -> Option<DateTime<Utc>> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{ClientId, MatterId, RequestId, SlaId, TaskId, TeamId, Term, WorkTypeId};
 use super::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed};
 use super::roster::{HandoffRule, PayloadOn, SlaClock};
+use super::terms::Terms;
 use super::update::DeclineReason;
 
 /// The rising number of a task's admission; the last key of every order.
@@ -65,6 +66,9 @@ pub struct Task {
     pub turn_downs: Vec<TurnDown>,
     /// Earlier holders, the first first.
     pub holders: Vec<Holder>,
+    /// The terms as admitted, once the firm has changed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_admitted: Option<Box<Terms>>,
     /// Sequence number of its last fact.
     pub task_seq: u64,
 }

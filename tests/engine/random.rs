@@ -8,7 +8,9 @@ use heliograph::engine::effect::{Effect, Effects};
 use heliograph::engine::event::Event;
 use heliograph::engine::id::{RequestId, TaskId, TeamId};
 use heliograph::engine::request::{Presence, Priority};
-use heliograph::engine::roster::{Acceptance, Basis, Capability, Capacity, Client, Offshoring, Roster, Team, Wall};
+use heliograph::engine::roster::{
+    Acceptance, Basis, Capability, Capacity, Client, Offshoring, Roster, RosterDigest, Team, Wall,
+};
 use heliograph::engine::scheduler::Scheduler;
 use heliograph::engine::task::{Task, TaskState, WaitReason};
 use heliograph::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
@@ -75,6 +77,7 @@ fn varied(version: usize) -> Roster {
         },
     ];
     let mut roster = roster(teams);
+    roster.digest = RosterDigest(format!("{version:064}").into());
     let policy = policy(Basis::Holder, 900);
     roster.sla.insert(policy.id.clone(), policy);
     roster.clients.get_mut("bolt").expect("a client").offshoring = Offshoring::Consent;

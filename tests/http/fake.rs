@@ -98,6 +98,7 @@ impl Fake {
             client: None,
             team: Some(TeamId::new("sydney").unwrap()),
             addressed: None,
+            held: None,
             with_payload: false,
             body: body.as_bytes().into(),
             body_digest: [0; 32],
@@ -179,7 +180,8 @@ impl Backend for Fake {
 
     async fn explanation(&self, id: &TaskId, team: Option<&TeamId>) -> Result<Option<Explanation>, Unavailable> {
         let obstacles = team.map(|_| vec![Rejection::Excluded.into()]);
-        let explanation = Explanation { decision: None, verdicts: Some(Vec::new()), obstacles, at: instant() };
+        let verdicts = Some(Vec::new());
+        let explanation = Explanation { decision: None, as_decided: None, verdicts, obstacles, at: instant() };
         self.if_available(|state| state.tasks.contains_key(id).then_some(explanation))
     }
 
@@ -302,6 +304,7 @@ pub fn task(id: &str, arrival: u64) -> Task {
         assignments: 1,
         turn_downs: Vec::new(),
         holders: Vec::new(),
+        as_admitted: None,
         task_seq: 3,
     }
 }

@@ -113,6 +113,7 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
         assignments: 1,
         turn_downs: vec![],
         holders: vec![],
+        as_admitted: None,
         task_seq: 1,
     }
 }
@@ -184,6 +185,7 @@ impl Chain {
             client: None,
             team: None,
             addressed: None,
+            held: None,
             with_payload: false,
             body: body.into_bytes().into(),
             body_digest,

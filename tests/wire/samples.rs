@@ -166,6 +166,7 @@ pub fn recorded(effect: Effect, task_seq: u64) -> Recorded {
         client: Some(ClientId::new("acme-llp").unwrap()),
         team: Some(TeamId::new("manila-1").unwrap()),
         addressed: matches!(effect, Effect::Offer(_)).then_some(WorkMessage::Offer),
+        held: None,
         update: None,
         decision: None,
         effect,

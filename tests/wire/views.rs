@@ -65,6 +65,7 @@ fn task(state: TaskState) -> Task {
             remaining_minutes: 30,
             notes: None,
         }],
+        as_admitted: None,
         task_seq: 7,
     }
 }

@@ -26,6 +26,7 @@ use super::class::ClassId;
 use super::effect::{Answer, Effect, Effects, Recorded, WorkMessage};
 use super::event::{EndedTask, Event, UpdateResult};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
+use super::load::Held;
 use super::queue::{Queue, WaitKey};
 use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
@@ -121,6 +122,8 @@ pub struct Scheduler {
     to_fill: BTreeMap<TeamIndex, Fill>,
     /// Waiting tasks that are decided after that.
     to_route: BTreeSet<Arrival>,
+    /// Whether the full table of each decision is kept beside it.
+    keeps_tables: bool,
     out: Effects,
 }
 
@@ -156,6 +159,7 @@ impl Scheduler {
             answered: Recent::new(REMEMBERED),
             to_fill: BTreeMap::new(),
             to_route: BTreeSet::new(),
+            keeps_tables: false,
             out: Effects::default(),
         };
         for task in &restored.ended {
@@ -206,6 +210,11 @@ impl Scheduler {
         std::mem::take(&mut self.out)
     }
 
+    /// Keeps the full table of each decision beside it from now on; a decision then costs as much as an explanation.
+    pub fn keep_tables(&mut self) {
+        self.keeps_tables = true;
+    }
+
     /// When a timer is due next; a step at or after it with [`Event::DeadlineReached`] fires it.
     #[must_use]
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
@@ -214,6 +223,7 @@ impl Scheduler {
 
     /// Records an effect on an open task.
     fn record(&mut self, arrival: Arrival, said: Said, effect: Effect) {
+        let held = self.held_by(&said);
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         entry.task.task_seq += 1;
         self.out.recorded.push(Recorded {
@@ -222,6 +232,7 @@ impl Scheduler {
             client: Some(entry.task.client.clone()),
             team: said.team,
             addressed: said.addressed,
+            held,
             update: said.update,
             decision: said.decision,
             effect,
@@ -236,9 +247,25 @@ impl Scheduler {
         addressed: Option<WorkMessage>,
         effect: Effect,
     ) {
-        let at = self.now;
-        let recorded = Recorded { at, task: None, client, team, addressed, update: None, decision: None, effect };
-        self.out.recorded.push(recorded);
+        let said = Said { team, addressed, ..Said::default() };
+        let held = self.held_by(&said);
+        self.out.recorded.push(Recorded {
+            at: self.now,
+            task: None,
+            client,
+            team: said.team,
+            addressed,
+            held,
+            update: None,
+            decision: None,
+            effect,
+        });
+    }
+
+    /// How much the team that is told of something holds.
+    fn held_by(&self, said: &Said) -> Option<Held> {
+        let team = said.team.as_ref().filter(|_| said.addressed.is_some())?;
+        Some(self.board.load(self.board.roster.team_index(team)?).held())
     }
 }
 

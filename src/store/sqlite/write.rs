@@ -12,7 +12,7 @@ use super::columns::{fault, integer, meta, sender, unsigned};
 use crate::engine::event::Refusal;
 use crate::engine::id::{RequestId, TaskId};
 use crate::engine::task::{Task, TaskState};
-use crate::store::{Batch, RosterVersion, StoreError, TaskRow};
+use crate::store::{Batch, Conflict, RosterVersion, StoreError, TaskRow};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
 /// Where the store ends: what the next batch continues.
@@ -89,7 +89,8 @@ fn write_facts(connection: &Connection, facts: &[Fact], tip: &mut Tip) -> Result
     let mut insert = prepare(
         connection,
         "INSERT INTO facts (seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest,
-         link, decision) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+         link, decision, used, used_minutes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?;
     let mut last_of_task: BTreeMap<&TaskId, u64> = BTreeMap::new();
     for fact in facts {
@@ -116,6 +117,8 @@ fn write_facts(connection: &Connection, facts: &[Fact], tip: &mut Tip) -> Result
             fact.body_digest,
             fact.link,
             fact.decision,
+            fact.held.map(|held| held.used),
+            fact.held.map(|held| held.used_minutes),
         ];
         execute(&mut insert, values, "writing a fact")?;
         tip.last_seq = fact.seq;
@@ -236,10 +239,13 @@ fn refusal_text(id: &RequestId, refused: Option<&Refusal>) -> Result<Option<Stri
 }
 
 fn write_conflicts(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    let mut insert =
-        prepare(connection, "INSERT INTO conflicts (team, client, matter) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
-    for (team, client, matter) in &batch.conflicts {
-        execute(&mut insert, params![team.as_str(), client.as_str(), matter.as_str()], "writing a conflict")?;
+    let mut insert = prepare(
+        connection,
+        "INSERT INTO conflicts (team, client, matter, seq) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    )?;
+    for Conflict { team, client, matter, seq } in &batch.conflicts {
+        let values = params![team.as_str(), client.as_str(), matter.as_str(), integer(seq.0)?];
+        execute(&mut insert, values, "writing a conflict")?;
     }
     Ok(())
 }
