@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use lapin::ErrorKind;
 
+/// AMQP reply code.
+const PRECONDITION_FAILED: u16 = 406;
+
 /// A fault of the broker, of the way to it, or of what was asked of it.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
@@ -74,6 +77,12 @@ pub enum BrokerError {
         /// The broker's or the system's words.
         reason: String,
     },
+    /// The broker takes no body of this size; it closes the channel over one.
+    #[error("publishing: the broker takes no body over {limit_bytes} bytes; its max_message_size says so")]
+    BodyTooLarge {
+        /// The most it takes.
+        limit_bytes: usize,
+    },
     /// Exchanges or queues are not as they must be; every fault is listed.
     #[error("{}", list(.0))]
     Topology(Vec<TopologyFault>),
@@ -113,10 +122,39 @@ pub(super) async fn within<T>(
     }
 }
 
+/// The limit that the broker names when it closes a channel over a body that is larger.
+pub(super) fn body_limit(error: &lapin::Error) -> Option<usize> {
+    let (code, text) = reply(error)?;
+    if code == PRECONDITION_FAILED { named_limit(&text) } else { None }
+}
+
+/// RabbitMQ says "message size 5000 is larger than configured max size 4096".
+fn named_limit(text: &str) -> Option<usize> {
+    let (_, after) = text.split_once("message size ")?;
+    let (_, limit) = after.split_once("max size ")?;
+    limit.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
 /// The AMQP reply code and text of an error, when the broker gave one.
 pub(super) fn reply(error: &lapin::Error) -> Option<(u16, String)> {
     match error.kind() {
         ErrorKind::ProtocolError(error) => Some((error.get_id(), error.get_message().to_string())),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_on_a_body_is_read_from_the_brokers_words() {
+        let said = "PRECONDITION_FAILED - message size 5000 is larger than configured max size 4096";
+        assert_eq!(named_limit(said), Some(4096));
+        assert_eq!(named_limit("message size 5000 is larger than max size 536870912, so"), Some(536_870_912));
+        for other in ["PRECONDITION_FAILED - unknown delivery tag 7", "message size 5000 is larger than max size x", ""]
+        {
+            assert_eq!(named_limit(other), None, "{other}");
+        }
     }
 }

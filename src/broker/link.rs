@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_rs::{Runtime, Tokio};
 use futures_util::StreamExt;
 use lapin::tcp::AsyncTcpStream;
 use lapin::{Connection, ConnectionProperties, Event};
@@ -16,6 +17,7 @@ use tokio::task::JoinHandle;
 
 use super::Shared;
 use super::error::{BrokerError, within};
+use super::guard::{self, Guarded};
 use super::tls::Encryption;
 
 /// How long saying good-bye may take; after that the socket is shut all the same.
@@ -130,18 +132,17 @@ pub(super) fn encryption(shared: &Shared) -> Result<Option<Arc<Encryption>>, Bro
 async fn connect(shared: &Shared, name: &str, socket: Breaker) -> Result<Connection, BrokerError> {
     let addresses = addresses(shared).await?;
     let encryption = encryption(shared)?;
-    let runtime = lapin::runtime::default_runtime()
-        .map_err(|error| BrokerError::Link { doing: "finding the runtime", reason: error.to_string() })?;
     let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let tokio = Runtime::new(Tokio::current());
     // A timed-out attempt is given up from outside; its socket must not outlive it.
     let guard = CutOnDrop(Some(socket.clone()));
     let opened = Connection::connector(
         shared.address.uri().clone(),
-        runtime,
-        async move |uri, runtime| {
+        guard::runtime(),
+        async move |uri, _| {
             let mut failed = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
             for address in &addresses {
-                let plain = match AsyncTcpStream::connect(&runtime, *address).await {
+                let plain = match AsyncTcpStream::connect(&tokio, *address).await {
                     Ok(plain) => plain,
                     Err(error) => {
                         failed = error;
@@ -152,10 +153,11 @@ async fn connect(shared: &Shared, name: &str, socket: Breaker) -> Result<Connect
                     stream.get_ref().set_nodelay(true)?;
                     socket.hold(TcpStream::from(stream.get_ref().as_fd().try_clone_to_owned()?));
                 }
-                return Ok(match &encryption {
+                let stream = match &encryption {
                     None => plain,
                     Some(encryption) => encryption.encrypt(plain, &uri.authority.host).await?,
-                });
+                };
+                return Ok(AsyncTcpStream::Plain(Guarded::new(stream)));
             }
             Err(failed.into())
         },

@@ -11,6 +11,7 @@
 mod consumer;
 mod delivery;
 mod error;
+mod guard;
 mod ledger;
 mod link;
 mod options;
@@ -18,6 +19,7 @@ mod original;
 mod probe;
 mod publication;
 mod publisher;
+mod tame;
 mod tls;
 mod topology;
 

@@ -83,6 +83,7 @@ pub(super) fn plain(value: &AMQPValue) -> String {
     }
 }
 
+/// Goes as deep as headers nest, which is no deeper than [`super::tame::NESTING_LIMIT`] for all that arrives.
 fn rendered(value: &AMQPValue) -> Value {
     match value {
         AMQPValue::Boolean(value) => json!(value),

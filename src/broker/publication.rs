@@ -64,7 +64,8 @@ pub enum Outcome {
     },
     /// The broker could not take it; another try may succeed.
     Nacked,
-    /// It breaks a limit of the protocol and was not sent; no other try can succeed.
+    /// It breaks a limit of the protocol or of the broker and was not sent; no other try can succeed while the limit
+    /// stands.
     Unsendable {
         /// Which part of it.
         field: &'static str,
@@ -77,7 +78,14 @@ pub enum Outcome {
 
 impl Publication {
     /// Routing key and properties on the wire.
-    pub(super) fn wire(&self, frame_limit_bytes: usize) -> Result<(ShortString, BasicProperties), Outcome> {
+    pub(super) fn wire(
+        &self,
+        frame_limit_bytes: usize,
+        body_limit_bytes: usize,
+    ) -> Result<(ShortString, BasicProperties), Outcome> {
+        if self.body.len() > body_limit_bytes {
+            return Err(Outcome::Unsendable { field: "body", bytes: self.body.len(), limit_bytes: body_limit_bytes });
+        }
         let short = |field, text: &str| {
             let fault = |_: ShortStringError| Outcome::Unsendable { field, bytes: text.len(), limit_bytes: 255 };
             ShortString::try_new(text).map_err(fault)
@@ -138,19 +146,25 @@ mod tests {
         let mut long = publication();
         long.correlation_id = Some("x".repeat(256));
         let expected = Outcome::Unsendable { field: "correlation_id", bytes: 256, limit_bytes: 255 };
-        assert_eq!(long.wire(131_072).expect_err("too long"), expected);
+        assert_eq!(long.wire(131_072, 2).expect_err("too long"), expected);
     }
 
     #[test]
     fn headers_that_pass_a_frame_are_unsendable() {
         let mut large = publication();
         large.headers.push(("x-heliograph-original".to_owned(), "x".repeat(131_072)));
-        assert!(matches!(large.wire(131_072), Err(Outcome::Unsendable { field: "headers", .. })));
+        assert!(matches!(large.wire(131_072, 2), Err(Outcome::Unsendable { field: "headers", .. })));
+    }
+
+    #[test]
+    fn a_body_that_the_broker_does_not_take_is_unsendable() {
+        let expected = Outcome::Unsendable { field: "body", bytes: 2, limit_bytes: 1 };
+        assert_eq!(publication().wire(131_072, 1).expect_err("too large"), expected);
     }
 
     #[test]
     fn only_properties_of_our_own_are_set() {
-        let (_, properties) = publication().wire(131_072).expect("sendable");
+        let (_, properties) = publication().wire(131_072, 2).expect("sendable");
         assert_eq!(*properties.delivery_mode(), Some(2));
         assert!(properties.user_id().is_none() && properties.expiration().is_none() && properties.reply_to().is_none());
     }

@@ -18,7 +18,7 @@ use lapin::{BasicProperties, Channel, Confirmation, PublisherConfirm};
 use tokio::sync::watch;
 
 use super::Shared;
-use super::error::{BrokerError, within};
+use super::error::{BrokerError, body_limit, within};
 use super::link::{Backoff, Link, LinkStatus, report_lost};
 use super::publication::{Exchange, Outcome, Publication};
 use super::topology::Extent;
@@ -54,6 +54,8 @@ pub struct Publisher {
     backoff: Backoff,
     /// Whether the next connection follows a failure, and so a pause.
     after_failure: bool,
+    /// The most bytes of a body that the broker takes, as far as it has said so.
+    body_limit_bytes: usize,
     status: watch::Sender<LinkStatus>,
 }
 
@@ -78,7 +80,8 @@ impl std::fmt::Debug for Lane {
 impl Publisher {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let status = watch::Sender::new(LinkStatus::default());
-        Self { shared, lane: None, backoff: Backoff::new(BACKOFF_SALT), after_failure: false, status }
+        let backoff = Backoff::new(BACKOFF_SALT);
+        Self { shared, lane: None, backoff, after_failure: false, body_limit_bytes: usize::MAX, status }
     }
 
     /// How the link is.
@@ -96,6 +99,11 @@ impl Publisher {
         self.publish_windows(batch).await.map_err(|source| {
             report_lost(&self.status, &source);
             self.after_failure = true;
+            // Whatever else ends a link can have raised the limit too.
+            self.body_limit_bytes = match source {
+                BrokerError::BodyTooLarge { limit_bytes } => limit_bytes,
+                _ => usize::MAX,
+            };
             PublishError { messages: batch.len(), source }
         })
     }
@@ -172,7 +180,7 @@ impl Publisher {
         window: &[P],
     ) -> Result<Vec<Outcome>, BrokerError> {
         let limit = self.shared.options.confirm_within;
-        let mut exchange = std::pin::pin!(lane.exchange(window));
+        let mut exchange = std::pin::pin!(lane.exchange(window, self.body_limit_bytes));
         let slice = limit / DEADLINE_SLICES;
         let (mut waited, mut blocked) = (Duration::ZERO, Duration::ZERO);
         loop {
@@ -194,35 +202,46 @@ impl Lane {
         self.link.connection().status().connected() && self.channel.status().connected()
     }
 
-    async fn exchange<P: Borrow<Publication>>(&self, window: &[P]) -> Result<Vec<Outcome>, BrokerError> {
-        let failed = |error: lapin::Error| BrokerError::Link { doing: "publishing", reason: error.to_string() };
+    async fn exchange<P: Borrow<Publication>>(
+        &self,
+        window: &[P],
+        body_limit_bytes: usize,
+    ) -> Result<Vec<Outcome>, BrokerError> {
+        let mut fault = Fault::default();
         let mut sent = Vec::with_capacity(window.len());
         for chunk in window.chunks(SENT_AT_ONCE) {
-            let sending = chunk.iter().map(|publication| self.send(publication.borrow()));
+            let sending = chunk.iter().map(|publication| self.send(publication.borrow(), body_limit_bytes));
             for result in join_all(sending).await {
-                sent.push(result.map_err(failed)?);
+                sent.extend(fault.unless(result));
+            }
+            if fault.first.is_some() {
+                break;
             }
         }
         let mut returns = Returns::default();
         let mut outcomes = Vec::with_capacity(window.len());
-        for result in sent {
-            outcomes.push(match result {
+        for sent in sent {
+            outcomes.push(match sent {
                 Sent::Unsendable(outcome) => outcome,
-                Sent::Awaiting(confirm) => match confirm.await.map_err(failed)? {
-                    Confirmation::Ack(returned) => {
+                Sent::Awaiting(confirm) => match fault.unless(confirm.await) {
+                    Some(Confirmation::Ack(returned)) => {
                         returns.note(returned);
                         Outcome::Confirmed
                     }
-                    Confirmation::Nack(returned) => {
+                    Some(Confirmation::Nack(returned)) => {
                         returns.note(returned);
                         Outcome::Nacked
                     }
-                    Confirmation::NotRequested => {
+                    Some(Confirmation::NotRequested) => {
                         let reason = "the channel is not in confirm mode".to_owned();
                         return Err(BrokerError::Link { doing: "publishing", reason });
                     }
+                    None => continue,
                 },
             });
+        }
+        if let Some(error) = fault.first {
+            return Err(error);
         }
         for (publication, outcome) in window.iter().zip(&mut outcomes) {
             if let Some(returned) = returns.of(publication.borrow(), &self.exchanges) {
@@ -232,11 +251,12 @@ impl Lane {
         Ok(outcomes)
     }
 
-    async fn send(&self, publication: &Publication) -> lapin::Result<Sent> {
-        let (routing_key, properties): (ShortString, BasicProperties) = match publication.wire(self.frame_limit_bytes) {
-            Ok(wire) => wire,
-            Err(outcome) => return Ok(Sent::Unsendable(outcome)),
-        };
+    async fn send(&self, publication: &Publication, body_limit_bytes: usize) -> lapin::Result<Sent> {
+        let (routing_key, properties): (ShortString, BasicProperties) =
+            match publication.wire(self.frame_limit_bytes, body_limit_bytes) {
+                Ok(wire) => wire,
+                Err(outcome) => return Ok(Sent::Unsendable(outcome)),
+            };
         let options = BasicPublishOptions { mandatory: publication.mandatory, immediate: false };
         let exchange = self.exchanges.get(&publication.exchange).cloned().unwrap_or_default();
         let publish = self.channel.basic_publish(exchange, routing_key, options, &publication.body, properties);
@@ -247,6 +267,28 @@ impl Lane {
 enum Sent {
     Awaiting(PublisherConfirm),
     Unsendable(Outcome),
+}
+
+/// What ended a window: the broker's word on a body that is too large, which not every message of the window is told,
+/// or else the first error.
+#[derive(Default)]
+struct Fault {
+    first: Option<BrokerError>,
+}
+
+impl Fault {
+    fn unless<T>(&mut self, result: lapin::Result<T>) -> Option<T> {
+        let error = match result {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        if let Some(limit_bytes) = body_limit(&error) {
+            self.first = Some(BrokerError::BodyTooLarge { limit_bytes });
+        } else if self.first.is_none() {
+            self.first = Some(BrokerError::Link { doing: "publishing", reason: error.to_string() });
+        }
+        None
+    }
 }
 
 /// Messages that came back, by exchange, routing key and message id.

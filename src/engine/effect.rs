@@ -26,6 +26,8 @@ pub struct Effects {
     pub kept: Vec<KeptUpdate>,
     /// Kept updates that were applied or ran out, with the refusal of those that did not apply after all.
     pub kept_done: Vec<(Sender, RequestId, Option<Refusal>)>,
+    /// Whether walls came or went.
+    pub walls_changed: bool,
     /// How the event itself is answered, when it was a request or an update.
     pub answer: Option<Answer>,
 }
@@ -39,6 +41,8 @@ pub struct Recorded {
     pub task: Option<(TaskId, u64)>,
     /// The client it concerns.
     pub client: Option<ClientId>,
+    /// The matter it concerns, where a wall has to know it: of messages to teams and of walls.
+    pub matter: Option<MatterId>,
     /// The team it concerns.
     pub team: Option<TeamId>,
     /// Whether it is also a message to that team.
@@ -70,6 +74,15 @@ pub enum WorkMessage {
 }
 
 impl WorkMessage {
+    /// Whether it tells more of the work than its ids, so that a wall keeps it from a team.
+    #[must_use]
+    pub fn tells_of_work(self) -> bool {
+        match self {
+            Self::Offer | Self::Changed => true,
+            Self::Withdrawn | Self::Ended | Self::UpdateResult => false,
+        }
+    }
+
     /// The word on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -212,6 +225,15 @@ pub enum Effect {
         /// Why.
         reason: String,
     },
+    /// A team must not receive or see a matter, or anything of a client, from now on.
+    RaiseWall {
+        /// The matter; `None` is all of the client's.
+        matter: Option<MatterId>,
+        /// Where it comes from.
+        source: WallSource,
+    },
+    /// Tell on-call staff what a team had received when a wall was raised.
+    ReportExposure(Box<Exposure>),
     /// A request was refused.
     RejectRequest {
         /// Its id, as far as known.
@@ -268,10 +290,21 @@ impl Effect {
             Self::Complete { .. } => "task.completed",
             Self::Cancel { .. } => "task.cancelled",
             Self::Keep { .. } => "handoff.kept",
+            Self::RaiseWall { .. } => "wall.raised",
+            Self::ReportExposure(_) => "wall.exposure",
             Self::RejectRequest { .. } => "request.rejected",
             Self::ReportConflict { .. } => "request.conflict",
             Self::RejectUpdate { .. } => "update.rejected",
             Self::AdoptRoster { .. } => "roster.changed",
+        }
+    }
+
+    /// What the team is told of earlier holders, and nobody else.
+    #[must_use]
+    pub fn packet(&self) -> Option<&[Holder]> {
+        match self {
+            Self::Offer(brief) => Some(&brief.packet),
+            _ => None,
         }
     }
 
@@ -284,6 +317,47 @@ impl Effect {
             _ => false,
         }
     }
+}
+
+/// Where a wall comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WallSource {
+    /// The roster.
+    Roster,
+    /// A team that declined with a conflict.
+    Conflict,
+}
+
+/// How many messages an exposure names; the others are counted.
+pub const MAX_EXPOSED_NAMED: usize = 100;
+
+/// What had left for a team when a wall was raised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exposure {
+    /// The walled team.
+    #[serde(skip)]
+    pub team: TeamId,
+    /// The client.
+    #[serde(skip)]
+    pub client: ClientId,
+    /// The matter; `None` is all of the client's.
+    pub matter: Option<MatterId>,
+    /// Number in the stream of the fact that raised the wall.
+    pub wall: u64,
+    /// How many messages.
+    pub count: u64,
+    /// The first [`MAX_EXPOSED_NAMED`] of them.
+    pub messages: Vec<ExposedMessage>,
+}
+
+/// A message that a walled team had received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExposedMessage {
+    /// Its id in the team's queue, or its number where the team reads over HTTP.
+    pub message_id: String,
+    /// The task that it tells of.
+    pub task: TaskId,
 }
 
 /// What is told at admission.
@@ -334,7 +408,8 @@ pub struct OfferBrief {
     pub remaining_minutes: u32,
     /// When it must be done.
     pub due_at: Option<DateTime<Utc>>,
-    /// Earlier holders and what they said.
+    /// Earlier holders and what they said, for the team alone.
+    #[serde(skip)]
     pub packet: Vec<Holder>,
     /// Whether the payload goes with this message.
     #[serde(skip)]

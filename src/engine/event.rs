@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::effect::Exposure;
 use super::id::{ClientId, RequestId, TaskId, TeamId};
 use super::request::{RequestDigest, WorkRequest};
 use super::roster::Roster;
@@ -55,6 +56,8 @@ pub enum Event {
         /// The offer's number.
         assignment: u32,
     },
+    /// It is known what had left for a team when a wall was raised.
+    WallExposed(Box<Exposure>),
     /// Another roster is in force from now on.
     RosterChanged(Arc<Roster>),
     /// Time went on to a deadline.

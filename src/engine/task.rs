@@ -96,6 +96,28 @@ impl Task {
         self.ready_at.is_none() && self.is_unblocked() && self.not_before.is_none_or(|at| at <= now)
     }
 
+    /// Adds a holder whose part has ended, and keeps the notes to their limit.
+    pub fn add_holder(&mut self, holder: Holder) {
+        self.holders.push(holder);
+        let mut left = MAX_NOTES_BYTES;
+        for holder in self.holders.iter_mut().rev() {
+            match &holder.notes {
+                Some(notes) if notes.len() > left => {
+                    (holder.notes, holder.notes_dropped) = (None, true);
+                    left = 0;
+                }
+                Some(notes) => left -= notes.len(),
+                None => {}
+            }
+        }
+    }
+
+    /// The earlier holders that the next one is told of.
+    #[must_use]
+    pub fn packet(&self) -> &[Holder] {
+        &self.holders[self.holders.len().saturating_sub(MAX_PACKET_HOLDERS)..]
+    }
+
     /// Whether a team turned it down and that still holds.
     #[must_use]
     pub fn is_turned_down_by(&self, team: &TeamId, now: DateTime<Utc>) -> bool {
@@ -421,7 +443,16 @@ pub struct Holder {
     pub remaining_minutes: u32,
     /// What it said to the next holder.
     pub notes: Option<String>,
+    /// Whether it said more than there is room for; see [`MAX_NOTES_BYTES`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub notes_dropped: bool,
 }
+
+/// How many bytes of notes a task keeps; past it those of the earliest holders are dropped, and say so.
+pub const MAX_NOTES_BYTES: usize = 64 * 1024;
+
+/// How many earlier holders travel with an offer, the last ones.
+pub const MAX_PACKET_HOLDERS: usize = 32;
 
 /// A clock of a task: the rule copied from its policy, and its progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

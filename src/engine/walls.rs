@@ -4,9 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::effect::WorkMessage;
 use super::explain::Rejection;
 use super::id::{ClientId, MatterId, TeamId};
 use super::roster::Wall;
+
+/// A wall between a team and a client, or one matter of it.
+pub type Walled = (TeamId, ClientId, Option<MatterId>);
 
 /// Proof that no wall stands between a team and a matter.
 #[derive(Debug)]
@@ -38,6 +42,49 @@ impl Walls {
     /// Adds a wall around one matter.
     pub fn raise(&mut self, team: &TeamId, client: &ClientId, matter: &MatterId) {
         self.matters.entry((client.clone(), matter.clone())).or_default().insert(team.clone());
+    }
+
+    /// Adds a wall.
+    pub fn add(&mut self, (team, client, matter): &Walled) {
+        match matter {
+            Some(matter) => self.raise(team, client, matter),
+            None => {
+                self.clients.insert((client.clone(), team.clone()));
+            }
+        }
+    }
+
+    /// Whether this very wall stands, by itself.
+    #[must_use]
+    pub fn has(&self, team: &TeamId, client: &ClientId, matter: Option<&MatterId>) -> bool {
+        match matter {
+            None => self.clients.contains(&(client.clone(), team.clone())),
+            Some(matter) => {
+                self.matters.get(&(client.clone(), matter.clone())).is_some_and(|teams| teams.contains(team))
+            }
+        }
+    }
+
+    /// All walls, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Walled> + '_ {
+        let clients = self.clients.iter().map(|(client, team)| (team.clone(), client.clone(), None));
+        let matters = self.matters.iter().flat_map(|((client, matter), teams)| {
+            teams.iter().map(move |team| (team.clone(), client.clone(), Some(matter.clone())))
+        });
+        clients.chain(matters)
+    }
+
+    /// Whether a message must not reach a team: it tells of work, and a wall stands or it is not known whose work it is.
+    #[must_use]
+    pub fn hide(
+        &self,
+        message: WorkMessage,
+        team: &TeamId,
+        client: Option<&ClientId>,
+        matter: Option<&MatterId>,
+    ) -> bool {
+        let cleared = client.zip(matter).is_some_and(|(client, matter)| self.clear(team, client, matter).is_ok());
+        message.tells_of_work() && !cleared
     }
 
     /// Whether some wall names this matter, so that it needs a class of its own.

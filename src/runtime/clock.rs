@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 /// The largest difference from the wall clock that is slewed away, in milliseconds.
 pub const MAX_SLEWED_MS: i64 = 2_000;
@@ -110,6 +110,16 @@ impl Clock {
         self.speed
     }
 
+    /// How it runs, in words.
+    #[must_use]
+    pub fn description(&self) -> String {
+        if self.follows_wall {
+            return "follows the wall clock".into();
+        }
+        let base = self.base.to_rfc3339_opts(SecondsFormat::Secs, true);
+        format!("started at {base} and runs {} times as fast as the wall clock, whatever that shows", self.speed)
+    }
+
     /// Compares with the wall clock and slews; to be called about once in `every`. A clock with a start of its own has
     /// no wall clock to follow.
     pub fn correct(&self, every: Duration) -> Difference {
@@ -128,6 +138,14 @@ impl Clock {
             self.slewed_us.fetch_add(wanted_us.clamp(-most_us, most_us), Ordering::Relaxed);
         }
         Difference { wall_ahead, stepped }
+    }
+}
+
+#[cfg(test)]
+impl Clock {
+    /// Sets the wall clock against this one.
+    pub fn step_wall(&self, by: TimeDelta) {
+        self.slewed_us.fetch_sub(by.num_microseconds().unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -175,6 +193,17 @@ mod tests {
         let wait = clock.until(base + TimeDelta::hours(1));
         assert!(wait <= Duration::from_millis(60_001), "{wait:?}");
         assert_eq!(clock.until(base - TimeDelta::seconds(1)), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_clock_tells_whether_it_follows_the_wall_clock_or_what_else_it_does() {
+        let base = DateTime::parse_from_rfc3339("2026-11-24T13:30:00Z").unwrap().to_utc();
+        assert_eq!(Clock::real().description(), "follows the wall clock");
+        let fast = Clock::starting(base, 60).description();
+        assert_eq!(
+            fast,
+            "started at 2026-11-24T13:30:00Z and runs 60 times as fast as the wall clock, whatever that shows"
+        );
     }
 
     #[test]

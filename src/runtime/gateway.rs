@@ -28,6 +28,7 @@ use super::clock::Clock;
 use super::hindsight::{Made, Rosters};
 use super::intake::{Explained, Inbound};
 use super::status::Status;
+use super::walls::WallsInForce;
 
 /// How many reads of the store go on at once; more wait.
 pub const READERS: usize = 4;
@@ -48,6 +49,8 @@ pub struct GatewayParts {
     pub committed: watch::Receiver<FactSeq>,
     /// The last message of each team, as it rises.
     pub mailboxes: Arc<BTreeMap<TeamId, watch::Sender<FactSeq>>>,
+    /// The walls in force.
+    pub walls: WallsInForce,
     /// The roster in force.
     pub roster: Arc<Roster>,
     /// Where zones are read, for rosters of earlier times.
@@ -68,6 +71,7 @@ struct Shared {
     free_readers: Arc<Semaphore>,
     committed: watch::Receiver<FactSeq>,
     mailboxes: Arc<BTreeMap<TeamId, watch::Sender<FactSeq>>>,
+    walls: WallsInForce,
     roster: Arc<Roster>,
     rosters: Rosters,
     has_broker: bool,
@@ -87,6 +91,7 @@ impl Gateway {
             committed: parts.committed,
             mailboxes: parts.mailboxes,
             rosters: Rosters::new(Arc::clone(&parts.roster), parts.zones),
+            walls: parts.walls,
             roster: parts.roster,
             has_broker: parts.has_broker,
             clock: parts.clock,
@@ -272,7 +277,8 @@ impl Backend for Gateway {
             self.ask(|reply| Inbound::MessagesRead { team, up_to: from, reply }).await?;
         }
         let name = team.clone();
-        let messages = self.read(move |reader| mailbox(reader, &name, from, limit)).await?;
+        let walls = self.shared.walls.clone();
+        let messages = self.read(move |reader| mailbox(reader, &walls, &name, from, limit)).await?;
         Ok(Mailbox::Messages(messages))
     }
 
@@ -301,24 +307,34 @@ impl Backend for Gateway {
     }
 }
 
-/// A team's messages behind a position, each with its payload when it carries one.
+/// A team's messages behind a position, each with its payload when it carries one; those behind a wall are left out.
 fn mailbox(
     reader: &mut dyn Reader,
+    walls: &WallsInForce,
     team: &TeamId,
     after: FactSeq,
     limit: usize,
 ) -> Result<Vec<TeamMessage>, StoreError> {
-    let mut messages = Vec::new();
-    for fact in reader.messages_for(team, after, limit)? {
-        let payload = match (&fact.task, fact.with_payload) {
-            (Some((task, _)), true) => reader.payload(task)?,
-            _ => None,
-        };
-        let kind: Option<WorkMessage> = fact.addressed;
-        // The id is not part of the body, so that any incarnation makes the same one.
-        if let (Some(kind), Some(work)) = (kind, message::work("", &fact, payload.as_deref())) {
-            messages.push(TeamMessage { seq: fact.seq, kind, body: Bytes::copy_from_slice(&work.body) });
+    let (mut messages, mut after) = (Vec::new(), after);
+    // A page of nothing but hidden messages must not look like the end.
+    while messages.is_empty() {
+        let page = reader.messages_for(team, after, limit)?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for fact in page.iter().filter(|fact| !walls.hide(fact)) {
+            messages.extend(team_message(reader, fact)?);
         }
     }
     Ok(messages)
+}
+
+fn team_message(reader: &mut dyn Reader, fact: &Fact) -> Result<Option<TeamMessage>, StoreError> {
+    let payload = match (&fact.task, fact.with_payload) {
+        (Some((task, _)), true) => reader.payload(task)?,
+        _ => None,
+    };
+    let kind: Option<WorkMessage> = fact.addressed;
+    // The id is not part of the body, so that any incarnation makes the same one.
+    let work = kind.zip(message::work("", fact, payload.as_deref()));
+    Ok(work.map(|(kind, work)| TeamMessage { seq: fact.seq, kind, body: Bytes::copy_from_slice(&work.body) }))
 }

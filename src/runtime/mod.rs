@@ -18,3 +18,6 @@ mod recovery;
 pub mod serve;
 mod snapshot;
 mod status;
+#[cfg(test)]
+mod tests;
+mod walls;

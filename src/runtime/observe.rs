@@ -31,8 +31,11 @@ pub fn outcome(answer: &Answer) -> Settled {
     Settled { outcome, refused }
 }
 
-/// The first accept of a task ends its wait for a team.
+/// The first accept of a task ends its wait for a team; an exposure is counted.
 pub fn recorded(metrics: &Metrics, recorded: &Recorded, scheduler: &Scheduler) {
+    if matches!(recorded.effect, Effect::ReportExposure(_)) {
+        metrics.wall_exposed();
+    }
     let (Effect::Accept { .. }, Some((id, _))) = (&recorded.effect, &recorded.task) else { return };
     if let Some(task) = scheduler.task(id)
         && task.holders.is_empty()

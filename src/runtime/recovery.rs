@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::engine::id::TeamId;
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::{Limits, Restored, Scheduler};
+use crate::engine::walls::Walls;
 use crate::roster::{self, Loaded};
 use crate::settings::{self, Settings};
 use crate::store::sqlite::SqliteStore;
@@ -80,7 +81,11 @@ pub fn recover(
     let now = start_time(clock, recovered.last_at)?;
     let metrics = Arc::new(metrics(settings, &roster, logs));
     metrics.roster_reloaded(now, horizon(&roster));
+    let mut walls = Walls::default();
+    recovered.walls.iter().for_each(|wall| walls.add(wall));
+    recovered.conflicts.iter().for_each(|(team, client, matter)| walls.raise(team, client, matter));
     let restored = Restored {
+        walls,
         open: recovered.open,
         ended: recovered.recent_ended,
         conflicts: recovered.conflicts,

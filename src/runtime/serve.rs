@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::{BrokerError, Consumer};
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Missing;
+use crate::engine::walls::Walls;
 use crate::http;
 use crate::roster::{self, Faults};
 use crate::settings::{self, Settings};
@@ -33,6 +34,7 @@ use super::outbox::{Outbox, OutboxParts};
 use super::pipeline::{Acknowledge, Pipeline, PipelineParts};
 use super::recovery::{self, Recovery};
 use super::status::Status;
+use super::walls::WallsInForce;
 
 /// How long the outbox may publish after a stop.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
@@ -247,7 +249,7 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
         recovery;
     let metrics = recovery.metrics;
     let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics))?;
-    let status = Arc::new(Status::new(roster.digest.0.to_string()));
+    let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
     let mailboxes = roster.teams.iter().map(|team| (team.id.clone(), watch::channel(FactSeq(0)).0)).collect();
     let mailboxes = Arc::new(mailboxes);
@@ -259,6 +261,8 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
         }
         None => (None, None),
     };
+    let walls = WallsInForce::default();
+    walls.set(scheduler.walls().clone());
     let (outbox, outbox_handle) = match publisher {
         Some(publisher) => {
             let (outbox, handle) = Outbox::new(OutboxParts {
@@ -268,6 +272,7 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
                 watermark,
                 undelivered: undelivered.clone(),
                 committed: committed_watch.clone(),
+                walls: walls.clone(),
                 http_teams: links::http_teams(&roster),
                 undelivered_within: Duration::from_secs(u64::from(roster.routing.undelivered_within_seconds)),
                 metrics: Arc::clone(&metrics),
@@ -283,6 +288,7 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
         rules: Rules::default(),
         require_user_id: settings.amqp.as_ref().is_some_and(|amqp| amqp.require_user_id),
         incarnation,
+        walls: walls.clone(),
         metrics: Arc::clone(&metrics),
     });
     let mut pipeline = Pipeline::new(PipelineParts {
@@ -301,8 +307,10 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
     });
     if let Some(version) = new_version {
         let roster = Arc::clone(&roster);
+        let roster_walls = Walls::of(&roster.walls).iter().collect();
         pipeline.begin_with(|decider, decided| {
             decider.adopt(version.at, roster, decided);
+            decided.batch.walls = Some(roster_walls);
             decided.batch.roster = Some(version);
         });
     }
@@ -313,6 +321,7 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
         readers: readers.for_http,
         committed: committed_watch,
         mailboxes,
+        walls,
         roster: Arc::clone(&roster),
         zones: zone_source(settings.zones.source),
         has_broker: settings.amqp.is_some(),

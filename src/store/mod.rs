@@ -16,6 +16,7 @@ use crate::engine::load::Held;
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
 use crate::engine::update::{KeptUpdate, Sender};
+use crate::engine::walls::Walled;
 use crate::wire::fact::{Fact, FactSeq, Link};
 
 /// What one transaction writes.
@@ -45,10 +46,14 @@ pub struct Batch {
     pub undelivered: Vec<(FactSeq, TeamId)>,
     /// Undelivered facts that have been delivered since.
     pub delivered: Vec<FactSeq>,
+    /// Messages that a wall kept from their team.
+    pub suppressed: Vec<FactSeq>,
     /// Every fact up to here has been published or stands in `undelivered`.
     pub watermark: Option<FactSeq>,
     /// A roster that came into force.
     pub roster: Option<RosterVersion>,
+    /// The walls of that roster, which replace those of the one before.
+    pub walls: Option<Vec<Walled>>,
     /// The engine's time of the batch.
     pub at: Option<DateTime<Utc>>,
 }
@@ -89,6 +94,8 @@ pub struct RosterVersion {
 /// What a daemon needs to go on from where the last one stopped.
 #[derive(Debug)]
 pub struct Recovered {
+    /// The walls of the roster in force.
+    pub walls: Vec<Walled>,
     /// Random name of this life of the store; part of every message id.
     pub incarnation: Arc<str>,
     /// The last fact.
@@ -217,6 +224,13 @@ pub trait Reader: Send {
         client: &ClientId,
         matter: &MatterId,
     ) -> Result<Vec<TeamId>, StoreError>;
+
+    /// The messages before a fact that told a team of work of a client, or of one matter of it, without those that were
+    /// suppressed or could not be delivered: the first `limit` of them.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn told(&mut self, wall: &Walled, before: FactSeq, limit: usize) -> Result<Vec<(FactSeq, TaskId)>, StoreError>;
 
     /// How far a team has read over HTTP.
     ///

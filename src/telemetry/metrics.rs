@@ -95,6 +95,7 @@ pub struct Metrics {
     turnaround: HistogramVec,
     completed: IntCounterVec,
     undelivered: IntGaugeVec,
+    wall_exposures: IntCounter,
     team_open: IntGaugeVec,
     team_transition: GaugeVec,
     team_seats: IntGaugeVec,
@@ -171,6 +172,7 @@ impl Metrics {
                 &["priority", "sla"],
             ),
             undelivered: make.gauges("messages_undelivered", "Messages that could not be delivered yet.", &["team"]),
+            wall_exposures: make.counter("wall_exposures_total", "Walls behind which a team had received work before."),
             team_open: make.gauges("team_open", "Whether the team is open.", &["team"]),
             team_transition: make.float_gauges(
                 "team_next_transition_timestamp_seconds",
@@ -226,6 +228,11 @@ impl Metrics {
         self.settled.with_label_values(&[outcome.as_str()]).inc();
         self.unsettled.dec();
         self.handling.observe(after.as_secs_f64());
+    }
+
+    /// A team had received work behind a wall before that was raised.
+    pub fn wall_exposed(&self) {
+        self.wall_exposures.inc();
     }
 
     /// Messages that came in will come again, as their link is gone.

@@ -43,7 +43,7 @@ pub(super) fn document() -> Value {
             "update": message("What a team or a firm says about a task.", update::schema().to_value()),
             "event": message("A fact; its type is the event type.", event::schema().to_value()),
             "work": message(
-                &format!("An event that is addressed to a team, with the payload where it travels. Types: {}.", work_words()),
+                &format!("An event that is addressed to a team; an offer has the earlier holders and their notes as `packet`, and the payload where it travels. Types: {}.", work_words()),
                 json!({ "type": "object", "required": ["type", "at"] }),
             ),
             "rejected": message(

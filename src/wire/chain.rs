@@ -52,6 +52,7 @@ impl Sealer {
     pub fn seal(&mut self, recorded: Recorded) -> Fact {
         let seq = FactSeq(self.head.seq.0 + 1);
         let body = encode(&recorded, seq);
+        let packet = recorded.effect.packet().map(json);
         let mut fact = Fact {
             seq,
             at: instant::truncated(recorded.at),
@@ -59,12 +60,14 @@ impl Sealer {
             addressed: recorded.addressed,
             held: recorded.held,
             with_payload: recorded.effect.carries_payload(),
-            body_digest: Sha256::digest(&body).into(),
+            body_digest: digest(&body, packet.as_deref()),
             body: body.into(),
+            packet: packet.map(Into::into),
             link: [0; 32],
             decision: recorded.decision.as_deref().map(|decision| json(decision).into()),
             task: recorded.task,
             client: recorded.client,
+            matter: recorded.matter,
             team: recorded.team,
         };
         fact.link = link(&self.head.link, &fact);
@@ -134,7 +137,7 @@ impl Verifier {
         if fact.seq != at {
             return broken(BrokenBecause::OutOfSequence { found: fact.seq });
         }
-        if !fact.body.is_empty() && Link::from(Sha256::digest(&fact.body)) != fact.body_digest {
+        if !fact.body.is_empty() && digest(&fact.body, fact.packet.as_deref()) != fact.body_digest {
             return broken(BrokenBecause::BodyChanged);
         }
         if link(&self.head.link, fact) != fact.link {
@@ -195,6 +198,14 @@ fn link(previous: &Link, fact: &Fact) -> Link {
     hasher.finalize().into()
 }
 
+/// The digest of a body and its packet; both are JSON, so that where one ends is not in doubt.
+fn digest(body: &[u8], packet: Option<&[u8]>) -> Link {
+    let mut hasher = Sha256::new();
+    hasher.update(body);
+    hasher.update(packet.unwrap_or_default());
+    hasher.finalize().into()
+}
+
 /// The body of a fact.
 fn encode(recorded: &Recorded, seq: FactSeq) -> Vec<u8> {
     let mut body = Vec::with_capacity(384);
@@ -230,6 +241,6 @@ fn append_fields(body: &mut Vec<u8>, object: &impl Serialize) {
     }
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("a decision is plain data")
+fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    serde_json::to_vec(value).expect("decisions and packets are plain data")
 }

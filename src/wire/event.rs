@@ -74,6 +74,24 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     ),
     ("escalation.raised", "On-call staff are told.", &[("reason", Text, Never, "What happened.")]),
     (
+        "wall.raised",
+        "A team must not receive or see the matter, or anything of the client, from now on.",
+        &[
+            ("matter", Text, Allowed, "The firm's case; null is all of the client's."),
+            ("source", Text, Never, "Where the wall comes from: roster or conflict."),
+        ],
+    ),
+    (
+        "wall.exposure",
+        "What had left for a team when a wall was raised.",
+        &[
+            ("matter", Text, Allowed, "The firm's case; null is all of the client's."),
+            ("wall", Number, Never, "Number in the stream of the event that raised the wall."),
+            ("count", Number, Never, "How many messages."),
+            ("messages", List, Never, "The first hundred: id of the message and its task."),
+        ],
+    ),
+    (
         "task.offered",
         "It is proposed to a team.",
         &[
@@ -90,7 +108,6 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
             ("priority", Text, Never, "Priority."),
             ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
             ("due_at", Instant, Allowed, "When it must be done."),
-            ("packet", List, Never, "Earlier holders and what they said."),
         ],
     ),
     (

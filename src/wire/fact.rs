@@ -1,6 +1,6 @@
 //! A fact: one effect as it is stored, chained and published.
 //!
-//! The facts of a store form one sequence without holes. Each carries the digest of its body and a link,
+//! The facts of a store form one sequence without holes. Each carries the digest of its body and packet and a link,
 //! `SHA-256(previous link | sequence | instant | type | task | client | team | body digest)`, so that changing,
 //! removing or reordering records shows; a purged body leaves the chain valid.
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::engine::effect::WorkMessage;
-use crate::engine::id::{ClientId, TaskId, TeamId};
+use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use crate::engine::load::Held;
 
 /// A position in the sequence of facts, rising by one from 1.
@@ -32,6 +32,8 @@ pub struct Fact {
     pub task: Option<(TaskId, u64)>,
     /// The client it concerns.
     pub client: Option<ClientId>,
+    /// The matter it concerns, where a wall has to know it: of messages to teams and of walls.
+    pub matter: Option<MatterId>,
     /// The team it concerns.
     pub team: Option<TeamId>,
     /// Whether it is also a message to that team.
@@ -40,9 +42,11 @@ pub struct Fact {
     pub held: Option<Held>,
     /// Whether that message carries the payload of the task's request.
     pub with_payload: bool,
-    /// The JSON object that is published, without the payload; empty when it was purged.
+    /// The JSON object that is published, without the packet and the payload; empty when it was purged.
     pub body: Arc<[u8]>,
-    /// SHA-256 of the body as it was written.
+    /// Earlier holders and what they said, as a JSON array: for the team that the fact is addressed to, and nobody else.
+    pub packet: Option<Arc<[u8]>>,
+    /// SHA-256 of the body, followed by the packet, as they were written.
     pub body_digest: Link,
     /// The chain's link to this fact.
     pub link: Link,

@@ -13,7 +13,7 @@ use crate::engine::event::Refusal;
 use crate::engine::id::{ClientId, RequestId, TaskId};
 
 use super::digest::hex;
-use super::fact::Fact;
+use super::fact::{Fact, FactSeq};
 
 /// Header with the original properties and headers of a rejected message.
 pub const ORIGINAL_HEADER: &str = "x-heliograph-original";
@@ -95,8 +95,8 @@ pub fn event(incarnation: &str, fact: &Fact) -> Option<Outgoing> {
     })
 }
 
-/// The message of a fact to its team, with the payload as its last member when the fact carries it; `None` when the fact
-/// is not addressed to a team or its body was purged.
+/// The message of a fact to its team, with the packet and then the payload as its last members when the fact carries
+/// them; `None` when the fact is not addressed to a team or its body was purged.
 #[must_use]
 pub fn work(incarnation: &str, fact: &Fact, payload: Option<&[u8]>) -> Option<Outgoing> {
     let (message, team) = (fact.addressed?, fact.team.as_ref()?);
@@ -108,19 +108,34 @@ pub fn work(incarnation: &str, fact: &Fact, payload: Option<&[u8]>) -> Option<Ou
         exchange: ExchangeName::Work,
         routing_key: team.as_str().into(),
         mandatory: true,
-        message_id: format!("{incarnation}.{}.w", fact.seq.0),
+        message_id: work_id(incarnation, fact.seq),
         message_type: message.as_str().into(),
         correlation_id: fact.task.as_ref().map(|(task, _)| task.as_str().into()),
         at: fact.at,
         headers: Vec::new(),
-        body: payload.map_or_else(|| Arc::clone(&fact.body), |payload| with_payload(&fact.body, payload)),
+        body: with_members(fact, payload),
     })
 }
 
-/// An object with one more member at its end.
-fn with_payload(object: &[u8], payload: &[u8]) -> Arc<[u8]> {
-    let open = object.strip_suffix(b"}").unwrap_or(object);
-    [open, br#","payload":"#, payload, b"}"].concat().into()
+/// The id of a fact's message to its team.
+#[must_use]
+pub fn work_id(incarnation: &str, seq: FactSeq) -> String {
+    format!("{incarnation}.{}.w", seq.0)
+}
+
+/// The body with what only the team is told at its end.
+fn with_members(fact: &Fact, payload: Option<&[u8]>) -> Arc<[u8]> {
+    if fact.packet.is_none() && payload.is_none() {
+        return Arc::clone(&fact.body);
+    }
+    let mut parts = vec![fact.body.strip_suffix(b"}").unwrap_or(&fact.body)];
+    for (name, value) in [(br#","packet":"#.as_slice(), fact.packet.as_deref()), (br#","payload":"#, payload)] {
+        if let Some(value) = value {
+            parts.extend([name, value]);
+        }
+    }
+    parts.push(b"}");
+    parts.concat().into()
 }
 
 /// Why a `reply_to` is not answered; such values are counted.

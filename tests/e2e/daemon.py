@@ -83,11 +83,16 @@ class Daemon:
         self._forget()
 
     def stop(self):
-        """Asks it to stop, as an operator does, and waits; it must end with exit code 0."""
+        """Asks it to stop, as an operator does, and waits; it must end with exit code 0.
+
+        Returns what it wrote to stdout since it began to listen.
+        """
         self._process.send_signal(signal.SIGTERM)
         code = self._process.wait(STOP_WITHIN_SECONDS)
+        rest = self._process.stdout.read()
         self._forget()
         assert code == 0, f"exit {code}\n{self.log()[-4000:]}"
+        return rest
 
     def engine_now(self):
         """The engine's time, within the duration of a start."""
@@ -119,6 +124,12 @@ class Daemon:
         """A task by its id."""
         return self.get(task_path(task))
 
+    def metric(self, sample):
+        """The value of a sample on the metrics page."""
+        with urllib.request.urlopen(self.address + "/metrics", timeout=ANSWER_WITHIN_SECONDS) as page:
+            lines = page.read().decode().splitlines()
+        return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.rsplit(" ", 1)[0] == sample)
+
     def tasks(self, **filters):
         """Every task, page by page."""
         found, cursor = [], {}
@@ -128,6 +139,17 @@ class Daemon:
             if page["next"] is None:
                 return found
             cursor = {"cursor": page["next"]}
+
+    def text(self, path, body=None):
+        """The bare answer to a GET, or to a POST of these bytes, whatever its status."""
+        headers = {"content-type": "application/json"}
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(self.address + path, data=body, headers=headers), timeout=ANSWER_WITHIN_SECONDS
+            ) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
 
     def open_events(self, after=None, last_event_id=None):
         """The stream of events, as a file of lines."""

@@ -4,8 +4,9 @@ import json
 import threading
 from collections import Counter
 
+import pytest
 from inbox import Inbox, copies, team_queue
-from load import Sender, send_all
+from load import REQUESTS, Sender, send_all
 
 MORNING = "2026-11-24T10:00:00Z"  # London, Warsaw, Nairobi and Mumbai are open
 SETTLE_WITHIN_SECONDS = 60
@@ -95,6 +96,52 @@ def test_a_team_without_its_queue_loses_its_offers_to_others_and_nobody_else_not
     assert ("warsaw", "unreachable") in [(it["team"], it["cause"]) for it in task["turn_downs"]]
     assert (task["state"], task["team"]) == ("offered", "london")
     assert states == {"offered": 300}
+
+
+@pytest.fixture
+def small_messages(bed):
+    """A broker that takes no body over so many bytes, for channels that are opened from now on."""
+    before = bed.node.eval("{ok, Size} = application:get_env(rabbit, max_message_size), Size.").strip()
+    set_limit = lambda limit: bed.node.eval(f"application:set_env(rabbit, max_message_size, {limit}).")
+    yield set_limit
+    set_limit(before)
+
+
+def test_an_offer_larger_than_the_broker_takes_holds_nobody_up(bed, small_messages):
+    small_messages(2_000)
+    large = {"id": "large", "client": "thames-llp", "matter": "M-1", "work_type": "legal_writing", "payload": "x" * 1_800}
+    with bed.daemon(MORNING) as daemon, Inbox(bed.url(), events=True) as events:
+        with Sender(bed.client("thames-llp")) as firm:
+            firm.send(large)
+            offered = events.first("task.offered", task="thames-llp/large")
+            others = reviews(50, "other")
+            send_all(bed.client("thames-llp"), others.values())
+            admitted(events, others)
+            withdrawn = events.first("task.withdrawn", task="thames-llp/large")
+        assert (withdrawn["team"], withdrawn["reason"]) == (offered["team"], "unreachable")
+        assert {it["state"] for it in daemon.tasks() if it["id"] in others} == {"offered"}
+        assert daemon.log().count("takes no body over 2000 bytes") == 1, "the limit is learned once"
+        daemon.stop()
+        daemon.start()
+        with Sender(bed.client("thames-llp")) as firm:
+            firm.send({**large, "id": "small", "payload": "x"})
+            events.first("task.offered", task="thames-llp/small")
+    dense(events.messages)
+
+
+def test_a_rejected_request_larger_than_the_broker_takes_by_now_leaves_without_its_body(bed, small_messages):
+    with bed.daemon(MORNING) as daemon:
+        daemon.stop()
+        with Sender(bed.client("thames-llp")) as firm:
+            firm.send(b"x" * 1_500)
+        small_messages(1_000)
+        daemon.start()
+        with Inbox(bed.url(), ["heliograph.rejected"]) as rejected:
+            found = rejected.wait_for(lambda messages: messages[:1], what="the rejected message")[0]
+            assert json.loads(found.headers["x-heliograph-reason"])["code"] == "invalid_json"
+            assert (found.headers["x-heliograph-body-omitted-bytes"], found.raw) == ("1500", b"")
+        daemon.stop()
+    assert bed.depth(REQUESTS) == 0
 
 
 def test_a_broker_that_restarts_under_load_costs_no_request(bed):

@@ -179,6 +179,23 @@ def test_a_repeated_update_changes_nothing_and_a_firm_cancels(desk):
     assert desk.inbox.first("update_result", id=late)["refusal"]["code"] in ("task_ended", "unknown_task")
 
 
+def test_a_conflict_walls_the_team_from_the_matter_and_tells_what_it_had_received(desk):
+    shared = {"matter": "M-conflict", "work_type": "legal_writing", "jurisdiction": "GB", "preferred_team": "london"}
+    first, second = desk.request("wall-1", **shared), desk.request("wall-2", **shared)
+    desk.offer(first), desk.offer(second)
+    desk.says(first, "decline", reason="conflict")
+    raised = desk.events.first("wall.raised", team="london")
+    assert (raised["matter"], raised["source"], raised["client"]) == ("M-conflict", "conflict", "thames-llp")
+    assert desk.inbox.first("withdrawn", task=second)["reason"] == "roster_changed"
+    exposed = desk.events.first("wall.exposure", team="london")
+    received = [it.id for it in desk.inbox.messages if it.type == "offer" and it.json["matter"] == "M-conflict"]
+    assert (exposed["wall"], exposed["count"]) == (raised["stream_seq"], 2)
+    assert [(it["message_id"], it["task"]) for it in exposed["messages"]] == list(zip(received, (first, second)))
+    third = desk.request("wall-3", **shared)
+    desk.other_inbox.first("offer", task=third)
+    assert desk.daemon.metric("heliograph_wall_exposures_total") == 1
+
+
 def test_a_paused_and_a_held_task_stand_still_until_they_go_on(desk):
     task = desk.request("pause-1")
     desk.offer(task)
@@ -266,6 +283,28 @@ def test_without_a_broker_a_team_polls_answers_and_completes(alone):
     left = alone.get(f"{mail}?after={second['next']}")["messages"]
     assert [(it["type"], it["body"]["type"]) for it in left][0] == ("ended", "task.completed")
     assert alone.task("thames-llp/h-1")["state"] == "completed"
+
+
+def test_what_a_team_has_not_read_when_it_is_walled_it_never_reads(alone):
+    for number in (1, 2):
+        ask(alone, number, matter="M-conflict")
+    mail = "/api/v1/teams/london/messages?after=0"
+    assert [it["type"] for it in alone.get(mail)["messages"]] == ["offer", "offer"]
+    assert say(alone, "thames-llp/h-1", "decline", reason="conflict")[0] == 200
+    for restarted in (False, True):
+        if restarted:
+            alone.kill()
+            alone.start()
+        words = [it["type"] for it in alone.get(mail)["messages"]]
+        assert sorted(words) == ["update_result", "withdrawn"], words
+    facts = [it["data"] for it in events_until(alone, "wall.exposure")]
+    assert facts[-1]["count"] == 2 and [it["task"] for it in facts[-1]["messages"]] == ["thames-llp/h-1", "thames-llp/h-2"]
+
+
+def events_until(daemon, kind):
+    """All events from the first to one of a kind."""
+    with daemon.open_events(after=0) as stream:
+        return read_events(stream, until=lambda it: it["event"] == kind)
 
 
 def test_a_stream_of_events_goes_on_where_it_broke_off(alone):

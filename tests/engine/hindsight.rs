@@ -15,6 +15,7 @@ use heliograph::engine::request::WorkRequest;
 use heliograph::engine::roster::{Acceptance, Roster, RosterDigest, Team};
 use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
 use heliograph::engine::task::Task;
+use heliograph::engine::walls::Walls;
 use heliograph::http::AsDecided;
 use heliograph::roster::{self, zones::ZoneSource};
 use heliograph::runtime::hindsight::{Made, Rosters, look_back};
@@ -62,6 +63,10 @@ impl Record {
 
     fn take(&mut self, effects: Effects, scheduler: &Scheduler) {
         let roster = scheduler.roster();
+        if effects.recorded.iter().any(|it| matches!(it.effect, Effect::AdoptRoster { .. })) {
+            self.commit();
+            self.pending.walls = Some(Walls::of(&roster.walls).iter().collect());
+        }
         self.rosters.entry(roster.digest.0.to_string()).or_insert_with(|| Arc::clone(roster));
         for recorded in effects.recorded {
             let table = recorded.decision.as_ref().and_then(|it| it.table.clone());
@@ -99,6 +104,7 @@ impl Record {
         self.commit();
         let found = self.store.recover().expect("a recovery");
         let restored = Restored {
+            walls: walk.world.scheduler.walls().clone(),
             open: found.open,
             ended: found.recent_ended,
             conflicts: found.conflicts,

@@ -4,7 +4,7 @@ use heliograph::engine::effect::{Effect, WithdrawReason, WorkMessage};
 use heliograph::engine::event::Event;
 use heliograph::engine::request::{Priority, WorkRequest};
 use heliograph::engine::roster::{Acceptance, Capacity, PayloadOn, Roster, Team};
-use heliograph::engine::task::{TaskState, WaitReason};
+use heliograph::engine::task::{MAX_NOTES_BYTES, MAX_PACKET_HOLDERS, TaskState, WaitReason};
 use heliograph::engine::update::{Change, DeclineReason};
 
 use crate::world::*;
@@ -273,4 +273,30 @@ fn a_second_conflict_leaves_the_matter_to_the_other_teams() {
         world.decline("x", DeclineReason::Conflict);
     }
     assert_eq!(world.place_of("x"), "offered c");
+}
+
+#[test]
+fn the_notes_of_a_task_have_a_limit_and_those_of_the_last_holders_stay() {
+    let seats = |id| Team { acceptance: Acceptance::Implicit, ..always(id) };
+    let mut roster = roster(vec![seats("oslo"), seats("zurich")]);
+    roster.routing.decline_cooldown_minutes = 1;
+    roster.routing.decline_cooldown_max_minutes = 1;
+    let mut world = World::new("2026-11-23T10:00:00Z", roster);
+    let _ = world.send(request("a"));
+    for _ in 0..MAX_PACKET_HOLDERS + 8 {
+        world.holder("a", |assignment| Change::Handoff {
+            assignment,
+            notes: Some("n".repeat(4_000)),
+            done: None,
+            next_step: None,
+            remaining_minutes: None,
+        });
+        world.run(world.now + minutes(2));
+    }
+    let packet = &world.last_offer("a").1.packet;
+    assert_eq!(packet.len(), MAX_PACKET_HOLDERS);
+    let (kept, dropped): (Vec<_>, Vec<_>) = packet.iter().partition(|it| it.notes.is_some());
+    assert_eq!(kept.len(), MAX_NOTES_BYTES / 4_000);
+    assert!(kept.iter().all(|it| !it.notes_dropped) && dropped.iter().all(|it| it.notes_dropped));
+    assert!(packet.last().is_some_and(|it| it.notes.is_some()), "the last holder is heard");
 }

@@ -18,6 +18,7 @@ fn reborn(walk: &Walk, roster: Arc<Roster>) -> Scheduler {
         open: walk.world.scheduler.open_tasks().map(stored).collect(),
         ended: walk.world.ended.iter().map(stored).collect(),
         conflicts: walk.world.scheduler.conflicts().to_vec(),
+        walls: walk.world.scheduler.walls().clone(),
         kept: walk.world.scheduler.kept_updates().cloned().collect(),
         next_arrival: walk.world.scheduler.next_arrival(),
     };

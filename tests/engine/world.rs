@@ -430,6 +430,8 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::Complete { .. } => "complete",
         Effect::Cancel { .. } => "cancel",
         Effect::Keep { .. } => "keep",
+        Effect::RaiseWall { .. } => "raise_wall",
+        Effect::ReportExposure(_) => "report_exposure",
         Effect::RejectRequest { .. } => "reject_request",
         Effect::ReportConflict { .. } => "report_conflict",
         Effect::RejectUpdate { .. } => "reject_update",

@@ -96,6 +96,7 @@ impl Fake {
             event_type: event_type.into(),
             task: Some((task_id("acme-llp/req-1"), seq)),
             client: None,
+            matter: None,
             team: Some(TeamId::new("sydney").unwrap()),
             addressed: None,
             held: None,
@@ -104,6 +105,7 @@ impl Fake {
             body_digest: [0; 32],
             link: [0; 32],
             decision: None,
+            packet: None,
         };
         self.state().facts.push(fact);
         self.committed.send_replace(FactSeq(seq));

@@ -15,7 +15,7 @@ use heliograph::engine::load::Held;
 use heliograph::engine::task::Task;
 use heliograph::engine::update::{Change, KeptUpdate, Sender, Update};
 use heliograph::store::{Batch, Conflict, RECENT_ENDED, Recovered, StoreError, StoredDecision, TaskQuery, Writer};
-use heliograph::wire::fact::FactSeq;
+use heliograph::wire::fact::{Fact, FactSeq};
 
 use crate::samples::{
     Chain, active, at, cancelled, client, completed, facts, offered, request, roster, row, sha256, task, task_of,
@@ -47,6 +47,8 @@ macro_rules! for_each_promise {
             the_last_decision_of_a_task_is_found,
             walls_that_teams_raised_are_recovered_once,
             what_a_team_held_is_what_its_last_message_says,
+            no_message_passes_a_wall,
+            what_a_team_was_told_behind_a_wall_is_found,
             kept_updates_are_recovered_until_they_are_done,
             a_cursor_is_where_the_team_left_it,
             ended_tasks_are_found_in_the_order_asked,
@@ -329,12 +331,7 @@ pub fn walls_that_teams_raised_are_recovered_once<B: Backend>(fresh: fn() -> B) 
     let backend = fresh();
     let subject = task(1, waiting());
     let wall = |name: &str| (team(name), subject.client.clone(), subject.matter.clone());
-    let conflict = |name: &str, seq| Conflict {
-        team: team(name),
-        client: subject.client.clone(),
-        matter: subject.matter.clone(),
-        seq: FactSeq(seq),
-    };
+    let conflict = |name: &str, seq| conflict(name, &subject, seq);
     {
         let mut writer = backend.open();
         commit(&mut *writer, &Batch { conflicts: vec![conflict("sydney", 3)], ..Batch::default() });
@@ -370,6 +367,91 @@ pub fn what_a_team_held_is_what_its_last_message_says<B: Backend>(fresh: fn() ->
     assert_eq!(before(2), [nothing, Some(Held { used: 1, used_minutes: 90 })]);
     assert_eq!(before(3), [nothing, Some(Held { used: 2, used_minutes: 180 })]);
     assert_eq!(before(4), [nothing, None], "a fact that does not say");
+}
+
+/// A fact that raises a wall around the matter of a task.
+fn wall_fact(chain: &mut Chain, to: &str, subject: &Task) -> Fact {
+    let mut fact = chain.bare("wall.raised");
+    fact.client = Some(subject.client.clone());
+    fact.matter = Some(subject.matter.clone());
+    fact.team = Some(team(to));
+    fact
+}
+
+/// A conflict of a team with the matter of a task.
+fn conflict(name: &str, of: &Task, seq: u64) -> Conflict {
+    Conflict { team: team(name), client: of.client.clone(), matter: of.matter.clone(), seq: FactSeq(seq) }
+}
+
+pub fn no_message_passes_a_wall<B: Backend>(fresh: fn() -> B) {
+    let subject = task(1, waiting());
+    let of_matter = (team("sydney"), subject.client.clone(), Some(subject.matter.clone()));
+    let of_client = (team("sydney"), subject.client.clone(), None);
+    let conflict = conflict("sydney", &subject, 2);
+    let refused = |backend: &B, chain: &mut Chain, kind, batch: Batch| {
+        let offer = chain.message(kind, "sydney", &subject);
+        let mut facts = batch.facts;
+        facts.push(offer);
+        backend.open().commit(&Batch { facts, ..batch }).is_err()
+    };
+    for walls in [vec![of_matter], vec![of_client]] {
+        let (backend, mut chain) = (fresh(), Chain::default());
+        commit(&mut *backend.open(), &Batch { walls: Some(walls.clone()), ..Batch::default() });
+        assert!(!refused(&backend, &mut chain, WorkMessage::Ended, Batch::default()), "ids may pass");
+        assert_eq!(recovered(&backend).walls, walls);
+        // An offer that is not stored takes no number.
+        assert!(refused(&backend, &mut chain.clone(), WorkMessage::Offer, Batch::default()), "{walls:?}");
+        let changed = vec![chain.bare("roster.changed")];
+        let without = Batch { facts: changed, walls: Some(Vec::new()), ..Batch::default() };
+        assert!(!refused(&backend, &mut chain, WorkMessage::Offer, without), "the roster has no such wall any more");
+    }
+    let (backend, mut chain) = (fresh(), Chain::default());
+    let before = chain.message(WorkMessage::Offer, "sydney", &subject);
+    let raised = vec![before, wall_fact(&mut chain, "sydney", &subject)];
+    let raising = Batch { facts: raised, conflicts: vec![conflict], ..Batch::default() };
+    commit(&mut *backend.open(), &raising);
+    assert!(refused(&backend, &mut chain.clone(), WorkMessage::Changed, Batch::default()), "a conflict is a wall");
+    let mut unknown = chain.message(WorkMessage::Offer, "london", &subject);
+    unknown.matter = None;
+    assert!(backend.open().commit(&facts(&[unknown])).is_err(), "unknown means no");
+}
+
+pub fn what_a_team_was_told_behind_a_wall_is_found<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let mut writer = backend.open();
+    let mut chain = Chain::default();
+    let (mine, mut other) = (task(1, waiting()), task(2, waiting()));
+    other.matter = "M-other".parse().expect("a matter");
+    let offers = [
+        chain.message(WorkMessage::Offer, "sydney", &mine),
+        chain.message(WorkMessage::Offer, "london", &mine),
+        chain.message(WorkMessage::Offer, "sydney", &other),
+        chain.message(WorkMessage::Ended, "sydney", &mine),
+        chain.message(WorkMessage::Changed, "sydney", &mine),
+        chain.message(WorkMessage::Offer, "sydney", &mine),
+        chain.message(WorkMessage::Offer, "sydney", &mine),
+        wall_fact(&mut chain, "sydney", &mine),
+    ];
+    commit(&mut *writer, &facts(&offers));
+    let stayed = Batch {
+        suppressed: vec![offers[5].seq],
+        undelivered: vec![(offers[6].seq, team("sydney"))],
+        ..Batch::default()
+    };
+    commit(&mut *writer, &stayed);
+    let mut reader = writer.reader().expect("a reader");
+    let mut told = |matter, limit| {
+        let wall = (team("sydney"), mine.client.clone(), matter);
+        reader
+            .told(&wall, offers[7].seq, limit)
+            .expect("messages")
+            .into_iter()
+            .map(|(seq, _)| seq.0)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(Some(mine.matter.clone()), 9), [1, 5]);
+    assert_eq!(told(None, 9), [1, 3, 5], "all of the client's");
+    assert_eq!(told(None, 2), [1, 3]);
 }
 
 pub fn kept_updates_are_recovered_until_they_are_done<B: Backend>(fresh: fn() -> B) {

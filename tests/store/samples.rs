@@ -138,7 +138,7 @@ pub fn roster(text: &str, minutes: i64) -> RosterVersion {
 }
 
 /// Makes facts that follow each other.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Chain {
     pub last_seq: u64,
     pub last_link: Link,
@@ -161,6 +161,7 @@ impl Chain {
     pub fn message(&mut self, kind: WorkMessage, to: &str, task: &Task) -> Fact {
         let mut fact = self.fact("task.offered", task);
         fact.team = Some(team(to));
+        fact.matter = Some(task.matter.clone());
         fact.addressed = Some(kind);
         fact.with_payload = kind == WorkMessage::Offer;
         fact.decision = Some(br#"{"winner":"sydney"}"#.as_slice().into());
@@ -183,6 +184,7 @@ impl Chain {
             event_type: event_type.into(),
             task: None,
             client: None,
+            matter: None,
             team: None,
             addressed: None,
             held: None,
@@ -191,6 +193,7 @@ impl Chain {
             body_digest,
             link: self.last_link,
             decision: None,
+            packet: None,
         }
     }
 }

@@ -78,8 +78,9 @@ type Edit = (&'static str, fn(&mut Fact), BrokenBecause);
 
 #[test]
 fn editing_any_part_of_a_record_shows_at_that_record() {
-    let edits: [Edit; 11] = [
+    let edits: [Edit; 12] = [
         ("body", |fact| fact.body = br#"{"type":"task.lapsed"}"#.as_slice().into(), BrokenBecause::BodyChanged),
+        ("packet", |fact| fact.packet = Some(b"[]".as_slice().into()), BrokenBecause::BodyChanged),
         ("body digest", |fact| fact.body_digest[0] ^= 1, BrokenBecause::BodyChanged),
         (
             "purged body digest",

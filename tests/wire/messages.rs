@@ -46,6 +46,7 @@ fn an_offer_carries_the_payload_as_its_last_member() {
     assert!(text.ends_with(r#","payload":{"a":1}}"#), "{text}");
     let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
     value.as_object_mut().unwrap().remove("payload");
+    value.as_object_mut().unwrap().remove("packet");
     assert_eq!(value, serde_json::from_slice::<serde_json::Value>(&fact.body).unwrap());
     assert_eq!(message, work("i7", &fact, Some(br#"{"a":1}"#)).unwrap());
 }
@@ -53,6 +54,7 @@ fn an_offer_carries_the_payload_as_its_last_member() {
 #[test]
 fn a_payload_travels_only_with_a_fact_that_carries_it() {
     let mut fact = offer();
+    fact.packet = None;
     assert_eq!(work("i7", &fact, None).unwrap().body, fact.body);
     assert_eq!(work("i7", &fact, Some(b"")).unwrap().body, fact.body);
     fact.with_payload = false;
@@ -60,6 +62,17 @@ fn a_payload_travels_only_with_a_fact_that_carries_it() {
     let carried: Vec<String> =
         facts().iter().filter(|fact| fact.with_payload).map(|fact| fact.event_type.to_string()).collect();
     assert_eq!(carried, ["task.offered", "task.accepted"]);
+}
+
+#[test]
+fn what_earlier_holders_said_goes_to_the_team_and_to_nobody_who_listens_to_events() {
+    let fact = offer();
+    let packet = fact.packet.as_deref().expect("an offer has one");
+    let notes = "notes for the next holder";
+    assert!(std::str::from_utf8(packet).unwrap().contains(notes));
+    let text = |body: &[u8]| std::str::from_utf8(body).unwrap().to_owned();
+    assert!(text(&work("i7", &fact, None).unwrap().body).contains(notes));
+    assert!(!text(&event("i7", &fact).unwrap().body).contains(notes));
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use heliograph::engine::effect::{
-    Admission, Effect, EscalationReason, OfferBrief, Recorded, WithdrawReason, WorkMessage,
+    Admission, Effect, EscalationReason, ExposedMessage, Exposure, OfferBrief, Recorded, WallSource, WithdrawReason,
+    WorkMessage,
 };
 use heliograph::engine::event::{Refusal, RefusalCode};
 use heliograph::engine::explain::{Filter, Rejection};
@@ -94,6 +95,18 @@ pub fn effects() -> Vec<Effect> {
         Effect::Complete { assignment: 1, note: Some("done".into()) },
         Effect::Cancel { reason: "settled".into() },
         Effect::Keep { assignment: 1, reason: "nearly done".into() },
+        Effect::RaiseWall { matter: Some("M-1".parse().unwrap()), source: WallSource::Conflict },
+        Effect::ReportExposure(Box::new(Exposure {
+            team: "manila-1".parse().unwrap(),
+            client: "acme-llp".parse().unwrap(),
+            matter: Some("M-1".parse().unwrap()),
+            wall: 7,
+            count: 1,
+            messages: vec![ExposedMessage {
+                message_id: "i7.5.w".into(),
+                task: TaskId::new("acme-llp/req-1").unwrap(),
+            }],
+        })),
         Effect::RejectRequest { id: Some(id.clone()), refusal: refused.clone() },
         Effect::ReportConflict { id: id.clone(), refusal: refused.clone() },
         Effect::RejectUpdate { id: Some(id), refusal: refused },
@@ -122,6 +135,8 @@ pub fn effects() -> Vec<Effect> {
             | Effect::Complete { .. }
             | Effect::Cancel { .. }
             | Effect::Keep { .. }
+            | Effect::RaiseWall { .. }
+            | Effect::ReportExposure(_)
             | Effect::RejectRequest { .. }
             | Effect::ReportConflict { .. }
             | Effect::RejectUpdate { .. }
@@ -152,7 +167,8 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
             from: now,
             until: now,
             remaining_minutes: 90,
-            notes: None,
+            notes_dropped: false,
+            notes: Some("notes for the next holder".into()),
         }],
         with_payload: true,
     }
@@ -164,6 +180,7 @@ pub fn recorded(effect: Effect, task_seq: u64) -> Recorded {
         at: at("2026-11-24T09:00:00.1239Z"),
         task: Some((TaskId::new("acme-llp/req-1").unwrap(), task_seq)),
         client: Some(ClientId::new("acme-llp").unwrap()),
+        matter: matches!(effect, Effect::Offer(_)).then(|| "M-1".parse().unwrap()),
         team: Some(TeamId::new("manila-1").unwrap()),
         addressed: matches!(effect, Effect::Offer(_)).then_some(WorkMessage::Offer),
         held: None,

@@ -63,6 +63,7 @@ fn task(state: TaskState) -> Task {
             from: at("2026-11-23T09:00:00Z"),
             until: at("2026-11-23T17:00:00Z"),
             remaining_minutes: 30,
+            notes_dropped: false,
             notes: None,
         }],
         as_admitted: None,

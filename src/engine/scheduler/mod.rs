@@ -15,6 +15,7 @@ mod requests;
 mod roster_change;
 mod timers;
 mod updates;
+mod walling;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use super::roster::{Roster, TeamIndex};
 use super::task::{Arrival, Task};
 use super::timer::Timers;
 use super::update::{KeptUpdate, Sender};
+use super::walls::Walls;
 
 pub use index::Census;
 pub use invariants::Broken;
@@ -88,6 +90,8 @@ pub struct Restored {
     pub ended: Vec<Task>,
     /// Walls that teams raised.
     pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
+    /// Walls of the roster that was in force; those that another roster adds are told of.
+    pub walls: Walls,
     /// Updates that came before their request.
     pub kept: Vec<KeptUpdate>,
     /// The next arrival number.
@@ -124,6 +128,8 @@ pub struct Scheduler {
     to_route: BTreeSet<Arrival>,
     /// Whether the full table of each decision is kept beside it.
     keeps_tables: bool,
+    /// The walls that have been told of.
+    told_walls: Walls,
     out: Effects,
 }
 
@@ -160,6 +166,7 @@ impl Scheduler {
             to_fill: BTreeMap::new(),
             to_route: BTreeSet::new(),
             keeps_tables: false,
+            told_walls: restored.walls,
             out: Effects::default(),
         };
         for task in &restored.ended {
@@ -203,6 +210,7 @@ impl Scheduler {
                 self.record_aside(None, team, addressed, Effect::RejectUpdate { id: update, refusal });
             }
             Event::OfferUndeliverable { task, assignment } => self.withdraw_undeliverable(&task, assignment),
+            Event::WallExposed(exposure) => self.report_exposure(exposure),
             Event::RosterChanged(roster) => self.change_roster(roster),
             Event::DeadlineReached => {}
         }
@@ -226,10 +234,12 @@ impl Scheduler {
         let held = self.held_by(&said);
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         entry.task.task_seq += 1;
+        let matter = said.addressed.map(|_| entry.task.matter.clone());
         self.out.recorded.push(Recorded {
             at: self.now,
             task: Some((entry.task.id.clone(), entry.task.task_seq)),
             client: Some(entry.task.client.clone()),
+            matter,
             team: said.team,
             addressed: said.addressed,
             held,
@@ -253,6 +263,7 @@ impl Scheduler {
             at: self.now,
             task: None,
             client,
+            matter: None,
             team: said.team,
             addressed,
             held,

@@ -102,7 +102,7 @@ impl Scheduler {
             priority: task.priority,
             remaining_minutes: task.remaining_minutes(),
             due_at,
-            packet: task.holders.clone(),
+            packet: task.packet().to_vec(),
             with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
         };
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
@@ -179,13 +179,14 @@ impl Scheduler {
         let now = self.now;
         self.change(arrival, |task| {
             if let TaskState::Active(active) = &task.state {
-                task.holders.push(Holder {
+                task.add_holder(Holder {
                     team: active.team.clone(),
                     assignment: active.assignment,
                     from: active.at,
                     until: now,
                     remaining_minutes: active.remaining_minutes,
                     notes,
+                    notes_dropped: false,
                 });
             }
         });

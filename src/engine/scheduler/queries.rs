@@ -17,6 +17,7 @@ use crate::engine::roster::{Moment, Roster, Team};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::task::{Arrival, Task, Waiting};
 use crate::engine::update::KeptUpdate;
+use crate::engine::walls::Walls;
 
 /// What routing would do with a request at an instant.
 #[derive(Debug)]
@@ -79,6 +80,12 @@ impl Scheduler {
     #[must_use]
     pub fn roster(&self) -> &Arc<Roster> {
         &self.board.roster
+    }
+
+    /// The walls in force: the roster's and those that teams raised.
+    #[must_use]
+    pub fn walls(&self) -> &Walls {
+        &self.board.walls
     }
 
     /// Walls that teams raised by declining with `conflict`.

@@ -53,6 +53,7 @@ impl Scheduler {
         self.board = Board::new(roster, conflicts, self.now);
         self.board.affinity = affinity;
         self.record_aside(None, None, None, adopted);
+        self.tell_new_walls();
         self.reindex();
         self.start_teams();
         for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {

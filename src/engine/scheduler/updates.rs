@@ -5,7 +5,7 @@ use super::permission::{
 };
 use super::{Said, Scheduler};
 use crate::engine::admission::{self, MAX_EFFORT_MINUTES};
-use crate::engine::effect::{Answer, Effect, EscalationReason, WithdrawReason, WorkMessage};
+use crate::engine::effect::{Answer, Effect, WithdrawReason, WorkMessage};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
 use crate::engine::id::{RequestId, TeamId, Term};
 use crate::engine::request::Priority;
@@ -146,22 +146,6 @@ impl Scheduler {
             self.raise_conflict(arrival, team);
         }
         self.route(arrival);
-    }
-
-    /// A conflict is a wall around the matter from now on: nothing more of it reaches the team.
-    fn raise_conflict(&mut self, arrival: Arrival, team: &TeamId) {
-        let Some(task) = self.task_of(arrival) else { return };
-        let (client, matter) = (task.client.clone(), task.matter.clone());
-        self.board.walls.raise(team, &client, &matter);
-        self.board.classes.renew(&client, &matter);
-        self.board.conflicts.push((team.clone(), client.clone(), matter.clone()));
-        let effect = Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared };
-        self.record(arrival, Said::of(team), effect);
-        for other in self.by_matter.get(&(client, matter)).cloned().unwrap_or_default() {
-            self.rejoin_class(other);
-            self.check_standing(other, WithdrawReason::RosterChanged);
-            self.to_route.insert(other);
-        }
     }
 
     fn progress(

@@ -77,6 +77,8 @@ impl Decider {
                 (Event::UpdateReceived { update: Box::new(update), ended, earlier }, is_new.then_some(key))
             }
             Err(update::RefusedUpdate { refusal, team, id, .. }) => {
+                // A team that is not in the roster has no queue: a message to it could never be delivered.
+                let team = team.filter(|team| self.scheduler.roster().team_index(team).is_some());
                 (Event::UpdateRefused { team, update: id, refusal }, None)
             }
         };

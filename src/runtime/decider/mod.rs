@@ -12,12 +12,13 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::broker::Delivery;
-use crate::engine::effect::{Answer, Effect, Effects, EscalationReason};
+use crate::engine::effect::{Answer, Effect, Effects, EscalationReason, Exposure};
 use crate::engine::event::Event;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Task, TaskState};
+use crate::engine::walls::Walled;
 use crate::http::{SubmitAnswer, Unavailable, UpdateAnswer};
 use crate::store::{Conflict, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
@@ -30,6 +31,7 @@ use super::identity::Identities;
 use super::intake::{Explained, Inbound, Inspection};
 use super::observe;
 use super::snapshot::TeamSnapshot;
+use super::walls::{self, WallsInForce};
 use read::Ready;
 
 /// How many rounds of timers one batch fires; the rest go into the next.
@@ -46,6 +48,7 @@ pub struct Decider {
     metrics: Arc<Metrics>,
     changed: BTreeSet<TaskId>,
     conflicts_stored: usize,
+    walls: WallsInForce,
     /// Messages that could not be delivered, by team.
     pub undelivered: BTreeMap<TeamId, u64>,
 }
@@ -64,6 +67,8 @@ pub struct DeciderParts {
     pub require_user_id: bool,
     /// This life of the store.
     pub incarnation: Arc<str>,
+    /// The walls in force, as those see them who let messages out.
+    pub walls: WallsInForce,
     /// Metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -81,6 +86,7 @@ impl Decider {
             rules: parts.rules,
             identities,
             incarnation: parts.incarnation,
+            walls: parts.walls,
             metrics: parts.metrics,
             changed: BTreeSet::new(),
             conflicts_stored,
@@ -178,6 +184,22 @@ impl Decider {
         self.take(effects, decided);
     }
 
+    /// What had left for a team when a fact raised a wall; where no broker is, that is all that was committed.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub fn exposure(&mut self, wall: &Walled, raised_by: FactSeq) -> Result<Option<Exposure>, StoreError> {
+        walls::exposure(&mut *self.reader, &self.incarnation, wall, raised_by, |_| false)
+    }
+
+    /// It is known what had left for a team when a wall was raised.
+    pub fn exposed(&mut self, now: DateTime<Utc>, exposure: Exposure, decided: &mut Decided) {
+        tracing::warn!(team = %exposure.team, client = %exposure.client, messages = exposure.count,
+            "a team had received work of a matter that it is walled from now");
+        let effects = self.scheduler.step(now, Event::WallExposed(Box::new(exposure)));
+        self.take(effects, decided);
+    }
+
     /// An offer could not be delivered within the limit.
     pub fn undeliverable(&mut self, now: DateTime<Utc>, task: TaskId, assignment: u32, decided: &mut Decided) {
         let effects = self.scheduler.step(now, Event::OfferUndeliverable { task, assignment });
@@ -215,6 +237,9 @@ impl Decider {
                 self.store_conflict(fact.seq, decided);
             }
             decided.batch.facts.push(fact);
+        }
+        if effects.walls_changed {
+            self.walls.set(self.scheduler.walls().clone());
         }
         decided.batch.kept.extend(effects.kept);
         decided.batch.kept_done.extend(effects.kept_done);

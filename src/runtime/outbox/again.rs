@@ -1,6 +1,7 @@
 //! Messages beside the facts, and another try for whatever the broker did not take.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::broker::Outcome;
 use crate::store::StoreError;
@@ -71,8 +72,9 @@ impl<P: Publish> Outbox<P> {
         }
         leaving.retain(|it| due.contains(&(it.seq, it.part.clone())));
         let mut progress = Progress::default();
+        self.keep_suppressed(&mut progress);
         for (seq, part) in &due {
-            // A purged body has no message, and a team that reads over HTTP now finds it there.
+            // A purged body has no message, a wall may stand now, and a team that reads over HTTP now finds it there.
             if !leaving.iter().any(|it| it.seq == *seq && it.part == *part) {
                 self.delivered(*seq, part, &mut progress);
             }
@@ -112,12 +114,18 @@ impl<P: Publish> Outbox<P> {
     }
 }
 
-/// A rejected delivery as it is tried again. One whose headers are too large leaves without them, since its fact tells
-/// the reason and a delivery that is never settled would hold back all that follow it.
+/// A rejected delivery as it is tried again. One that is too large leaves without its headers, since its fact tells the
+/// reason, or without its body, which only a broker has whose limit was lowered: a delivery that is never settled would
+/// hold back all that follow it.
 fn another_try(mut rejected: Direct, outcome: &Outcome) -> Option<Direct> {
     rejected.settles?;
-    if matches!(outcome, Outcome::Unsendable { .. }) {
-        rejected.message.headers.clear();
+    match outcome {
+        Outcome::Unsendable { field: "body", bytes, .. } => {
+            rejected.message.headers.push(("x-heliograph-body-omitted-bytes".into(), bytes.to_string()));
+            rejected.message.body = Arc::from([]);
+        }
+        Outcome::Unsendable { .. } => rejected.message.headers.clear(),
+        Outcome::Confirmed | Outcome::Returned { .. } | Outcome::Nacked => {}
     }
     Some(rejected)
 }

@@ -8,12 +8,16 @@ use crate::store::{Batch, StoreError};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message;
 
+use super::super::walls;
 use super::leaving::{Leaving, failure, publication};
 use super::waiting::Part;
 use super::{Outbox, PAGE, Progress, Publish, RETRY_EVERY};
 
 /// How many refused events may wait for another try; past it nothing new leaves until the broker takes some.
 const REFUSED_EVENTS_LIMIT: usize = 4_096;
+
+/// How many suppressed messages are remembered until the store knows them: more than the loop holds in a batch.
+const SUPPRESSED_KEPT: usize = 65_536;
 
 impl<P: Publish> Outbox<P> {
     /// Publishes batches from memory, those that follow one another together; what lies before them comes from the store.
@@ -33,6 +37,7 @@ impl<P: Publish> Outbox<P> {
                 for fact in batch.facts.iter().filter(|fact| fact.seq >= next) {
                     let in_memory = fact.task.as_ref().and_then(|(task, _)| payloads.get(task).copied()).cloned();
                     self.add(fact, in_memory, &mut leaving)?;
+                    self.raised.extend(walls::raised(fact).map(|wall| (fact.seq, wall)));
                 }
                 if let Some(last) = batch.facts.last() {
                     next = next.max(FactSeq(last.seq.0 + 1));
@@ -60,6 +65,7 @@ impl<P: Publish> Outbox<P> {
             let mut up_to = last;
             for fact in facts.iter().filter(|fact| fact.seq <= last) {
                 self.add(fact, None, &mut leaving)?;
+                self.raised.extend(walls::raised(fact).map(|wall| (fact.seq, wall)));
                 up_to = fact.seq;
             }
             self.publish_facts(leaving, up_to).await?;
@@ -79,7 +85,9 @@ impl<P: Publish> Outbox<P> {
             leaving.push(Leaving { seq: fact.seq, part: Part::Event, publication: publication(event) });
         }
         let by_queue = fact.team.as_ref().filter(|team| !self.parts.http_teams.contains(*team));
-        if let (Some(team), Some(_)) = (by_queue, fact.addressed) {
+        if self.parts.walls.hide(fact) {
+            self.suppressed.push(fact.seq);
+        } else if let (Some(team), Some(_)) = (by_queue, fact.addressed) {
             let payload = match (fact.with_payload, in_memory, &fact.task) {
                 (true, Some(payload), _) => Some(payload),
                 (true, None, Some((task, _))) => self.parts.reader.payload(task)?,
@@ -115,8 +123,30 @@ impl<P: Publish> Outbox<P> {
             self.note(message, &outcome, &mut progress);
         }
         self.next = FactSeq(last.0 + 1);
+        self.look_behind_walls(&mut progress)?;
         self.report(progress).await;
         Ok(())
+    }
+
+    /// Everything before a wall has left or been kept back now, so that it is known what got through.
+    fn look_behind_walls(&mut self, progress: &mut Progress) -> Result<(), StoreError> {
+        self.keep_suppressed(progress);
+        for (raised_by, wall) in std::mem::take(&mut self.raised) {
+            let waits = Part::Work(wall.0.clone());
+            let stayed = |seq| self.suppressed_before.contains(&seq) || self.waiting.contains(seq, &waits);
+            let reader = &mut *self.parts.reader;
+            progress.exposures.extend(walls::exposure(reader, &self.parts.incarnation, &wall, raised_by, stayed)?);
+        }
+        Ok(())
+    }
+
+    /// Tells the loop what was kept back.
+    pub(super) fn keep_suppressed(&mut self, progress: &mut Progress) {
+        self.suppressed_before.extend(&self.suppressed);
+        while self.suppressed_before.len() > SUPPRESSED_KEPT {
+            self.suppressed_before.pop_first();
+        }
+        progress.suppressed.append(&mut self.suppressed);
     }
 
     /// Keeps what must be tried again apart.

@@ -24,12 +24,15 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::PublishError;
+use crate::engine::effect::Exposure;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::walls::Walled;
 use crate::store::{Batch, Reader, StoreError};
 use crate::telemetry::metrics::{Metrics, PublishFailure};
 use crate::wire::fact::FactSeq;
 
 use super::decided::Direct;
+use super::walls::WallsInForce;
 pub use publish::Publish;
 use waiting::WaitingList;
 
@@ -61,16 +64,22 @@ pub struct Progress {
     pub expired_offers: Vec<(TaskId, u32)>,
     /// Rejected deliveries that are in the rejected queue.
     pub settled: Vec<crate::broker::DeliveryToken>,
+    /// Messages that a wall kept from their team.
+    pub suppressed: Vec<FactSeq>,
+    /// What had left before a wall was raised.
+    pub exposures: Vec<Exposure>,
 }
 
 impl Progress {
     fn is_news(&self) -> bool {
-        let Self { watermark, undelivered, delivered, expired_offers, settled } = self;
+        let Self { watermark, undelivered, delivered, expired_offers, settled, suppressed, exposures } = self;
         watermark.is_some()
             || !undelivered.is_empty()
             || !delivered.is_empty()
             || !expired_offers.is_empty()
             || !settled.is_empty()
+            || !suppressed.is_empty()
+            || !exposures.is_empty()
     }
 }
 
@@ -101,6 +110,8 @@ pub struct OutboxParts<P> {
     pub undelivered: Vec<(FactSeq, TeamId)>,
     /// The last committed fact, as it rises.
     pub committed: watch::Receiver<FactSeq>,
+    /// The walls in force.
+    pub walls: WallsInForce,
     /// Teams that read over HTTP and have no queue.
     pub http_teams: BTreeSet<TeamId>,
     /// How long an offer may stay undelivered.
@@ -124,6 +135,12 @@ pub struct Outbox<P> {
     waiting: WaitingList,
     /// Rejected deliveries whose copies the broker has not taken yet.
     rejected: Vec<Direct>,
+    /// Messages that walls kept back and the loop has not been told of.
+    suppressed: Vec<FactSeq>,
+    /// The last of those that it has been told of; the store may not know them yet.
+    suppressed_before: BTreeSet<FactSeq>,
+    /// Walls of the facts that are about to leave.
+    raised: Vec<(FactSeq, Walled)>,
 }
 
 impl<P: Publish> Outbox<P> {
@@ -144,7 +161,21 @@ impl<P: Publish> Outbox<P> {
         let (reported, old_up_to) = (parts.watermark, *parts.committed.borrow());
         let waiting = WaitingList::of_undelivered(&parts.undelivered);
         let rejected = Vec::new();
-        let outbox = Self { parts, live, direct, progress, finish, next, reported, old_up_to, waiting, rejected };
+        let outbox = Self {
+            parts,
+            live,
+            direct,
+            progress,
+            finish,
+            next,
+            reported,
+            old_up_to,
+            waiting,
+            rejected,
+            suppressed: Vec::new(),
+            suppressed_before: BTreeSet::new(),
+            raised: Vec::new(),
+        };
         (outbox, handle)
     }
 

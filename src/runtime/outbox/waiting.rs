@@ -85,6 +85,12 @@ impl WaitingList {
         self.events += usize::from(is_new && is_event);
     }
 
+    /// Whether a message waits.
+    #[must_use]
+    pub fn contains(&self, seq: FactSeq, part: &Part) -> bool {
+        self.entries.contains_key(&(seq, part.clone()))
+    }
+
     /// Takes a message out; false when it did not wait.
     pub fn remove(&mut self, seq: FactSeq, part: &Part) -> bool {
         let found = self.entries.remove(&(seq, part.clone())).is_some();

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::{Consumer, Delivery, DeliveryToken};
@@ -150,7 +150,9 @@ impl Pipeline {
     }
 
     async fn run_until(&mut self, stop: &CancellationToken) -> Result<(), StoreError> {
-        let mut tick = tokio::time::interval(TICK);
+        // Nothing is decided on a clock that was not compared.
+        self.tick();
+        let mut tick = tokio::time::interval_at(Instant::now() + TICK, TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut arrived = Vec::new();
         loop {
@@ -166,16 +168,17 @@ impl Pipeline {
                 biased;
                 done = self.parts.committer.done() => {
                     done?;
-                    self.after_commit();
+                    self.after_commit()?;
                 }
                 Some(progress) = receive(&mut self.parts.outbox) => self.note(progress),
+                // Before what arrives, which may never end: a step of the clock must be seen.
+                _ = tick.tick() => self.tick(),
                 () = sleep(wait) => self.decide()?,
                 count = self.parts.intake.recv_many(&mut arrived, room), if takes => {
                     self.intake_closed = count == 0;
                     self.arrived.extend(arrived.drain(..));
                     self.decide()?;
                 }
-                _ = tick.tick() => self.tick(),
                 () = stop.cancelled(), if !stopping => {}
             }
         }

@@ -4,24 +4,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::id::TeamId;
-use crate::store::StoreError;
+use crate::store::{Batch, StoreError};
 use crate::wire::fact::FactSeq;
 
 use super::super::decided::{Decided, Reply, keep_newest_link};
 use super::super::outbox::{DIRECT_LIMIT, OutboxHandle, Progress};
+use super::super::walls;
 use super::{Pipeline, Writing};
 
 impl Pipeline {
     /// The batch is on disk: acknowledge, publish, answer.
-    pub(super) fn after_commit(&mut self) {
-        let Some(Writing { decided, batch, since }) = self.writing.take() else { return };
+    pub(super) fn after_commit(&mut self) -> Result<(), StoreError> {
+        let Some(Writing { decided, batch, since }) = self.writing.take() else { return Ok(()) };
         if let Some(consumer) = &self.parts.consumer {
             consumer.settle(&decided.settle);
         }
         let last = batch.facts.last().map(|fact| fact.seq);
-        if let Some(outbox) = &self.parts.outbox {
+        match &self.parts.outbox {
             // When there is no room the outbox reads the facts from the store in their turn.
-            let _ = outbox.live.try_send(Arc::clone(&batch));
+            Some(outbox) => drop(outbox.live.try_send(Arc::clone(&batch))),
+            None => self.look_behind_walls(&batch)?,
         }
         self.backlog.extend(decided.direct);
         self.send_backlog();
@@ -43,6 +45,19 @@ impl Pipeline {
                 self.parts.metrics.rejected(code);
             }
         }
+        Ok(())
+    }
+
+    /// Without a broker every team reads over HTTP, and may have read all that was committed before a wall.
+    fn look_behind_walls(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        for fact in &batch.facts {
+            if let Some(wall) = walls::raised(fact)
+                && let Some(exposure) = self.parts.decider.exposure(&wall, fact.seq)?
+            {
+                self.parts.decider.exposed(self.parts.clock.now(), exposure, &mut self.next);
+            }
+        }
+        Ok(())
     }
 
     /// Hands over messages beside the facts; past the limit receipts are dropped, rejected deliveries never.
@@ -70,6 +85,11 @@ impl Pipeline {
         self.progress.watermark = self.progress.watermark.max(progress.watermark);
         self.progress.undelivered.extend(progress.undelivered);
         self.progress.delivered.extend(progress.delivered);
+        self.progress.suppressed.extend(progress.suppressed);
+        // Into the batch that takes the watermark at the latest: an exposure must not be lost with it.
+        for exposure in progress.exposures {
+            self.parts.decider.exposed(self.parts.clock.now(), exposure, &mut self.next);
+        }
         self.send_backlog();
     }
 
@@ -92,6 +112,7 @@ impl Pipeline {
         decided.batch.watermark = self.progress.watermark.take();
         decided.batch.undelivered = std::mem::take(&mut self.progress.undelivered);
         decided.batch.delivered = std::mem::take(&mut self.progress.delivered);
+        decided.batch.suppressed = std::mem::take(&mut self.progress.suppressed);
     }
 
     /// The loop stops: the outbox publishes what is left, and the last watermark is written.

@@ -15,8 +15,9 @@ use crate::store::{RosterVersion, StoreError};
 use crate::wire::fact::{Fact, FactSeq};
 
 /// The columns of a fact, in the order in which [`fact`] reads them.
-pub(super) const FACT_COLUMNS: &str = "seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest, link, decision, used, \
-     used_minutes";
+pub(super) const FACT_COLUMNS: &str =
+    "seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest, link, decision, packet,
+     matter, used, used_minutes";
 
 /// What SQLite said, as a fault of the store. Its messages name tables and columns, never values.
 pub(super) fn fault(during: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
@@ -70,7 +71,9 @@ pub(super) fn fact(row: &Row<'_>) -> rusqlite::Result<Fact> {
         body_digest: row.get(10)?,
         link: row.get(11)?,
         decision: row.get::<_, Option<Arc<[u8]>>>(12)?,
-        held: held(row, 13)?,
+        packet: row.get::<_, Option<Arc<[u8]>>>(13)?,
+        matter: id(row, 14)?,
+        held: held(row, 15)?,
     })
 }
 

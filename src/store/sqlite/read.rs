@@ -15,6 +15,7 @@ use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
 use crate::engine::update::Sender;
+use crate::engine::walls::Walled;
 use crate::store::{Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
@@ -138,6 +139,21 @@ impl Reader for SqliteReader {
             "team = ?1 AND addressed IS NOT NULL AND seq > ?2 ORDER BY seq LIMIT ?3",
             params![team.as_str(), integer(after.0)?, rows_of(limit)],
         )
+    }
+
+    fn told(
+        &mut self,
+        (team, client, matter): &Walled,
+        before: FactSeq,
+        limit: usize,
+    ) -> Result<Vec<(FactSeq, TaskId)>, StoreError> {
+        let sql = "SELECT seq, task FROM facts
+             WHERE team = ?1 AND addressed IN ('offer', 'changed') AND client = ?2 AND (?3 IS NULL OR matter = ?3)
+               AND seq < ?4 AND suppressed = 0 AND seq NOT IN (SELECT seq FROM undelivered)
+             ORDER BY seq LIMIT ?5";
+        let matter = matter.as_ref().map(|matter| matter.as_str());
+        let values = params![team.as_str(), client.as_str(), matter, integer(before.0)?, rows_of(limit)];
+        rows(&self.connection, sql, values, |row| Ok((FactSeq(unsigned(row, 0)?), id_of(row, 1)?)))
     }
 
     fn cursor(&mut self, team: &TeamId) -> Result<FactSeq, StoreError> {

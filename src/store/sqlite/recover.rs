@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{bad, fault, id_of, instant, meta, roster, task, unsigned};
+use super::columns::{bad, fault, id, id_of, instant, meta, roster, task, unsigned};
 use super::write::Tip;
+use crate::engine::id::{ClientId, MatterId, TeamId};
 use crate::engine::task::Task;
+use crate::engine::walls::Walled;
 use crate::store::{RECENT_ENDED, Recovered, RosterVersion, StoreError};
 use crate::wire::fact::{FactSeq, Link};
 
@@ -39,12 +41,11 @@ pub(super) fn recover(connection: &mut Connection, path: &Path) -> Result<Recove
         next_arrival: tip.next_arrival,
         open: open_tasks(&snapshot)?,
         recent_ended: recent_ended(&snapshot)?,
-        conflicts: all(&snapshot, "SELECT team, client, matter FROM conflicts ORDER BY rowid", |row| {
-            Ok((id_of(row, 0)?, id_of(row, 1)?, id_of(row, 2)?))
-        })?,
+        conflicts: conflicts(&snapshot)?,
         kept: all(&snapshot, "SELECT row FROM kept_updates ORDER BY rowid", |row| {
             serde_json::from_str(row.get_ref(0)?.as_str()?).map_err(|error| bad(0, error))
         })?,
+        walls: walls(&snapshot)?,
         roster: last_roster(&snapshot)?,
     };
     snapshot.finish().map_err(fault("end of the recovery"))?;
@@ -104,6 +105,18 @@ fn recent_ended(connection: &Connection) -> Result<Vec<Task>, StoreError> {
     let mut ended = all(connection, &newest_first, task)?;
     ended.reverse();
     Ok(ended)
+}
+
+pub(super) fn walls(connection: &Connection) -> Result<Vec<Walled>, StoreError> {
+    all(connection, "SELECT team, client, matter FROM walls ORDER BY rowid", |row| {
+        Ok((id_of(row, 0)?, id_of(row, 1)?, id(row, 2)?))
+    })
+}
+
+pub(super) fn conflicts(connection: &Connection) -> Result<Vec<(TeamId, ClientId, MatterId)>, StoreError> {
+    all(connection, "SELECT team, client, matter FROM conflicts ORDER BY rowid", |row| {
+        Ok((id_of(row, 0)?, id_of(row, 1)?, id_of(row, 2)?))
+    })
 }
 
 fn last_roster(connection: &Connection) -> Result<Option<RosterVersion>, StoreError> {

@@ -9,9 +9,11 @@ use chrono::{DateTime, Utc};
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::columns::{fault, integer, meta, sender, unsigned};
+use super::guard::Guard;
 use crate::engine::event::Refusal;
 use crate::engine::id::{RequestId, TaskId};
 use crate::engine::task::{Task, TaskState};
+use crate::engine::walls::Walled;
 use crate::store::{Batch, Conflict, RosterVersion, StoreError, TaskRow};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
@@ -23,10 +25,13 @@ pub(super) struct Tip {
     pub watermark: FactSeq,
     pub next_arrival: u64,
     pub last_at: Option<i64>,
+    /// The walls in force, which no message may pass.
+    pub guard: Guard,
 }
 
 impl Tip {
     pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
+        let guard = Guard::read(connection)?;
         meta(connection, "last_seq, last_link, watermark, next_arrival, last_at", |row| {
             Ok(Self {
                 last_seq: FactSeq(unsigned(row, 0)?),
@@ -34,6 +39,7 @@ impl Tip {
                 watermark: FactSeq(unsigned(row, 2)?),
                 next_arrival: unsigned(row, 3)?,
                 last_at: row.get(4)?,
+                guard,
             })
         })
     }
@@ -60,7 +66,7 @@ impl Tip {
 /// Writes the batch inside the caller's transaction; says where the store ends then.
 pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result<Tip, StoreError> {
     let mut tip = tip.clone();
-    write_facts(connection, &batch.facts, &mut tip)?;
+    write_facts(connection, batch, &mut tip)?;
     write_tasks(connection, &batch.tasks, &mut tip)?;
     write_payloads(connection, batch)?;
     write_answers(connection, batch)?;
@@ -70,6 +76,9 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     write_delivery(connection, batch)?;
     if let Some(roster) = &batch.roster {
         write_roster(connection, roster)?;
+    }
+    if let Some(walls) = &batch.walls {
+        write_walls(connection, walls)?;
     }
     if let Some(watermark) = batch.watermark {
         if watermark < tip.watermark || watermark > tip.last_seq {
@@ -85,21 +94,22 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     Ok(tip)
 }
 
-fn write_facts(connection: &Connection, facts: &[Fact], tip: &mut Tip) -> Result<(), StoreError> {
+fn write_facts(connection: &Connection, batch: &Batch, tip: &mut Tip) -> Result<(), StoreError> {
     let mut insert = prepare(
         connection,
         "INSERT INTO facts (seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest,
-         link, decision, used, used_minutes)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         link, decision, packet, matter, used, used_minutes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?;
     let mut last_of_task: BTreeMap<&TaskId, u64> = BTreeMap::new();
-    for fact in facts {
+    for fact in &batch.facts {
         if fact.seq.0 != tip.last_seq.0 + 1 {
             return Err(StoreError::Inconsistent(format!(
                 "fact {} follows fact {}: the sequence has a hole",
                 fact.seq.0, tip.last_seq.0
             )));
         }
+        tip.guard.check(fact, batch)?;
         if let Some((task, number)) = &fact.task {
             check_task_seq(connection, task, *number, last_of_task.insert(task, *number))?;
         }
@@ -117,6 +127,8 @@ fn write_facts(connection: &Connection, facts: &[Fact], tip: &mut Tip) -> Result
             fact.body_digest,
             fact.link,
             fact.decision,
+            fact.packet,
+            fact.matter.as_ref().map(|matter| matter.as_str()),
             fact.held.map(|held| held.used),
             fact.held.map(|held| held.used_minutes),
         ];
@@ -305,6 +317,10 @@ fn write_delivery(connection: &Connection, batch: &Batch) -> Result<(), StoreErr
     for seq in &batch.delivered {
         execute(&mut delete, params![integer(seq.0)?], "clearing an undelivered fact")?;
     }
+    let mut suppress = prepare(connection, "UPDATE facts SET suppressed = 1 WHERE seq = ?1")?;
+    for seq in &batch.suppressed {
+        execute(&mut suppress, params![integer(seq.0)?], "marking a suppressed message")?;
+    }
     Ok(())
 }
 
@@ -318,6 +334,16 @@ fn write_roster(connection: &Connection, roster: &RosterVersion) -> Result<(), S
     execute(&mut insert, params![roster.digest.0, roster.text, at], "writing a roster")?;
     let mut insert = prepare(connection, "INSERT INTO roster_history (digest, at) VALUES (?1, ?2)")?;
     execute(&mut insert, params![roster.digest.0, at], "writing a roster")?;
+    Ok(())
+}
+
+fn write_walls(connection: &Connection, walls: &[Walled]) -> Result<(), StoreError> {
+    execute(&mut prepare(connection, "DELETE FROM walls")?, [], "replacing the walls")?;
+    let mut insert = prepare(connection, "INSERT INTO walls (team, client, matter) VALUES (?1, ?2, ?3)")?;
+    for (team, client, matter) in walls {
+        let matter = matter.as_ref().map(|matter| matter.as_str());
+        execute(&mut insert, params![team.as_str(), client.as_str(), matter], "writing a wall")?;
+    }
     Ok(())
 }
 

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 31] = [
+const PAGE: [(&str, &str, &[&str]); 32] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -25,6 +25,7 @@ const PAGE: [(&str, &str, &[&str]); 31] = [
     ("task_routing_wait_seconds", "histogram", &["priority"]),
     ("task_turnaround_seconds", "histogram", &["priority"]),
     ("messages_undelivered", "gauge", &["team"]),
+    ("wall_exposures_total", "counter", &[]),
     ("tasks_completed_total", "counter", &["priority", "sla"]),
     ("team_open", "gauge", &["team"]),
     ("team_next_transition_timestamp_seconds", "gauge", &["team"]),

@@ -1,0 +1,6 @@
+//! The loop and the outbox against a real store and a scripted broker.
+
+mod bed;
+mod outbox;
+mod pipeline;
+mod poison;
