@@ -10,6 +10,8 @@ mod filters;
 mod flags;
 #[path = "engine/handoff.rs"]
 mod handoff;
+#[path = "engine/hindsight.rs"]
+mod hindsight;
 #[path = "engine/kept.rs"]
 mod kept;
 #[path = "engine/offers.rs"]

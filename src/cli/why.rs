@@ -7,7 +7,7 @@ use super::daemon::{Daemon, DaemonArguments, encoded};
 use super::explanation;
 use super::failure::Failure;
 use super::instant;
-use super::output::Output;
+use super::output::{Output, on_one_line};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{TaskId, TeamId};
 
@@ -35,9 +35,17 @@ pub(super) struct WhyNotArguments {
 #[derive(Debug, Deserialize)]
 struct Explanation {
     decision: Option<Decision>,
+    as_decided: Option<AsDecided>,
     verdicts: Option<Vec<Verdict>>,
     #[serde(default)]
     obstacles: Vec<Obstacle>,
+}
+
+/// The table of the stored decision.
+#[derive(Debug, Deserialize)]
+struct AsDecided {
+    verdicts: Option<Vec<Verdict>>,
+    caveats: Vec<String>,
 }
 
 /// One team's verdict, with every "no" of it.
@@ -48,7 +56,7 @@ struct Answer {
     obstacles: Vec<Obstacle>,
 }
 
-/// Prints the stored decision and every team's verdict as things stand now.
+/// Prints the stored decision with every team's verdict as of then, and every team's verdict as things stand now.
 pub(super) fn why(arguments: &WhyArguments, output: &mut Output) -> Result<(), Failure> {
     let document = document(&arguments.daemon.daemon()?, &arguments.task)?;
     if output.is_json() {
@@ -58,6 +66,11 @@ pub(super) fn why(arguments: &WhyArguments, output: &mut Output) -> Result<(), F
     match &explanation.decision {
         Some(decision) => explanation::print_decision(decision, output)?,
         None => output.line("nothing has been decided yet")?,
+    }
+    if let Some(AsDecided { verdicts, caveats }) = &explanation.as_decided {
+        output.heading("As it was decided")?;
+        verdicts.as_ref().map_or(Ok(()), |verdicts| explanation::print_verdicts(verdicts, output))?;
+        caveats.iter().try_for_each(|caveat| output.line(format!("note: {}", on_one_line(caveat))))?;
     }
     match &explanation.verdicts {
         Some(verdicts) => {

@@ -58,6 +58,7 @@ pub fn admit(
         holders: Vec::new(),
         handoffs: 0,
         handoff_limit_told: false,
+        as_admitted: None,
         task_seq: 0,
     })
 }

@@ -1,6 +1,6 @@
 //! Which teams have worked for a matter or a client lately.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -11,6 +11,12 @@ pub const AFFINITY_FOR: TimeDelta = TimeDelta::days(90);
 
 /// How many pairs of team and matter are remembered; past it the oldest goes.
 pub const MAX_AFFINITIES: usize = 200_000;
+
+/// The affinity of a team that worked for the same matter.
+const SAME_MATTER: u32 = 100;
+
+/// The affinity of a team that worked for the same client.
+const SAME_CLIENT: u32 = 50;
 
 type MatterKey = (ClientId, MatterId);
 
@@ -31,6 +37,18 @@ impl Affinity {
         self.order.push_back((key, team.clone(), at));
         if self.order.len() > MAX_AFFINITIES {
             self.forget_oldest();
+        }
+    }
+
+    /// What is known of one matter and its client alone, by the affinity of each team at an instant.
+    #[must_use]
+    pub fn of_matter(client: &ClientId, matter: &MatterId, teams: &BTreeMap<TeamId, u32>, now: DateTime<Utc>) -> Self {
+        let with = |least: u32| teams.iter().filter(move |(_, score)| **score >= least);
+        let known = |least| with(least).map(|(team, _)| (team.clone(), now)).collect();
+        Self {
+            matters: [((client.clone(), matter.clone()), known(SAME_MATTER))].into(),
+            clients: [(client.clone(), known(SAME_CLIENT))].into(),
+            order: VecDeque::new(),
         }
     }
 
@@ -77,9 +95,9 @@ impl View<'_> {
         let knows =
             |teams: &[(TeamId, DateTime<Utc>)]| teams.iter().any(|(other, last)| other == team && *last >= self.since);
         if knows(self.matter) {
-            100
+            SAME_MATTER
         } else if knows(self.client) {
-            50
+            SAME_CLIENT
         } else {
             0
         }

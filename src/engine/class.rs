@@ -57,6 +57,8 @@ pub struct Class {
     incapable: Vec<(TeamIndex, Fit)>,
     /// From when on one of those fails an earlier filter, which then is the one to show.
     incapable_until: DateTime<Utc>,
+    /// When it was worked out.
+    pub made_at: DateTime<Utc>,
     key: Arc<ClassKey>,
     /// Open tasks of the class.
     users: u32,
@@ -229,6 +231,7 @@ impl Classes {
             rejected: BTreeMap::new(),
             incapable: Vec::new(),
             incapable_until: DateTime::<Utc>::MAX_UTC,
+            made_at: now,
             key: Arc::clone(&key),
             users: 0,
             coverage: Arc::default(),

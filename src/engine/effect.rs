@@ -10,6 +10,7 @@ use super::event::Refusal;
 use super::explain::{Decision, Filter, Rejection};
 use super::handoff::{Comparison, KeepReason};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
+use super::load::Held;
 use super::request::{Place, Priority, SkillNeed};
 use super::roster::RosterDigest;
 use super::task::{Holder, Task, TurnDownCause, Waiting};
@@ -47,6 +48,8 @@ pub struct Recorded {
     pub team: Option<TeamId>,
     /// Whether it is also a message to that team.
     pub addressed: Option<WorkMessage>,
+    /// How much that team holds after it, when it is a message to it. A change of what a team holds is always told to it.
+    pub held: Option<Held>,
     /// The update that caused it.
     pub update: Option<RequestId>,
     /// The decision behind it, stored with it and never published.
@@ -74,6 +77,10 @@ pub enum WorkMessage {
 }
 
 impl WorkMessage {
+    /// All kinds, in the order of the code.
+    pub const ALL: [Self; 6] =
+        [Self::Offer, Self::Withdrawn, Self::Ended, Self::Changed, Self::HandoffRequested, Self::UpdateResult];
+
     /// Whether it tells more of the work than its ids, so that a wall keeps it from a team.
     #[must_use]
     pub fn tells_of_work(self) -> bool {
@@ -237,16 +244,19 @@ pub enum Effect {
         #[serde(skip_serializing_if = "Option::is_none")]
         comparison: Option<Box<Comparison>>,
     },
-    /// Pass it to another team at an instant.
+    /// Pass it to the team at an instant.
     PlanHandoff {
         /// The number of the ownership that is to end.
         assignment: u32,
-        /// To whom.
-        to: TeamId,
         /// When it is offered there.
         offer_at: DateTime<Utc>,
         /// The numbers that it rests on.
         comparison: Box<Comparison>,
+    },
+    /// Plan for the team no more.
+    DropHandoff {
+        /// Why.
+        reason: WithdrawReason,
     },
     /// Ask the holder for notes, what is done, the next step and the remaining effort.
     RequestHandoff {
@@ -351,6 +361,7 @@ impl Effect {
             Self::Cancel { .. } => "task.cancelled",
             Self::Keep { .. } => "handoff.kept",
             Self::PlanHandoff { .. } => "handoff.planned",
+            Self::DropHandoff { .. } => "handoff.dropped",
             Self::RequestHandoff { .. } => "handoff.requested",
             Self::AnswerHandoff { .. } => "handoff.answered",
             Self::PassHandoff { .. } => "handoff.passed",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::hindsight::Premises;
 use super::id::{TeamId, Term};
 use super::request::Place;
 use super::roster::RosterDigest;
@@ -324,6 +325,12 @@ pub struct Decision {
     pub available_count: u32,
     /// How many teams each filter rejects, in the order of the filters.
     pub rejected: BTreeMap<Filter, u32>,
+    /// What the full table rests on beside the task's row, the roster and the facts.
+    #[serde(default, skip_serializing_if = "Premises::is_empty")]
+    pub premises: Premises,
+    /// The full table, when the scheduler keeps tables; never stored.
+    #[serde(skip)]
+    pub table: Option<Vec<Verdict>>,
 }
 
 /// How many candidates a stored decision lists; the full table is worked out again on request.

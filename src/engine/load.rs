@@ -16,7 +16,7 @@ pub struct TeamLoad {
     pub tasks: BTreeMap<Arrival, Holding>,
     /// Tasks that another team owns and this one is to have next, planned or offered.
     pub passing: BTreeMap<Arrival, Holding>,
-    /// Seats in use: offered and owned tasks that are not paused.
+    /// Seats in use: offered and owned tasks that are not paused, and those that it is to have next.
     pub used: u32,
     /// The remaining effort of those, in minutes.
     pub used_minutes: u32,
@@ -32,6 +32,15 @@ pub struct TeamLoad {
     pub next_shift: Option<DateTime<Utc>>,
     /// When its open state changes next.
     pub changes_at: Option<DateTime<Utc>>,
+}
+
+/// How much a team holds at one time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Seats in use.
+    pub used: u32,
+    /// The remaining effort in them, in minutes.
+    pub used_minutes: u32,
 }
 
 /// A task that a team has.
@@ -65,6 +74,27 @@ impl Holding {
 }
 
 impl TeamLoad {
+    /// How much it holds.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held { used: self.used, used_minutes: self.used_minutes }
+    }
+
+    /// Keeps a seat for a task that it is to have next, of so much effort.
+    pub fn keep_seat(&mut self, arrival: Arrival, remaining_minutes: u32) {
+        self.passing.insert(arrival, Holding { remaining_minutes, worked_since: None, uses_seat: true });
+        self.used += 1;
+        self.used_minutes = self.used_minutes.saturating_add(remaining_minutes);
+    }
+
+    /// Keeps that seat no longer.
+    pub fn free_seat(&mut self, arrival: Arrival) {
+        if let Some(kept) = self.passing.remove(&arrival) {
+            self.used = self.used.saturating_sub(1);
+            self.used_minutes = self.used_minutes.saturating_sub(kept.remaining_minutes);
+        }
+    }
+
     /// The end of the shift that is open now; `None` when it is closed.
     #[must_use]
     pub fn open_shift_end(&self) -> Option<DateTime<Utc>> {
@@ -92,22 +122,11 @@ impl TeamLoad {
     /// # Errors
     /// [`Rejection::NoSeat`] or [`Rejection::NoRoom`] with the figures.
     pub fn room_for(&self, team: &Team, priority: Priority, remaining_minutes: u32) -> Result<(), Rejection> {
-        room_beside(team, self.held(None), priority, remaining_minutes)
+        room_beside(team, (self.used, self.used_minutes), priority, remaining_minutes)
     }
 
-    /// Seats in use and the minutes in them. What it is to have next counts while it is open, but for `except`.
-    fn held(&self, except: Option<Arrival>) -> (u32, u32) {
-        let mut held = (self.used, self.used_minutes);
-        if self.open {
-            for (_, task) in self.passing.iter().filter(|(arrival, _)| except != Some(**arrival)) {
-                held = (held.0 + 1, held.1.saturating_add(task.remaining_minutes));
-            }
-        }
-        held
-    }
-
-    /// When a task, `except` itself, is expected to fit: now, or when so many of the tasks that the team has are expected to have ended.
-    /// `None` is not within the team's horizon, or never.
+    /// When a task is expected to fit: now, or when so many of the tasks that the team has are expected to have ended. The
+    /// seat that is kept for `except` counts as free. `None` is not within the team's horizon, or never.
     #[must_use]
     pub fn room_expected_at(
         &self,
@@ -117,11 +136,15 @@ impl TeamLoad {
         now: DateTime<Utc>,
         except: Option<Arrival>,
     ) -> Option<DateTime<Utc>> {
-        let (mut used, mut used_minutes) = self.held(except);
+        let is_other = |(arrival, _): &(&Arrival, &Holding)| except != Some(**arrival);
+        let own = except.and_then(|arrival| self.passing.get(&arrival));
+        let mut used = self.used.saturating_sub(own.map_or(0, |_| 1));
+        let mut used_minutes = self.used_minutes.saturating_sub(own.map_or(0, |own| own.remaining_minutes));
         if room_beside(team, (used, used_minutes), priority, remaining_minutes).is_ok() {
             return Some(now);
         }
-        let seated = self.tasks.values().filter(|task| task.uses_seat);
+        let coming = self.passing.iter().filter(is_other).map(|(_, task)| task);
+        let seated = self.tasks.values().filter(|task| task.uses_seat).chain(coming);
         let mut ends: Vec<_> =
             seated.filter_map(|task| Some((task.expected_end(team, now)?, task.remaining_minutes))).collect();
         ends.sort_unstable();

@@ -11,6 +11,7 @@ use super::class::{Class, ClassId, standing};
 use super::explain::{Candidate, Decision, Filter, MAX_STORED_CANDIDATES, Obstacle, Rejection, Verdict};
 use super::filter::{self, AtNow, DATED, Fit, NOT_NOW, Standing, not_admitted};
 use super::forecast;
+use super::hindsight::Premises;
 use super::id::TeamId;
 use super::roster::{Client, HandoffRule, Team, TeamIndex};
 use super::score::{self, Scored};
@@ -41,7 +42,11 @@ pub fn decide(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>)
     let mut rejected = class.rejected(task, now);
     let mut refusals = Vec::new();
     let mut candidates = Vec::new();
+    let mut premises = Premises::of(task, class, now);
     for (index, fit) in &class.eligible {
+        if let Some(due_at) = board.load(*index).changes_at.filter(|at| *at <= now) {
+            premises.about_to_turn.push((board.roster.team(*index).id.clone(), due_at));
+        }
         match available(board, task, class, *index, fit, now) {
             Ok(candidate) => candidates.push((*index, candidate)),
             Err(rejection) => {
@@ -67,6 +72,10 @@ pub fn decide(board: &Board, task: &Task, class_id: ClassId, now: DateTime<Utc>)
     let mut decision = empty_decision(board, class_id, now);
     decision.winner = winner;
     decision.available_count = u32::try_from(candidates.len()).unwrap_or(u32::MAX);
+    let unlisted = candidates.iter().skip(MAX_STORED_CANDIDATES).map(|(_, candidate)| candidate);
+    let affinities = unlisted.map(|it| (it.team.clone(), it.scores.affinity));
+    premises.affinities = affinities.filter(|(_, affinity)| *affinity > 0).collect();
+    decision.premises = premises;
     decision.available = candidates.into_iter().map(|(_, candidate)| candidate).take(MAX_STORED_CANDIDATES).collect();
     decision.rejected = rejected;
     Choice { outcome, decision: Arc::new(decision) }
@@ -90,6 +99,8 @@ fn empty_decision(board: &Board, class_id: ClassId, now: DateTime<Utc>) -> Decis
         available: Vec::new(),
         available_count: 0,
         rejected: BTreeMap::new(),
+        premises: Premises::default(),
+        table: None,
     }
 }
 

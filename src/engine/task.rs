@@ -10,6 +10,7 @@ use super::handoff::KeepReason;
 use super::id::{ClientId, MatterId, RequestId, SlaId, TaskId, TeamId, Term, WorkTypeId};
 use super::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed};
 use super::roster::{HandoffRule, PayloadOn, SlaClock};
+use super::terms::Terms;
 use super::update::DeclineReason;
 
 /// The rising number of a task's admission; the last key of every order.
@@ -72,6 +73,9 @@ pub struct Task {
     /// Whether it was told that it may not be handed off any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub handoff_limit_told: bool,
+    /// The terms as admitted, once the firm has changed them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_admitted: Option<Box<Terms>>,
     /// Sequence number of its last fact.
     pub task_seq: u64,
 }
@@ -448,6 +452,8 @@ impl HandoffState {
 pub struct Passing {
     /// To whom.
     pub to: TeamId,
+    /// The effort that a seat is kept for there, in minutes.
+    pub effort_minutes: u32,
     /// When it is offered: at the holder's answer or its close, when the team is open by then.
     pub offer_at: DateTime<Utc>,
     /// The offer, once made.

@@ -11,7 +11,7 @@ use crate::engine::id::TaskId;
 use crate::wire::fact::Fact;
 use crate::wire::view::TaskView;
 
-use super::backend::{Check, Explanation, Role, SubmitAnswer, TeamMessage, TeamView, Unavailable};
+use super::backend::{AsDecided, Check, Explanation, Role, SubmitAnswer, TeamMessage, TeamView, Unavailable};
 
 /// How a work request was answered.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -90,6 +90,8 @@ pub(super) struct ExplanationView {
     /// The last decision as it was stored.
     #[schemars(with = "Option<serde_json::Value>")]
     decision: Option<Decision>,
+    /// Every team's verdict as of that decision.
+    as_decided: Option<AsDecided>,
     /// Every team's verdict as things stand at `at`; none for a task that has ended.
     #[schemars(with = "Option<Vec<serde_json::Value>>")]
     verdicts: Option<Vec<Verdict>>,
@@ -103,8 +105,8 @@ pub(super) struct ExplanationView {
 }
 
 impl From<Explanation> for ExplanationView {
-    fn from(Explanation { decision, verdicts, obstacles, at }: Explanation) -> Self {
-        Self { decision, verdicts, obstacles, at }
+    fn from(Explanation { decision, as_decided, verdicts, obstacles, at }: Explanation) -> Self {
+        Self { decision, as_decided, verdicts, obstacles, at }
     }
 }
 

@@ -188,12 +188,24 @@ pub struct TaskFilter {
 pub struct Explanation {
     /// The last decision as it was stored; `None` when nothing has been decided yet.
     pub decision: Option<Decision>,
+    /// Every team's verdict as of that decision; `None` when nothing has been decided yet.
+    pub as_decided: Option<AsDecided>,
     /// Every team's verdict, worked out again as things stand now; `None` for a task that has ended.
     pub verdicts: Option<Vec<Verdict>>,
     /// Every "no" of the one team that was asked about, in the order of the filters.
     pub obstacles: Option<Vec<Obstacle>>,
     /// When the verdicts were worked out.
     pub at: DateTime<Utc>,
+}
+
+/// The full table of a stored decision, worked out again from the roster, the facts and the task's row.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct AsDecided {
+    /// One verdict a team, in the order of their ids; `None` when it cannot be worked out any more.
+    #[schemars(with = "Option<Vec<serde_json::Value>>")]
+    pub verdicts: Option<Vec<Verdict>>,
+    /// In what it may differ from what held then, or why there is none.
+    pub caveats: Vec<String>,
 }
 
 /// A team as the roster has it and as it is now.

@@ -23,8 +23,8 @@ mod stall;
 mod writes;
 
 pub use backend::{
-    Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, Role, SubmitAnswer, TaskFilter, TeamMessage, TeamView,
-    Unavailable, UpdateAnswer,
+    AsDecided, Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, Role, SubmitAnswer, TaskFilter, TeamMessage,
+    TeamView, Unavailable, UpdateAnswer,
 };
 pub use limits::{
     ANSWER_WITHIN, BODY_WITHIN, HEADERS_WITHIN, HEARTBEAT_EVERY, MAX_ARRAY, MAX_PAGE, MAX_WAIT_SECONDS, Options,

@@ -126,7 +126,7 @@ pub const ROUTES: [Route; 15] = [
         method: Method::Get,
         path: "/api/v1/tasks/{id}/explanation",
         operation: Operation::Explanation,
-        summary: "Say why a task is where it is: the stored decision, and every team's verdict as things stand now",
+        summary: "Say why a task is where it is: the stored decision, and every team's verdict as of then and as of now",
         query: &[Parameter {
             name: "team",
             about: "Only this team, with every obstacle in its way in the order of the filters.",

@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::engine::effect::WorkMessage;
+use crate::engine::explain::Decision;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::roster::{Delivery, Roster};
 use crate::engine::task::Task;
@@ -15,7 +16,8 @@ use crate::http::{
     UpdateAnswer,
 };
 use crate::roster::nearest;
-use crate::store::{Reader, StoreError, TaskQuery};
+use crate::roster::zones::ZoneSource;
+use crate::store::{Reader, StoreError, StoredDecision, TaskQuery};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Queue, StoreOperation};
 use crate::wire::fact::{Fact, FactSeq};
@@ -23,6 +25,7 @@ use crate::wire::message;
 use crate::wire::update::SenderHint;
 
 use super::clock::Clock;
+use super::hindsight::{Made, Rosters};
 use super::intake::{Explained, Inbound};
 use super::status::Status;
 use super::walls::WallsInForce;
@@ -50,6 +53,8 @@ pub struct GatewayParts {
     pub walls: WallsInForce,
     /// The roster in force.
     pub roster: Arc<Roster>,
+    /// Where zones are read, for rosters of earlier times.
+    pub zones: ZoneSource,
     /// Whether there is a broker; without one every team reads over HTTP.
     pub has_broker: bool,
     /// Tells the time.
@@ -68,6 +73,7 @@ struct Shared {
     mailboxes: Arc<BTreeMap<TeamId, watch::Sender<FactSeq>>>,
     walls: WallsInForce,
     roster: Arc<Roster>,
+    rosters: Rosters,
     has_broker: bool,
     clock: Arc<Clock>,
     status: Arc<Status>,
@@ -84,6 +90,7 @@ impl Gateway {
             readers: Mutex::new(parts.readers),
             committed: parts.committed,
             mailboxes: parts.mailboxes,
+            rosters: Rosters::new(Arc::clone(&parts.roster), parts.zones),
             walls: parts.walls,
             roster: parts.roster,
             has_broker: parts.has_broker,
@@ -195,22 +202,26 @@ impl Backend for Gateway {
     }
 
     async fn explanation(&self, id: &TaskId, team: Option<&TeamId>) -> Result<Option<Explanation>, Unavailable> {
-        let task = id.clone();
-        let stored = self
-            .read(move |reader| match reader.task(&task)? {
-                Some(_) => reader.last_decision(&task).map(Some),
-                None => Ok(None),
-            })
-            .await?;
-        let Some(decision) = stored else { return Ok(None) };
-        let decision = decision.map(|json| serde_json::from_slice(&json)).transpose();
-        let decision = decision.map_err(|error| Unavailable(format!("the stored decision cannot be read: {error}")))?;
+        let (task, shared, only) = (id.clone(), Arc::clone(&self.shared), team.cloned());
+        let stored = self.read(move |reader| {
+            let Some(row) = reader.task(&task)? else { return Ok(None) };
+            let Some(StoredDecision { seq, json }) = reader.last_decision(&task)? else { return Ok(Some(None)) };
+            let decision: Decision = serde_json::from_slice(&json)
+                .map_err(|error| StoreError::Inconsistent(format!("the decision of fact {}: {error}", seq.0)))?;
+            let mut then = shared.rosters.look_back(reader, Made { decision: &decision, seq, row: &row })?;
+            if let (Some(verdicts), Some(team)) = (&mut then.verdicts, only) {
+                verdicts.retain(|verdict| *verdict.team() == team);
+            }
+            Ok(Some(Some((decision, then))))
+        });
+        let Some(stored) = stored.await? else { return Ok(None) };
+        let (decision, as_decided) = stored.unzip();
         let asked = |reply| Inbound::Explain { task: id.clone(), team: team.cloned(), reply };
         let explanation = match self.ask(asked).await? {
             Some(Explained { verdicts, obstacles, at }) => {
-                Explanation { decision, verdicts: Some(verdicts), obstacles, at }
+                Explanation { decision, as_decided, verdicts: Some(verdicts), obstacles, at }
             }
-            None => Explanation { decision, verdicts: None, obstacles: None, at: self.shared.clock.now() },
+            None => Explanation { decision, as_decided, verdicts: None, obstacles: None, at: self.shared.clock.now() },
         };
         Ok(Some(explanation))
     }

@@ -6,6 +6,7 @@ mod decided;
 mod decider;
 pub mod demo;
 mod gateway;
+pub mod hindsight;
 mod identity;
 mod intake;
 mod links;

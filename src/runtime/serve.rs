@@ -323,6 +323,7 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
         mailboxes,
         walls,
         roster: Arc::clone(&roster),
+        zones: zone_source(settings.zones.source),
         has_broker: settings.amqp.is_some(),
         clock: Arc::clone(clock),
         status,

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::event::{EndedTask, Refusal, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
+use crate::engine::load::Held;
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
 use crate::engine::update::{KeptUpdate, Sender};
@@ -30,7 +31,7 @@ pub struct Batch {
     /// Answers to updates, for their repeats.
     pub updates: Vec<(Sender, RequestId, UpdateResult)>,
     /// Walls that teams raised by declining with a conflict.
-    pub conflicts: Vec<(TeamId, ClientId, MatterId)>,
+    pub conflicts: Vec<Conflict>,
     /// Updates that came before their request.
     pub kept: Vec<KeptUpdate>,
     /// Kept updates that were applied or ran out; a refusal replaces the answer that was given when it came.
@@ -55,6 +56,19 @@ pub struct Batch {
     pub walls: Option<Vec<Walled>>,
     /// The engine's time of the batch.
     pub at: Option<DateTime<Utc>>,
+}
+
+/// A wall that a team raised by declining with a conflict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The team.
+    pub team: TeamId,
+    /// The firm.
+    pub client: ClientId,
+    /// The firm's case.
+    pub matter: MatterId,
+    /// The fact that told of it.
+    pub seq: FactSeq,
 }
 
 /// A task as it is stored: columns to search by, and its state as JSON.
@@ -188,11 +202,28 @@ pub trait Reader: Send {
     /// [`StoreError`] when the store cannot be read.
     fn last_message_for(&mut self, team: &TeamId) -> Result<FactSeq, StoreError>;
 
-    /// The decision stored last for a task, as JSON; `None` when there is none.
+    /// The decision stored last for a task; `None` when there is none.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
-    fn last_decision(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError>;
+    fn last_decision(&mut self, task: &TaskId) -> Result<Option<StoredDecision>, StoreError>;
+
+    /// How much each of these teams held before a fact, in the same order; `None` where the facts kept do not say.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn held_before(&mut self, fact: FactSeq, teams: &[TeamId]) -> Result<Vec<Option<Held>>, StoreError>;
+
+    /// The teams that had declared a conflict with a matter before a fact.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn conflicts_before(
+        &mut self,
+        fact: FactSeq,
+        client: &ClientId,
+        matter: &MatterId,
+    ) -> Result<Vec<TeamId>, StoreError>;
 
     /// The messages before a fact that told a team of work of a client, or of one matter of it, without those that were
     /// suppressed or could not be delivered: the first `limit` of them.
@@ -236,6 +267,15 @@ pub trait Reader: Send {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     fn roster(&mut self, digest: &RosterDigest) -> Result<Option<RosterVersion>, StoreError>;
+}
+
+/// A decision as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDecision {
+    /// The fact that it stands with.
+    pub seq: FactSeq,
+    /// The decision as JSON.
+    pub json: Arc<[u8]>,
 }
 
 /// Which tasks to list.

@@ -58,6 +58,7 @@ impl Sealer {
             at: instant::truncated(recorded.at),
             event_type: recorded.effect.event_type().into(),
             addressed: recorded.addressed,
+            held: recorded.held,
             with_payload: recorded.effect.carries_payload(),
             body_digest: digest(&body, packet.as_deref()),
             body: body.into(),

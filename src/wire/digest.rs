@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::request::{RequestDigest, Step, WorkRequest};
 
-use super::request::presence_word;
+use super::form::word_of;
 
 /// The digest of a request's fields, without its `digest`, and of its compact payload.
 pub(super) fn of(request: &WorkRequest, payload: &[u8]) -> RequestDigest {
@@ -29,7 +29,7 @@ pub(super) fn of(request: &WorkRequest, payload: &[u8]) -> RequestDigest {
         c.text(skill.name.as_str());
         c.number(skill.level.into());
     });
-    canon.option("presence", request.presence, |c, presence| c.text(presence_word(presence)));
+    canon.option("presence", request.presence, |c, presence| c.text(word_of(presence)));
     canon.option("place", request.place.as_ref(), |c, place| c.text(place.as_str()));
     canon.list("allowed_countries", &request.allowed_countries, |c, place| c.text(place.as_str()));
     canon.list("denied_countries", &request.denied_countries, |c, place| c.text(place.as_str()));

@@ -181,14 +181,14 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     ("task.cancelled", "It is called off.", &[("reason", Text, Never, "Why.")]),
     (
         "handoff.planned",
-        "The task is to be passed to another team.",
+        "The task is to be passed to the team.",
         &[
             ("assignment", Number, Never, "The number of the ownership that is to end."),
-            ("to", Text, Never, "To whom."),
             ("offer_at", Instant, Never, "When it is offered there."),
             ("comparison", Object, Never, COMPARISON),
         ],
     ),
+    ("handoff.dropped", "The task is not to be passed to the team any more.", &[("reason", Text, Never, "Why.")]),
     (
         "handoff.requested",
         "The holder is asked for notes, what is done, the next step and the remaining effort.",

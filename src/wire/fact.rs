@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::effect::WorkMessage;
 use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
+use crate::engine::load::Held;
 
 /// A position in the sequence of facts, rising by one from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -37,6 +38,8 @@ pub struct Fact {
     pub team: Option<TeamId>,
     /// Whether it is also a message to that team.
     pub addressed: Option<WorkMessage>,
+    /// How much that team holds after it; the chain does not cover it.
+    pub held: Option<Held>,
     /// Whether that message carries the payload of the task's request.
     pub with_payload: bool,
     /// The JSON object that is published, without the packet and the payload; empty when it was purged.

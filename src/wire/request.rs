@@ -297,15 +297,6 @@ pub(super) fn sent_text<'n>(body: &'n Node<'_>, name: &str) -> Option<&'n str> {
     })
 }
 
-/// The word of a presence class.
-pub(super) fn presence_word(presence: Presence) -> &'static str {
-    match presence {
-        Presence::None => "none",
-        Presence::Contact => "contact",
-        Presence::InPerson => "in_person",
-    }
-}
-
 /// The object of a request: its fields, and its payload as it stands.
 struct Envelope<'a> {
     fields: Fields<'a>,

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::task::{Clock, Holder, Passing, Task, TaskState, TurnDown, TurnDownCause, WakeCause};
 
+use super::form::word_of;
 use super::instant;
-use super::request::presence_word;
 
 /// A task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -281,7 +281,7 @@ impl From<&Task> for NeedsView {
             specialty: needs.specialty.as_ref().map(text),
             languages: needs.languages.iter().map(text).collect(),
             skills: needs.skills.iter().map(|need| SkillView { name: text(&need.name), level: need.level }).collect(),
-            presence: presence_word(needs.presence).into(),
+            presence: word_of(needs.presence).into(),
             place: needs.place.as_ref().map(|place| place.as_str().into()),
             allowed_countries: places(&needs.allowed_countries),
             denied_countries: places(&needs.denied_countries),
@@ -307,7 +307,7 @@ impl From<&Clock> for ClockView {
 impl From<&TurnDown> for TurnDownView {
     fn from(turn_down: &TurnDown) -> Self {
         let cause = match turn_down.cause {
-            TurnDownCause::Declined(reason) => super::form::decline_word(reason),
+            TurnDownCause::Declined(reason) => word_of(reason),
             TurnDownCause::Lapsed => "lapsed",
             TurnDownCause::Released => "released",
             TurnDownCause::Unreachable => "unreachable",

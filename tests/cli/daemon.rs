@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 
 use heliograph::engine::explain::{Decision, Obstacle, Rejection, Verdict};
+use heliograph::engine::hindsight::Premises;
 use heliograph::engine::id::{TeamId, Term};
 use heliograph::engine::roster::RosterDigest;
 use serde_json::{Value, json};
@@ -60,6 +61,8 @@ fn explanation() -> Value {
         available: Vec::new(),
         available_count: 1,
         rejected: BTreeMap::new(),
+        premises: Premises::default(),
+        table: None,
     };
     json!({ "decision": decision, "verdicts": [verdict], "at": "2026-11-24T09:00:00Z" })
 }

@@ -246,6 +246,19 @@ def test_every_task_can_say_why_it_is_where_it_is(flood, roster):
         assert all(it["cleared_by"] for it in explanation["verdicts"] if it["verdict"] == "rejected")
 
 
+def test_the_table_of_each_decision_is_the_one_that_was_counted_when_it_was_made(flood):
+    for task, explanation in flood.explained.items():
+        decision, then = explanation["decision"], explanation["as_decided"]
+        assert then["caveats"] == [], task
+        assert [it["team"] for it in then["verdicts"]] == sorted(flood.teams), task
+        rejected = Counter(it["filter"] for it in then["verdicts"] if it["verdict"] == "rejected")
+        assert rejected == decision["rejected"], task
+        available = {it["team"]: it for it in then["verdicts"] if it["verdict"] == "available"}
+        assert len(available) == decision["available_count"], task
+        for candidate in decision["available"]:
+            assert available[candidate["team"]] == candidate | {"verdict": "available"}, task
+
+
 def test_nothing_is_owned_twice_and_assignments_are_unique(flood):
     accepted = [it.json for it in unique(flood.events) if it.type == "task.accepted"]
     assert len(accepted) > 300

@@ -8,7 +8,9 @@ use heliograph::engine::effect::{Effect, Effects};
 use heliograph::engine::event::Event;
 use heliograph::engine::id::{RequestId, TaskId, TeamId};
 use heliograph::engine::request::{Presence, Priority};
-use heliograph::engine::roster::{Acceptance, Basis, Capability, Capacity, Client, Offshoring, Roster, Team, Wall};
+use heliograph::engine::roster::{
+    Acceptance, Basis, Capability, Capacity, Client, Offshoring, Roster, RosterDigest, Team, Wall,
+};
 use heliograph::engine::scheduler::Scheduler;
 use heliograph::engine::task::{Task, TaskState, WaitReason};
 use heliograph::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
@@ -75,6 +77,7 @@ fn varied(version: usize) -> Roster {
         },
     ];
     let mut roster = roster(teams);
+    roster.digest = RosterDigest(format!("{version:064}").into());
     let policy = policy(Basis::Holder, 900);
     roster.sla.insert(policy.id.clone(), policy);
     roster.clients.get_mut("bolt").expect("a client").offshoring = Offshoring::Consent;
@@ -116,7 +119,7 @@ impl Walk {
         }
         let open = self.world.scheduler.open_count();
         match self.dice.below(100) {
-            0 if self.dice.one_in(4) => {
+            0 if self.dice.one_in(2) => {
                 self.versions += 1;
                 Some(Event::RosterChanged(varied(self.versions).into()))
             }
@@ -318,11 +321,16 @@ impl Rules<'_> {
 
     fn has_room(&self, team: &Team, task: &Task) -> bool {
         let other = |it: &&Task| it.paused.is_none() && !self.later.contains(&it.id);
-        let is_next = |it: &Task| match &it.state {
-            TaskState::Active(active) => active.handoff.passing.as_ref().is_some_and(|next| next.to == team.id),
-            _ => false,
+        // A seat that is kept for a hand-off is of the effort that was left when it was planned.
+        let kept = |it: &Task| match &it.state {
+            TaskState::Active(active) => {
+                active.handoff.passing.as_ref().filter(|it| it.to == team.id).map(|it| it.effort_minutes)
+            }
+            _ => None,
         };
-        let with_team = |it: &&Task| it.assignment().is_some_and(|(holder, _)| *holder == team.id) || is_next(it);
+        let minutes = |it: &Task| kept(it).unwrap_or_else(|| it.remaining_minutes());
+        let with_team =
+            |it: &&Task| it.assignment().is_some_and(|(holder, _)| *holder == team.id) || kept(it).is_some();
         let held = || self.scheduler.open_tasks().filter(with_team).filter(other);
         match team.capacity {
             Capacity::Seats(seats) => {
@@ -330,7 +338,7 @@ impl Rules<'_> {
                 held().count() < usize::try_from(seats.saturating_sub(reserve)).unwrap()
             }
             Capacity::EffortHours(hours) => {
-                let used: u32 = held().map(Task::remaining_minutes).sum();
+                let used: u32 = held().map(minutes).sum();
                 held().count() == 0 || used + task.remaining_minutes() <= hours * 60
             }
         }
@@ -347,8 +355,8 @@ fn consented(team: &Team, client: &Client, task: &Task) -> bool {
 }
 
 /// Offers made in a step that still stand were within the rules, each as the ones before it left the seats. What is resumed
-/// or grows, what is urgent no more, and a roster with fewer seats may exceed them after the offers of late timers, so a
-/// step with such an event is not looked at.
+/// or grows, what is urgent no more, a seat kept for a hand-off and a roster with fewer seats may exceed them after the
+/// offers of late timers, so a step with such an event is not looked at.
 fn check_offers(walk: &Walk, effects: &Effects, counts: &mut BTreeMap<&'static str, u64>) {
     let exceeds = |effect: &Effect| {
         matches!(
@@ -357,6 +365,7 @@ fn check_offers(walk: &Walk, effects: &Effects, counts: &mut BTreeMap<&'static s
                 | Effect::Progress { .. }
                 | Effect::Amend(_)
                 | Effect::Reprioritise { .. }
+                | Effect::PlanHandoff { .. }
                 | Effect::AdoptRoster { .. }
         )
     };

@@ -440,6 +440,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::Cancel { .. } => "cancel",
         Effect::Keep { .. } => "keep",
         Effect::PlanHandoff { .. } => "plan_handoff",
+        Effect::DropHandoff { .. } => "drop_handoff",
         Effect::RequestHandoff { .. } => "request_handoff",
         Effect::AnswerHandoff { .. } => "answer_handoff",
         Effect::PassHandoff { .. } => "pass_handoff",

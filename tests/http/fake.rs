@@ -99,6 +99,7 @@ impl Fake {
             matter: None,
             team: Some(TeamId::new("sydney").unwrap()),
             addressed: None,
+            held: None,
             with_payload: false,
             body: body.as_bytes().into(),
             body_digest: [0; 32],
@@ -181,7 +182,8 @@ impl Backend for Fake {
 
     async fn explanation(&self, id: &TaskId, team: Option<&TeamId>) -> Result<Option<Explanation>, Unavailable> {
         let obstacles = team.map(|_| vec![Rejection::Excluded.into()]);
-        let explanation = Explanation { decision: None, verdicts: Some(Vec::new()), obstacles, at: instant() };
+        let verdicts = Some(Vec::new());
+        let explanation = Explanation { decision: None, as_decided: None, verdicts, obstacles, at: instant() };
         self.if_available(|state| state.tasks.contains_key(id).then_some(explanation))
     }
 
@@ -307,6 +309,7 @@ pub fn task(id: &str, arrival: u64) -> Task {
         holders: Vec::new(),
         handoffs: 0,
         handoff_limit_told: false,
+        as_admitted: None,
         task_seq: 3,
     }
 }

@@ -10,10 +10,11 @@ use std::thread;
 use chrono::TimeDelta;
 use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
-use heliograph::engine::id::TaskId;
+use heliograph::engine::id::{TaskId, TeamId};
+use heliograph::engine::load::Held;
 use heliograph::engine::task::Task;
 use heliograph::engine::update::{Change, KeptUpdate, Sender, Update};
-use heliograph::store::{Batch, RECENT_ENDED, Recovered, StoreError, TaskQuery, Writer};
+use heliograph::store::{Batch, Conflict, RECENT_ENDED, Recovered, StoreError, StoredDecision, TaskQuery, Writer};
 use heliograph::wire::fact::{Fact, FactSeq};
 
 use crate::samples::{
@@ -45,6 +46,7 @@ macro_rules! for_each_promise {
             the_first_fact_and_a_teams_last_message_are_known,
             the_last_decision_of_a_task_is_found,
             walls_that_teams_raised_are_recovered_once,
+            what_a_team_held_is_what_its_last_message_says,
             no_message_passes_a_wall,
             what_a_team_was_told_behind_a_wall_is_found,
             kept_updates_are_recovered_until_they_are_done,
@@ -320,7 +322,8 @@ pub fn the_last_decision_of_a_task_is_found<B: Backend>(fresh: fn() -> B) {
     let last = chain.fact("task.accepted", &mine);
     commit(&mut *writer, &facts(&[first, second, last]));
     let mut reader = writer.reader().expect("a reader");
-    assert_eq!(reader.last_decision(&mine.id).expect("a decision").as_deref(), Some(&b"{\"n\":2}"[..]));
+    let last = StoredDecision { seq: FactSeq(2), json: b"{\"n\":2}".as_slice().into() };
+    assert_eq!(reader.last_decision(&mine.id).expect("a read"), Some(last));
     assert_eq!(reader.last_decision(&other.id).expect("none"), None);
 }
 
@@ -328,12 +331,42 @@ pub fn walls_that_teams_raised_are_recovered_once<B: Backend>(fresh: fn() -> B) 
     let backend = fresh();
     let subject = task(1, waiting());
     let wall = |name: &str| (team(name), subject.client.clone(), subject.matter.clone());
+    let conflict = |name: &str, seq| conflict(name, &subject, seq);
     {
         let mut writer = backend.open();
-        commit(&mut *writer, &Batch { conflicts: vec![wall("sydney")], ..Batch::default() });
-        commit(&mut *writer, &Batch { conflicts: vec![wall("london"), wall("sydney")], ..Batch::default() });
+        commit(&mut *writer, &Batch { conflicts: vec![conflict("sydney", 3)], ..Batch::default() });
+        let again = vec![conflict("london", 5), conflict("sydney", 6)];
+        commit(&mut *writer, &Batch { conflicts: again, ..Batch::default() });
     }
     assert_eq!(recovered(&backend).conflicts, [wall("sydney"), wall("london")]);
+    let mut reader = backend.open().reader().expect("a reader");
+    let mut before = |seq| reader.conflicts_before(FactSeq(seq), &subject.client, &subject.matter).expect("teams");
+    assert_eq!(before(3), [] as [TeamId; 0]);
+    assert_eq!(before(4), [team("sydney")]);
+    assert_eq!(before(6), [team("sydney"), team("london")]);
+}
+
+pub fn what_a_team_held_is_what_its_last_message_says<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let mut writer = backend.open();
+    let mut chain = Chain::default();
+    let subject = task(1, offered("sydney"));
+    let mut told = |used: Option<u32>| {
+        let mut fact = chain.message(WorkMessage::Offer, "sydney", &subject);
+        fact.held = used.map(|used| Held { used, used_minutes: used * 90 });
+        fact
+    };
+    let written = [told(Some(1)), told(Some(2)), told(None)];
+    commit(&mut *writer, &facts(&written));
+    let mut reader = writer.reader().expect("a reader");
+    assert_eq!(reader.facts_after(FactSeq(0), 10).expect("facts"), written);
+    let asked = [team("london"), team("sydney")];
+    let mut before = |seq| reader.held_before(FactSeq(seq), &asked).expect("what they held");
+    let nothing = Some(Held::default());
+    assert_eq!(before(1), [nothing, nothing]);
+    assert_eq!(before(2), [nothing, Some(Held { used: 1, used_minutes: 90 })]);
+    assert_eq!(before(3), [nothing, Some(Held { used: 2, used_minutes: 180 })]);
+    assert_eq!(before(4), [nothing, None], "a fact that does not say");
 }
 
 /// A fact that raises a wall around the matter of a task.
@@ -345,11 +378,16 @@ fn wall_fact(chain: &mut Chain, to: &str, subject: &Task) -> Fact {
     fact
 }
 
+/// A conflict of a team with the matter of a task.
+fn conflict(name: &str, of: &Task, seq: u64) -> Conflict {
+    Conflict { team: team(name), client: of.client.clone(), matter: of.matter.clone(), seq: FactSeq(seq) }
+}
+
 pub fn no_message_passes_a_wall<B: Backend>(fresh: fn() -> B) {
     let subject = task(1, waiting());
     let of_matter = (team("sydney"), subject.client.clone(), Some(subject.matter.clone()));
     let of_client = (team("sydney"), subject.client.clone(), None);
-    let conflict = (team("sydney"), subject.client.clone(), subject.matter.clone());
+    let conflict = conflict("sydney", &subject, 2);
     let refused = |backend: &B, chain: &mut Chain, kind, batch: Batch| {
         let offer = chain.message(kind, "sydney", &subject);
         let mut facts = batch.facts;

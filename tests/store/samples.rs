@@ -118,6 +118,7 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
         holders: vec![],
         handoffs: 0,
         handoff_limit_told: false,
+        as_admitted: None,
         task_seq: 1,
     }
 }
@@ -191,6 +192,7 @@ impl Chain {
             matter: None,
             team: None,
             addressed: None,
+            held: None,
             with_payload: false,
             body: body.into_bytes().into(),
             body_digest,

@@ -101,12 +101,8 @@ pub fn effects() -> Vec<Effect> {
             note: Some("nearly done".into()),
             comparison: Some(Box::new(comparison(now))),
         },
-        Effect::PlanHandoff {
-            assignment: 1,
-            to: TeamId::new("london").unwrap(),
-            offer_at: now,
-            comparison: Box::new(comparison(now)),
-        },
+        Effect::PlanHandoff { assignment: 1, offer_at: now, comparison: Box::new(comparison(now)) },
+        Effect::DropHandoff { reason: WithdrawReason::Recalled },
         Effect::RequestHandoff { assignment: 1, answer_by: now },
         Effect::AnswerHandoff { assignment: 1, remaining_minutes: 30 },
         Effect::PassHandoff { assignment: 1, to: TeamId::new("london").unwrap(), next_assignment: 2 },
@@ -157,6 +153,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::Cancel { .. }
             | Effect::Keep { .. }
             | Effect::PlanHandoff { .. }
+            | Effect::DropHandoff { .. }
             | Effect::RequestHandoff { .. }
             | Effect::AnswerHandoff { .. }
             | Effect::PassHandoff { .. }
@@ -222,6 +219,7 @@ pub fn recorded(effect: Effect, task_seq: u64) -> Recorded {
         matter: matches!(effect, Effect::Offer(_)).then(|| "M-1".parse().unwrap()),
         team: Some(TeamId::new("manila-1").unwrap()),
         addressed: matches!(effect, Effect::Offer(_)).then_some(WorkMessage::Offer),
+        held: None,
         update: None,
         decision: None,
         effect,

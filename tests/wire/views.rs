@@ -68,6 +68,7 @@ fn task(state: TaskState) -> Task {
         }],
         handoffs: 0,
         handoff_limit_told: false,
+        as_admitted: None,
         task_seq: 7,
     }
 }

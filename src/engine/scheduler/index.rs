@@ -140,11 +140,8 @@ impl Scheduler {
             change(entry);
         }
         self.index(arrival);
-        if let Some((next, minutes)) = next_before {
-            let after = self.next_team_of(arrival).filter(|(team, _)| *team == next);
-            if after.is_none_or(|(_, left)| left < minutes) {
-                self.fill_later(next);
-            }
+        if let Some(next) = next_before.filter(|next| self.next_team_of(arrival) != Some(*next)) {
+            self.fill_later(next);
         }
         let Some(before) = before else { return };
         let after = self.seat_of(arrival).filter(|after| after.team == before.team);
@@ -154,12 +151,10 @@ impl Scheduler {
         }
     }
 
-    /// The team that is to have a task next, and the effort that it brings.
-    fn next_team_of(&self, arrival: Arrival) -> Option<(TeamIndex, u32)> {
-        let task = self.task_of(arrival)?;
-        let TaskState::Active(active) = &task.state else { return None };
-        let next = self.board.roster.team_index(&active.handoff.passing.as_ref()?.to)?;
-        Some((next, task.remaining_minutes()))
+    /// The team that is to have a task next.
+    fn next_team_of(&self, arrival: Arrival) -> Option<TeamIndex> {
+        let TaskState::Active(active) = &self.task_of(arrival)?.state else { return None };
+        self.board.roster.team_index(&active.handoff.passing.as_ref()?.to)
     }
 
     /// The seat that a task uses.
@@ -271,10 +266,10 @@ impl Scheduler {
                     if let Some((at, timer)) = handoff_timer(active, arrival) {
                         self.timers.set(at, timer);
                     }
-                    if let Some(next) =
-                        active.handoff.passing.as_ref().and_then(|it| self.board.roster.team_index(&it.to))
+                    if let Some(passing) = active.handoff.passing.as_deref()
+                        && let Some(next) = self.board.roster.team_index(&passing.to)
                     {
-                        self.board.load_mut(next).passing.insert(arrival, holding);
+                        self.board.load_mut(next).keep_seat(arrival, passing.effort_minutes);
                     }
                 }
                 if let Some(team) = task.state.team().and_then(|team| self.board.roster.team_index(team)) {
@@ -338,7 +333,7 @@ impl Scheduler {
                     if let Some(next) =
                         active.handoff.passing.as_ref().and_then(|it| self.board.roster.team_index(&it.to))
                     {
-                        self.board.load_mut(next).passing.remove(&arrival);
+                        self.board.load_mut(next).free_seat(arrival);
                     }
                 }
                 if let Some(team) = task.state.team().and_then(|team| self.board.roster.team_index(team)) {

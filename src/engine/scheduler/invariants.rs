@@ -140,12 +140,20 @@ impl Scheduler {
         let load = self.board.load(team);
         let holds = |task: &&Task| task.paused.is_none() && task.state.team().is_some_and(|id| id.as_str() == name);
         let tasks = || load.tasks.keys().filter_map(|arrival| self.task_of(*arrival)).filter(holds);
-        let counted = u32::try_from(tasks().count()).unwrap_or(u32::MAX);
-        let minutes = tasks().map(Task::remaining_minutes).fold(0, u32::saturating_add);
+        let coming = || load.passing.keys().filter_map(|arrival| self.seat_kept_at(*arrival, name));
+        let counted = u32::try_from(tasks().count() + coming().count()).unwrap_or(u32::MAX);
+        let minutes = tasks().map(Task::remaining_minutes).chain(coming()).fold(0, u32::saturating_add);
         if (counted, minutes) == (load.used, load.used_minutes) {
             return Ok(());
         }
         Err(Broken::Load { team: name.into(), counted, used: load.used, minutes, used_minutes: load.used_minutes })
+    }
+
+    /// The effort for which a team keeps a seat, when it is to have the task next.
+    fn seat_kept_at(&self, arrival: crate::engine::task::Arrival, team: &str) -> Option<u32> {
+        let TaskState::Active(active) = &self.task_of(arrival)?.state else { return None };
+        let passing = active.handoff.passing.as_ref().filter(|passing| passing.to.as_str() == team)?;
+        Some(passing.effort_minutes)
     }
 
     /// The queue and the census are what the tasks make them.

@@ -28,6 +28,7 @@ use super::class::ClassId;
 use super::effect::{Answer, Effect, Effects, Recorded, WorkMessage};
 use super::event::{EndedTask, Event, UpdateResult};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
+use super::load::Held;
 use super::queue::{Queue, WaitKey};
 use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
@@ -126,6 +127,8 @@ pub struct Scheduler {
     to_fill: BTreeMap<TeamIndex, Fill>,
     /// Waiting tasks that are decided after that.
     to_route: BTreeSet<Arrival>,
+    /// Whether the full table of each decision is kept beside it.
+    keeps_tables: bool,
     /// The walls that have been told of.
     told_walls: Walls,
     out: Effects,
@@ -163,6 +166,7 @@ impl Scheduler {
             answered: Recent::new(REMEMBERED),
             to_fill: BTreeMap::new(),
             to_route: BTreeSet::new(),
+            keeps_tables: false,
             told_walls: restored.walls,
             out: Effects::default(),
         };
@@ -216,6 +220,11 @@ impl Scheduler {
         std::mem::take(&mut self.out)
     }
 
+    /// Keeps the full table of each decision beside it from now on; a decision then costs as much as an explanation.
+    pub fn keep_tables(&mut self) {
+        self.keeps_tables = true;
+    }
+
     /// When a timer is due next; a step at or after it with [`Event::DeadlineReached`] fires it.
     #[must_use]
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
@@ -224,6 +233,7 @@ impl Scheduler {
 
     /// Records an effect on an open task.
     fn record(&mut self, arrival: Arrival, said: Said, effect: Effect) {
+        let held = self.held_by(&said, &effect);
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         entry.task.task_seq += 1;
         let matter = said.addressed.map(|_| entry.task.matter.clone());
@@ -234,6 +244,7 @@ impl Scheduler {
             matter,
             team: said.team,
             addressed: said.addressed,
+            held,
             update: said.update,
             decision: said.decision,
             effect,
@@ -248,11 +259,27 @@ impl Scheduler {
         addressed: Option<WorkMessage>,
         effect: Effect,
     ) {
-        let at = self.now;
-        let matter = None;
-        let recorded =
-            Recorded { at, task: None, client, matter, team, addressed, update: None, decision: None, effect };
-        self.out.recorded.push(recorded);
+        let said = Said { team, addressed, ..Said::default() };
+        let held = self.held_by(&said, &effect);
+        self.out.recorded.push(Recorded {
+            at: self.now,
+            task: None,
+            client,
+            matter: None,
+            team: said.team,
+            addressed,
+            held,
+            update: None,
+            decision: None,
+            effect,
+        });
+    }
+
+    /// How much the team holds that is told of something, or for which a seat is kept or was.
+    fn held_by(&self, said: &Said, effect: &Effect) -> Option<Held> {
+        let moves_seat = matches!(effect, Effect::PlanHandoff { .. } | Effect::DropHandoff { .. });
+        let team = said.team.as_ref().filter(|_| said.addressed.is_some() || moves_seat)?;
+        Some(self.board.load(self.board.roster.team_index(team)?).held())
     }
 }
 

@@ -173,8 +173,12 @@ impl Scheduler {
         if before.is_some_and(|it| it.offer.is_some() && it.to == target) {
             return;
         }
-        self.drop_plan(arrival, WithdrawReason::Recalled);
-        let passing = Passing { to: target.clone(), offer_at, offer: None };
+        if !is_same {
+            self.drop_plan(arrival, WithdrawReason::Recalled);
+        }
+        let remaining = || self.task_of(arrival).map_or(0, Task::remaining_minutes);
+        let effort_minutes = before.filter(|_| is_same).map_or_else(remaining, |it| it.effort_minutes);
+        let passing = Passing { to: target.clone(), effort_minutes, offer_at, offer: None };
         let asks = !active.handoff.requested && !active.handoff.answered;
         self.change_active(arrival, |active| {
             active.handoff.passing = Some(Box::new(passing));
@@ -187,8 +191,8 @@ impl Scheduler {
         });
         let assignment = active.assignment;
         if !is_same {
-            let effect = Effect::PlanHandoff { assignment, to: target, offer_at, comparison: Box::new(comparison) };
-            self.record(arrival, Said::of(&active.team), effect);
+            let effect = Effect::PlanHandoff { assignment, offer_at, comparison: Box::new(comparison) };
+            self.record(arrival, Said::of(&target), effect);
         }
         if asks {
             let effect = Effect::RequestHandoff { assignment, answer_by: offer_at };
@@ -323,9 +327,12 @@ impl Scheduler {
         let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { return };
         let Some(passing) = active.handoff.passing.clone() else { return };
         self.change_active(arrival, Active::forget_plan);
-        if let Some(offer) = passing.offer {
-            let said = Said::to(&offer.team, WorkMessage::Withdrawn);
-            self.record(arrival, said, Effect::Withdraw { assignment: offer.assignment, reason });
+        match passing.offer {
+            Some(offer) => {
+                let said = Said::to(&offer.team, WorkMessage::Withdrawn);
+                self.record(arrival, said, Effect::Withdraw { assignment: offer.assignment, reason });
+            }
+            None => self.record(arrival, Said::of(&passing.to), Effect::DropHandoff { reason }),
         }
     }
 

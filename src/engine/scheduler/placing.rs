@@ -38,7 +38,11 @@ impl Scheduler {
             return;
         }
         let Some(entry) = self.tasks.get(&arrival) else { return };
-        let choice = routing::decide(&self.board, &entry.task, entry.class, self.now);
+        let mut choice = routing::decide(&self.board, &entry.task, entry.class, self.now);
+        if self.keeps_tables {
+            let table = routing::explain(&self.board, &entry.task, entry.class, self.now);
+            Arc::make_mut(&mut choice.decision).table = Some(table);
+        }
         match choice.outcome {
             Outcome::Offer(team, _) => {
                 let id = &self.board.roster.team(team).id;

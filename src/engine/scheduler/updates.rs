@@ -94,14 +94,14 @@ impl Scheduler {
         let now = self.now;
         let Some(TaskState::Active(holder)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
         self.drop_plan(arrival, WithdrawReason::Recalled);
-        let said = Said { update: Some(update.clone()), ..Said::to(team, WorkMessage::UpdateResult) };
-        self.record(arrival, said, Effect::Complete { assignment, note });
-        let ended = Effect::EndLate { assignment: holder.assignment };
-        self.record(arrival, Said::to(&holder.team, WorkMessage::Ended), ended);
         self.change(arrival, |task| {
             super::placing::touch_clocks(task, Moment::Completed, now);
             task.state = TaskState::Completed { at: now, team: team.clone() };
         });
+        let said = Said { update: Some(update.clone()), ..Said::to(team, WorkMessage::UpdateResult) };
+        self.record(arrival, said, Effect::Complete { assignment, note });
+        let ended = Effect::EndLate { assignment: holder.assignment };
+        self.record(arrival, Said::to(&holder.team, WorkMessage::Ended), ended);
         self.end(arrival, true);
     }
 
@@ -309,13 +309,13 @@ impl Scheduler {
     fn complete(&mut self, arrival: Arrival, active: &Active, note: Option<String>, update: Option<RequestId>) {
         let now = self.now;
         self.drop_plan(arrival, WithdrawReason::Recalled);
-        let said = Said { update, ..Said::to(&active.team, WorkMessage::Ended) };
-        self.record(arrival, said, Effect::Complete { assignment: active.assignment, note });
         self.remember_holder(&active.team, arrival);
         self.change(arrival, |task| {
             super::placing::touch_clocks(task, Moment::Completed, now);
             task.state = TaskState::Completed { at: now, team: active.team.clone() };
         });
+        let said = Said { update, ..Said::to(&active.team, WorkMessage::Ended) };
+        self.record(arrival, said, Effect::Complete { assignment: active.assignment, note });
         self.end(arrival, true);
     }
 
@@ -326,10 +326,10 @@ impl Scheduler {
             Some((team, _)) => Said::to(team, WorkMessage::Ended),
             None => Said::default(),
         };
-        self.record(arrival, said, Effect::Cancel { reason: reason.into() });
         self.drop_plan(arrival, WithdrawReason::Cancelled);
         self.end_holding(arrival);
         self.change(arrival, |task| task.state = TaskState::Cancelled { at: now, reason: reason.into() });
+        self.record(arrival, said, Effect::Cancel { reason: reason.into() });
         self.end(arrival, false);
     }
 
@@ -357,7 +357,10 @@ impl Scheduler {
     }
 
     fn reprioritise(&mut self, arrival: Arrival, priority: Priority) {
-        self.change(arrival, |task| task.priority = priority);
+        self.change(arrival, |task| {
+            task.keep_terms();
+            task.priority = priority;
+        });
         let said = self.changed(arrival);
         self.record(arrival, said, Effect::Reprioritise { priority });
         self.route_if_waiting(arrival);
@@ -438,6 +441,7 @@ fn amend_task(task: &mut Task, amendment: &Amendment) {
         excluded_teams,
         not_before,
     } = amendment.clone();
+    task.keep_terms();
     task.deadline = deadline.or(task.deadline);
     task.not_before = not_before.or(task.not_before);
     if let Some(effort_minutes) = effort_minutes {

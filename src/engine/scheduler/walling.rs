@@ -45,6 +45,7 @@ impl Scheduler {
             matter: matter.clone(),
             team: Some(team),
             addressed: None,
+            held: None,
             update: None,
             decision: None,
             effect: Effect::RaiseWall { matter, source },

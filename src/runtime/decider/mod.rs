@@ -12,7 +12,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::broker::Delivery;
-use crate::engine::effect::{Answer, Effects, Exposure};
+use crate::engine::effect::{Answer, Effect, Effects, EscalationReason, Exposure};
 use crate::engine::event::Event;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::roster::Roster;
@@ -20,7 +20,7 @@ use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Task, TaskState};
 use crate::engine::walls::Walled;
 use crate::http::{SubmitAnswer, Unavailable, UpdateAnswer};
-use crate::store::{Reader, StoreError, TaskRow};
+use crate::store::{Conflict, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::Rules;
 use crate::wire::chain::Sealer;
@@ -231,7 +231,12 @@ impl Decider {
             if let Some((task, _)) = &recorded.task {
                 self.changed.insert(task.clone());
             }
-            decided.batch.facts.push(self.sealer.seal(recorded));
+            let declares_conflict = is_conflict(&recorded.effect);
+            let fact = self.sealer.seal(recorded);
+            if declares_conflict {
+                self.store_conflict(fact.seq, decided);
+            }
+            decided.batch.facts.push(fact);
         }
         if effects.walls_changed {
             self.walls.set(self.scheduler.walls().clone());
@@ -242,6 +247,14 @@ impl Decider {
             observe::ended(&self.metrics, &task, self.scheduler.roster());
             self.changed.remove(&task.id);
             decided.batch.tasks.push(row(task, None));
+        }
+    }
+
+    /// Conflicts and the facts that tell of them come in the same order.
+    fn store_conflict(&mut self, seq: FactSeq, decided: &mut Decided) {
+        if let Some((team, client, matter)) = self.scheduler.conflicts().get(self.conflicts_stored).cloned() {
+            self.conflicts_stored += 1;
+            decided.batch.conflicts.push(Conflict { team, client, matter, seq });
         }
     }
 
@@ -256,11 +269,6 @@ impl Decider {
                 let next_due_at = self.scheduler.next_due_at(task);
                 decided.batch.tasks.push(row(task.clone(), next_due_at));
             }
-        }
-        let conflicts = self.scheduler.conflicts();
-        if let Some(new) = conflicts.get(self.conflicts_stored..).filter(|new| !new.is_empty()) {
-            decided.batch.conflicts.extend_from_slice(new);
-            self.conflicts_stored = conflicts.len();
         }
         decided.batch.at = Some(now);
     }
@@ -295,6 +303,10 @@ impl Decider {
             undelivered: self.undelivered.clone(),
         }
     }
+}
+
+fn is_conflict(effect: &Effect) -> bool {
+    matches!(effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared })
 }
 
 fn row(task: Task, next_due_at: Option<DateTime<Utc>>) -> TaskRow {

@@ -89,6 +89,7 @@ pub fn fact(seq: u64, to: Option<&str>) -> Fact {
         matter: to.map(|_| "M-1".parse().expect("a matter")),
         team: to.map(team),
         addressed: to.map(|_| WorkMessage::Offer),
+        held: None,
         with_payload: false,
         body: Arc::from(&br#"{"assignment":1}"#[..]),
         body_digest: [1; 32],

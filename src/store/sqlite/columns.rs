@@ -7,6 +7,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
 use crate::engine::effect::WorkMessage;
 use crate::engine::id::{Id, IdKind};
+use crate::engine::load::Held;
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
 use crate::engine::update::Sender;
@@ -16,7 +17,7 @@ use crate::wire::fact::{Fact, FactSeq};
 /// The columns of a fact, in the order in which [`fact`] reads them.
 pub(super) const FACT_COLUMNS: &str =
     "seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest, link, decision, packet,
-     matter";
+     matter, used, used_minutes";
 
 /// What SQLite said, as a fault of the store. Its messages name tables and columns, never values.
 pub(super) fn fault(during: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
@@ -72,7 +73,14 @@ pub(super) fn fact(row: &Row<'_>) -> rusqlite::Result<Fact> {
         decision: row.get::<_, Option<Arc<[u8]>>>(12)?,
         packet: row.get::<_, Option<Arc<[u8]>>>(13)?,
         matter: id(row, 14)?,
+        held: held(row, 15)?,
     })
+}
+
+/// `used, used_minutes`, from a column on.
+pub(super) fn held(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Held>> {
+    let (used, used_minutes) = (row.get(column)?, row.get(column + 1)?);
+    Ok(Option::zip(used, used_minutes).map(|(used, used_minutes)| Held { used, used_minutes }))
 }
 
 /// A task from its row of JSON.
@@ -128,6 +136,5 @@ pub(super) fn bad(
 }
 
 fn work_message(word: &str) -> Option<WorkMessage> {
-    use WorkMessage::{Changed, Ended, Offer, UpdateResult, Withdrawn};
-    [Offer, Withdrawn, Ended, Changed, UpdateResult].into_iter().find(|message| message.as_str() == word)
+    WorkMessage::ALL.into_iter().find(|message| message.as_str() == word)
 }

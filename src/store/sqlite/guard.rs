@@ -47,10 +47,9 @@ impl Guard {
     fn raise(&mut self, wall: Walled, batch: &Batch) {
         Arc::make_mut(&mut self.walls).add(&wall);
         if let (team, client, Some(matter)) = wall
-            && let conflict = (team, client, matter)
-            && batch.conflicts.contains(&conflict)
+            && batch.conflicts.iter().any(|it| (&it.team, &it.client, &it.matter) == (&team, &client, &matter))
         {
-            Arc::make_mut(&mut self.conflicts).push(conflict);
+            Arc::make_mut(&mut self.conflicts).push((team, client, matter));
         }
     }
 }

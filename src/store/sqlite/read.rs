@@ -6,20 +6,27 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 
-use super::columns::{FACT_COLUMNS, bad, fact, fault, id, id_of, integer, roster, sender, task, unsigned};
+use super::columns::{FACT_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned};
 use super::open;
 use crate::engine::event::{EndedTask, UpdateResult};
-use crate::engine::id::{RequestId, TaskId, TeamId};
+use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
+use crate::engine::load::Held;
 use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
 use crate::engine::update::Sender;
 use crate::engine::walls::Walled;
-use crate::store::{Reader, RosterVersion, StoreError, TaskQuery};
+use crate::store::{Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
 /// The words for the states of a task; each is a range of every index of tasks.
 const STATES: [&str; 5] = ["waiting", "offered", "active", "completed", "cancelled"];
+
+/// What the last message to a team before a fact says that it holds: one look into the index of its messages.
+const LAST_TOLD: &str =
+    "SELECT used, used_minutes FROM facts WHERE team = ?1 AND (addressed IS NOT NULL OR used IS NOT NULL)
+       AND seq < ?2
+     ORDER BY seq DESC LIMIT 1";
 
 /// A reader of a SQLite file.
 pub(super) struct SqliteReader {
@@ -98,9 +105,35 @@ impl Reader for SqliteReader {
         Ok(FactSeq(self.one(sql, [team.as_str()], |row| unsigned(row, 0))?.unwrap_or(0)))
     }
 
-    fn last_decision(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError> {
-        let sql = "SELECT decision FROM facts WHERE task = ?1 AND decision IS NOT NULL ORDER BY task_seq DESC LIMIT 1";
-        self.one(sql, [task.as_str()], |row| row.get(0))
+    fn last_decision(&mut self, task: &TaskId) -> Result<Option<StoredDecision>, StoreError> {
+        let sql =
+            "SELECT seq, decision FROM facts WHERE task = ?1 AND decision IS NOT NULL ORDER BY task_seq DESC LIMIT 1";
+        self.one(sql, [task.as_str()], |row| Ok(StoredDecision { seq: FactSeq(unsigned(row, 0)?), json: row.get(1)? }))
+    }
+
+    fn held_before(&mut self, fact: FactSeq, teams: &[TeamId]) -> Result<Vec<Option<Held>>, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let mut last = snapshot.prepare_cached(LAST_TOLD).map_err(fault("reading"))?;
+        let mut all_are_kept =
+            snapshot.prepare_cached("SELECT 1 FROM facts WHERE seq = 1").map_err(fault("reading"))?;
+        // Who was never told anything holds nothing, as long as every fact is there.
+        let untold = all_are_kept.exists([]).map_err(fault("reading"))?.then(Held::default);
+        let before = integer(fact.0)?;
+        let mut told = |team: &TeamId| last.query_row(params![team.as_str(), before], |row| held(row, 0)).optional();
+        let told = teams.iter().map(|team| Ok(told(team)?.unwrap_or(untold))).collect::<Result<_, _>>();
+        told.map_err(fault("reading what teams held"))
+    }
+
+    fn conflicts_before(
+        &mut self,
+        fact: FactSeq,
+        client: &ClientId,
+        matter: &MatterId,
+    ) -> Result<Vec<TeamId>, StoreError> {
+        let sql = "SELECT team FROM conflicts WHERE client = ?1 AND matter = ?2 AND (seq IS NULL OR seq < ?3)
+             ORDER BY rowid";
+        let values = params![client.as_str(), matter.as_str(), integer(fact.0)?];
+        rows(&self.connection, sql, values, |row| id_of(row, 0))
     }
 
     fn messages_for(&mut self, team: &TeamId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError> {
@@ -214,7 +247,6 @@ fn rows_of(limit: usize) -> i64 {
 mod tests {
     use super::super::{SqliteStore, schema};
     use super::*;
-    use crate::engine::id::ClientId;
 
     #[test]
     fn every_listing_reads_one_range_of_an_index_in_order() {
@@ -236,6 +268,18 @@ mod tests {
                 .expect("the plan's lines");
             assert_eq!(plan, [format!("SEARCH tasks USING INDEX {index}")]);
         }
+    }
+
+    #[test]
+    fn what_a_team_held_is_one_look_into_the_index_of_its_messages() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        schema::migrate(&mut connection, Path::new("a.db"), schema::MIGRATIONS).expect("the tables");
+        let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {LAST_TOLD}")).expect("a plan");
+        let plan: Vec<String> = explain
+            .query_map(params!["sydney", 7], |row| row.get(3))
+            .and_then(Iterator::collect)
+            .expect("the plan's lines");
+        assert_eq!(plan, ["SEARCH facts USING INDEX facts_by_team (team=? AND rowid<?)"]);
     }
 
     #[test]

@@ -14,8 +14,12 @@ use crate::store::StoreError;
 const APPLICATION_ID: i64 = 0x4845_4c49;
 
 /// Migration `n` (counted from 1) takes a file from version `n - 1` to `n`.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("version_1.sql"), include_str!("version_2.sql"), include_str!("version_3.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("version_1.sql"),
+    include_str!("version_2.sql"),
+    include_str!("version_3.sql"),
+    include_str!("version_4.sql"),
+];
 
 /// Brings a file up to the last of `migrations`.
 pub(super) fn migrate(connection: &mut Connection, path: &Path, migrations: &[&str]) -> Result<(), StoreError> {

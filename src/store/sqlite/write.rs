@@ -14,7 +14,7 @@ use crate::engine::event::Refusal;
 use crate::engine::id::{RequestId, TaskId};
 use crate::engine::task::{Task, TaskState};
 use crate::engine::walls::Walled;
-use crate::store::{Batch, RosterVersion, StoreError, TaskRow};
+use crate::store::{Batch, Conflict, RosterVersion, StoreError, TaskRow};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
 /// Where the store ends: what the next batch continues.
@@ -98,8 +98,8 @@ fn write_facts(connection: &Connection, batch: &Batch, tip: &mut Tip) -> Result<
     let mut insert = prepare(
         connection,
         "INSERT INTO facts (seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest,
-         link, decision, packet, matter)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+         link, decision, packet, matter, used, used_minutes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?;
     let mut last_of_task: BTreeMap<&TaskId, u64> = BTreeMap::new();
     for fact in &batch.facts {
@@ -129,6 +129,8 @@ fn write_facts(connection: &Connection, batch: &Batch, tip: &mut Tip) -> Result<
             fact.decision,
             fact.packet,
             fact.matter.as_ref().map(|matter| matter.as_str()),
+            fact.held.map(|held| held.used),
+            fact.held.map(|held| held.used_minutes),
         ];
         execute(&mut insert, values, "writing a fact")?;
         tip.last_seq = fact.seq;
@@ -249,10 +251,13 @@ fn refusal_text(id: &RequestId, refused: Option<&Refusal>) -> Result<Option<Stri
 }
 
 fn write_conflicts(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    let mut insert =
-        prepare(connection, "INSERT INTO conflicts (team, client, matter) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
-    for (team, client, matter) in &batch.conflicts {
-        execute(&mut insert, params![team.as_str(), client.as_str(), matter.as_str()], "writing a conflict")?;
+    let mut insert = prepare(
+        connection,
+        "INSERT INTO conflicts (team, client, matter, seq) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    )?;
+    for Conflict { team, client, matter, seq } in &batch.conflicts {
+        let values = params![team.as_str(), client.as_str(), matter.as_str(), integer(seq.0)?];
+        execute(&mut insert, values, "writing a conflict")?;
     }
     Ok(())
 }
