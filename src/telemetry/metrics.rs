@@ -3,21 +3,23 @@
 //! No label holds a task, a matter or a client. State that is a picture (tasks, teams) is replaced as a whole, and a
 //! scrape sees one picture or the next, never a mixture.
 
+mod broker;
+mod picture;
+
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use prometheus::{
-    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
-};
+use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
 
 use crate::engine::event::RefusalCode;
-use crate::engine::id::TeamId;
 use crate::engine::request::Priority;
 use crate::engine::scheduler::Census;
-use crate::engine::task::WaitReason;
 use crate::wire::message::ReplyIgnored;
 
+use self::broker::Broker;
+use self::picture::Picture;
+pub use self::picture::TeamGauge;
 use super::families::Families;
 use super::logs::LogCounts;
 pub use super::words::{Outcome, PublishFailure, Queue, SlaResult, StoreOperation};
@@ -38,9 +40,6 @@ const UPDATE_REFUSALS: [RefusalCode; 5] = [
     RefusalCode::IllegalMove,
     RefusalCode::NotAllowed,
 ];
-/// States of a task that a team has.
-const STATES_WITH_TEAM: [&str; 2] = ["offered", "active"];
-
 /// What is known when the metrics are made.
 #[derive(Debug, Clone, Copy)]
 pub struct Setup<'a> {
@@ -58,27 +57,13 @@ pub struct Setup<'a> {
     pub broker: bool,
 }
 
-/// A team as the metrics show it.
-#[derive(Debug, Clone, Copy)]
-pub struct TeamGauge<'a> {
-    /// Which.
-    pub team: &'a TeamId,
-    /// Whether it is open.
-    pub open: bool,
-    /// When that changes next; `None` is not within the horizon and shows as 0.
-    pub next_transition_at: Option<DateTime<Utc>>,
-    /// Its seats; `None` when its room is counted in effort.
-    pub seats: Option<u32>,
-    /// Messages that could not be delivered to it.
-    pub undelivered: u64,
-}
-
 /// Every metric.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Written while a picture is replaced, read while it is rendered.
-    picture: RwLock<()>,
+    /// Written while the picture is replaced, read while it is rendered.
+    replacing: RwLock<()>,
+    picture: Picture,
     broker: Option<Broker>,
     received: IntCounterVec,
     settled: IntCounterVec,
@@ -88,31 +73,15 @@ pub struct Metrics {
     commit: Histogram,
     store_errors: IntCounterVec,
     outbox: IntGauge,
-    open: IntGaugeVec,
-    waiting: IntGaugeVec,
-    oldest_waiting: GaugeVec,
     routing_wait: HistogramVec,
     turnaround: HistogramVec,
     completed: IntCounterVec,
-    undelivered: IntGaugeVec,
     wall_exposures: IntCounter,
-    team_open: IntGaugeVec,
-    team_transition: GaugeVec,
-    team_seats: IntGaugeVec,
     clock_difference: Gauge,
     timer_lag: Histogram,
     reload_successful: IntGauge,
     reload_success_at: Gauge,
     roster_horizon_at: Gauge,
-}
-
-#[derive(Debug)]
-struct Broker {
-    up: IntGauge,
-    reconnects: IntCounter,
-    failures: IntCounterVec,
-    republished: IntCounter,
-    replies_ignored: IntCounterVec,
 }
 
 impl Metrics {
@@ -129,7 +98,8 @@ impl Metrics {
         make.adopt(logs.family());
         let waits = wait_buckets(setup.sla_targets_minutes);
         let metrics = Self {
-            picture: RwLock::new(()),
+            replacing: RwLock::new(()),
+            picture: Picture::new(&make),
             broker: setup.broker.then(|| Broker::new(&make)),
             received: make.counters("messages_received_total", "Messages that came in.", &["queue"]),
             settled: make.counters("messages_settled_total", "Messages that were answered.", &["outcome"]),
@@ -147,13 +117,6 @@ impl Metrics {
             ),
             store_errors: make.counters("store_errors_total", "Failures of the store.", &["operation"]),
             outbox: make.gauge("outbox_messages", "Committed facts that are not published yet."),
-            open: make.gauges("tasks_open", "Tasks that a team has.", &["team", "state"]),
-            waiting: make.gauges("tasks_waiting", "Tasks that no team has.", &["priority", "reason"]),
-            oldest_waiting: make.float_gauges(
-                "tasks_oldest_waiting_timestamp_seconds",
-                "Since when the oldest task waits that some team may do; 0 when none does.",
-                &["priority"],
-            ),
             routing_wait: make.histograms(
                 "task_routing_wait_seconds",
                 "Time from ready to the first accept.",
@@ -171,15 +134,7 @@ impl Metrics {
                 "Tasks that were completed, by how they stood to their promises.",
                 &["priority", "sla"],
             ),
-            undelivered: make.gauges("messages_undelivered", "Messages that could not be delivered yet.", &["team"]),
             wall_exposures: make.counter("wall_exposures_total", "Walls behind which a team had received work before."),
-            team_open: make.gauges("team_open", "Whether the team is open.", &["team"]),
-            team_transition: make.float_gauges(
-                "team_next_transition_timestamp_seconds",
-                "When the team opens or closes next; 0 when not within the horizon.",
-                &["team"],
-            ),
-            team_seats: make.gauges("team_seats", "Tasks that the team can hold at once.", &["team"]),
             clock_difference: make
                 .float_gauge("clock_difference_seconds", "Engine time minus the wall clock of the machine."),
             timer_lag: make.histogram(
@@ -214,7 +169,7 @@ impl Metrics {
             let _ = self.turnaround.with_label_values(&[priority.as_str()]);
             let _ = SlaResult::ALL.map(|it| self.completed.with_label_values(&[priority.as_str(), it.as_str()]));
         }
-        self.show_waiting(&Census::default());
+        self.picture.show_waiting(&Census::default());
     }
 
     /// A message came in.
@@ -308,18 +263,8 @@ impl Metrics {
 
     /// Shows open tasks and all teams as they are now, in place of those shown before.
     pub fn show<'a>(&self, census: &Census, teams: impl IntoIterator<Item = TeamGauge<'a>>) {
-        let _replacing = self.picture.write().unwrap_or_else(PoisonError::into_inner);
-        for family in [&self.open, &self.undelivered, &self.team_open, &self.team_seats] {
-            family.reset();
-        }
-        self.team_transition.reset();
-        for gauge in teams {
-            self.show_team(&gauge);
-        }
-        for ((team, state), tasks) in &census.with_team {
-            self.open.with_label_values(&[team.as_str(), state]).set(count(*tasks));
-        }
-        self.show_waiting(census);
+        let _replacing = self.replacing.write().unwrap_or_else(PoisonError::into_inner);
+        self.picture.replace(census, teams);
     }
 
     /// Engine time minus the wall clock.
@@ -347,49 +292,8 @@ impl Metrics {
     /// All metrics as Prometheus text.
     #[must_use]
     pub fn render(&self) -> String {
-        let _whole = self.picture.read().unwrap_or_else(PoisonError::into_inner);
+        let _whole = self.replacing.read().unwrap_or_else(PoisonError::into_inner);
         TextEncoder::new().encode_to_string(&self.registry.gather()).expect("families have samples of their own type")
-    }
-
-    fn show_team(&self, gauge: &TeamGauge<'_>) {
-        let team = gauge.team.as_str();
-        self.team_open.with_label_values(&[team]).set(gauge.open.into());
-        self.team_transition.with_label_values(&[team]).set(gauge.next_transition_at.map_or(0.0, timestamp));
-        self.undelivered.with_label_values(&[team]).set(count(gauge.undelivered));
-        if let Some(seats) = gauge.seats {
-            self.team_seats.with_label_values(&[team]).set(seats.into());
-        }
-        let _ = STATES_WITH_TEAM.map(|state| self.open.with_label_values(&[team, state]));
-    }
-
-    fn show_waiting(&self, census: &Census) {
-        for priority in Priority::ALL {
-            for reason in WaitReason::ALL {
-                let tasks = census.waiting.get(&(priority, reason)).copied().unwrap_or(0);
-                self.waiting.with_label_values(&[priority.as_str(), reason.as_str()]).set(count(tasks));
-            }
-            let since = census.oldest_waiting_since(priority).map_or(0.0, timestamp);
-            self.oldest_waiting.with_label_values(&[priority.as_str()]).set(since);
-        }
-    }
-}
-
-impl Broker {
-    fn new(make: &Families) -> Self {
-        let broker = Self {
-            up: make.gauge("broker_up", "Whether the link to the broker is up."),
-            reconnects: make.counter("broker_reconnects_total", "Links to the broker made after the first."),
-            failures: make.counters("publish_failures_total", "Messages that did not leave.", &["reason"]),
-            republished: make.counter("republished_total", "Messages that left and may have left before."),
-            replies_ignored: make.counters(
-                "replies_ignored_total",
-                "Requests whose reply_to is not one that is answered.",
-                &["reason"],
-            ),
-        };
-        let _ = ReplyIgnored::ALL.map(|it| broker.replies_ignored.with_label_values(&[it.as_str()]));
-        let _ = PublishFailure::ALL.map(|it| broker.failures.with_label_values(&[it.as_str()]));
-        broker
     }
 }
 

@@ -1,5 +1,6 @@
 //! Calendars: the sixteen rules, the bugs that other libraries have, and a brute-force walk beside the real thing.
 
+mod answers;
 mod differential;
 mod feeds;
 mod holidays;
@@ -8,4 +9,5 @@ mod naive;
 mod office;
 mod properties;
 mod rules;
+mod together;
 mod zones;

@@ -121,3 +121,11 @@ pub fn open(calendar: &Calendar, from: &str, to: &str) -> Vec<String> {
     let intervals = calendar.open_intervals(at(from), at(to)).expect("within the horizon");
     intervals.map(|(open, close)| format!("{}/{}", text(open), text(close))).collect()
 }
+
+/// London on weekdays, with an hour for lunch.
+pub fn london() -> Calendar {
+    office("Europe/London")
+        .weekdays(&["09:00-17:30"])
+        .breaks_on(&[0, 1, 2, 3, 4], &["12:30-13:30"])
+        .around("2026-06-01T00:00:00Z")
+}

@@ -1,5 +1,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::engine::id::TeamId;
+use crate::engine::task::WaitReason;
+
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
