@@ -7,10 +7,6 @@ use crate::engine::effect::WorkMessage;
 use super::message::ExchangeName;
 use super::{event, schema, update};
 
-/// The words of the messages to teams.
-const WORK_MESSAGES: [WorkMessage; 5] =
-    [WorkMessage::Offer, WorkMessage::Withdrawn, WorkMessage::Ended, WorkMessage::Changed, WorkMessage::UpdateResult];
-
 /// The document.
 pub(super) fn document() -> Value {
     json!({
@@ -66,7 +62,7 @@ pub(super) fn document() -> Value {
 }
 
 fn work_words() -> String {
-    WORK_MESSAGES.map(WorkMessage::as_str).join(", ")
+    WorkMessage::ALL.map(WorkMessage::as_str).join(", ")
 }
 
 fn exchange(address: &str, kind: &str, about: &str, messages: &[&str]) -> Value {
