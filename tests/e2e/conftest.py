@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 import tomllib
 
 import pytest
@@ -9,6 +10,7 @@ from daemon import BINARY, ROSTER, Daemon
 from node import RabbitNode
 
 DAEMON_USER = "heliograph"
+EMPTY_WITHIN_SECONDS = 30
 logging.getLogger("pika").setLevel(logging.CRITICAL)  # each refused connection is several lines there
 
 
@@ -57,8 +59,14 @@ class Bed:
         """A daemon on this virtual host, not started."""
         return Daemon(self._folder, clock, speed, self.url())
 
-    def depth(self, queue):
-        """How many messages a queue holds, unacknowledged ones included."""
+    def await_empty(self, queue):
+        """Waits until a queue holds nothing, unacknowledged messages included: a quorum queue counts with a delay."""
+        deadline = time.monotonic() + EMPTY_WITHIN_SECONDS
+        while left := self._depth(queue):
+            assert time.monotonic() < deadline, f"{queue} still holds {left} messages"
+            time.sleep(0.2)  # the broker tells nobody when its count changes
+
+    def _depth(self, queue):
         ready, unacked = "messages_ready", "messages_unacknowledged"
         lines = self.node.rabbitmqctl("list_queues", "--quiet", "--vhost", self.vhost, "name", ready, unacked)
         rows = [line.split() for line in lines.splitlines()]

@@ -141,7 +141,7 @@ def test_a_rejected_request_larger_than_the_broker_takes_by_now_leaves_without_i
             assert json.loads(found.headers["x-heliograph-reason"])["code"] == "invalid_json"
             assert (found.headers["x-heliograph-body-omitted-bytes"], found.raw) == ("1500", b"")
         daemon.stop()
-    assert bed.depth(REQUESTS) == 0
+    bed.await_empty(REQUESTS)
 
 
 def test_a_broker_that_restarts_under_load_costs_no_request(bed):

@@ -82,5 +82,5 @@ def test_such_a_message_is_handled_and_so_are_those_before_and_after(bed, name):
             assert json.loads(found[0].headers["x-heliograph-original"])["user_id"] == firm.user
         daemon.stop()
     for queue in (REQUESTS, UPDATES):
-        assert bed.depth(queue) == 0
+        bed.await_empty(queue)
     assert "link is down" not in daemon.log() and "panicked" not in daemon.log()
