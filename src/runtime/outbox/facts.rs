@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::broker::Outcome;
-use crate::store::{Batch, StoreError};
+use crate::store::StoreError;
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message;
 
 use super::super::walls;
 use super::leaving::{Leaving, failure, publication};
 use super::waiting::Part;
-use super::{Outbox, PAGE, Progress, Publish, RETRY_EVERY};
+use super::{Handed, Outbox, PAGE, Progress, Publish, RETRY_EVERY};
 
 /// How many refused events may wait for another try; past it nothing new leaves until the broker takes some.
 const REFUSED_EVENTS_LIMIT: usize = 4_096;
@@ -21,15 +21,15 @@ const SUPPRESSED_KEPT: usize = 65_536;
 
 impl<P: Publish> Outbox<P> {
     /// Publishes batches from memory, those that follow one another together; what lies before them comes from the store.
-    pub(super) async fn publish_batches(&mut self, mut batches: &[Arc<Batch>]) -> Result<(), StoreError> {
+    pub(super) async fn publish_batches(&mut self, mut batches: &[Handed]) -> Result<(), StoreError> {
         while let Some(first) = batches.first() {
-            if let Some(fact) = first.facts.first() {
+            if let Some(fact) = first.batch.facts.first() {
                 self.catch_up_to(FactSeq(fact.seq.0 - 1)).await?;
             }
             let mut next = self.next;
             let mut leaving = Vec::new();
             let mut taken = 0;
-            for batch in batches {
+            for Handed { batch, .. } in batches {
                 if batch.facts.first().is_some_and(|fact| fact.seq > next) {
                     break;
                 }
@@ -56,6 +56,13 @@ impl<P: Publish> Outbox<P> {
     pub(super) async fn catch_up(&mut self) -> Result<(), StoreError> {
         let committed = *self.parts.committed.borrow_and_update();
         self.catch_up_to(committed).await
+    }
+
+    /// Publishes what is committed and found no room on the way here. What did is not read from the store: it is handed
+    /// over before it counts as committed.
+    pub(super) async fn catch_up_on_missed(&mut self) -> Result<(), StoreError> {
+        let committed = *self.parts.committed.borrow_and_update();
+        if self.live.is_empty() { self.catch_up_to(committed).await } else { Ok(()) }
     }
 
     async fn catch_up_to(&mut self, last: FactSeq) -> Result<(), StoreError> {

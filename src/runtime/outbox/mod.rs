@@ -12,6 +12,7 @@
 mod again;
 mod facts;
 mod leaving;
+mod live;
 mod publish;
 mod waiting;
 
@@ -27,20 +28,20 @@ use crate::broker::PublishError;
 use crate::engine::effect::Exposure;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::walls::Walled;
-use crate::store::{Batch, Reader, StoreError};
+use crate::store::{Reader, StoreError};
 use crate::telemetry::metrics::{Metrics, PublishFailure};
 use crate::wire::fact::FactSeq;
 
 use super::decided::Direct;
 use super::walls::WallsInForce;
+#[cfg(test)]
+pub use live::live;
+pub use live::{Handed, Live};
 pub use publish::Publish;
 use waiting::WaitingList;
 
-/// How many committed batches wait in memory; past it they are read from the store when their turn comes.
-pub const LIVE_BATCHES: usize = 8;
-
 /// How many of them leave together when publishing is behind: fewer waits for confirms in a row.
-const BATCHES_AT_ONCE: usize = 4;
+const BATCHES_AT_ONCE: usize = 16;
 
 /// How many messages beside the facts wait; past it a rejected delivery waits in the loop, a receipt is dropped.
 pub const DIRECT_LIMIT: usize = 4_096;
@@ -87,7 +88,7 @@ impl Progress {
 #[derive(Debug)]
 pub struct OutboxHandle {
     /// Batches right after their commit.
-    pub live: mpsc::Sender<Arc<Batch>>,
+    pub live: Live,
     /// Messages beside the facts.
     pub direct: mpsc::Sender<Direct>,
     /// What publishing has come to. When it is dropped, nothing leaves any more.
@@ -123,7 +124,7 @@ pub struct OutboxParts<P> {
 /// Publishes what is committed.
 pub struct Outbox<P> {
     parts: OutboxParts<P>,
-    live: mpsc::Receiver<Arc<Batch>>,
+    live: mpsc::Receiver<Handed>,
     direct: mpsc::Receiver<Direct>,
     progress: mpsc::Sender<Progress>,
     finish: CancellationToken,
@@ -147,7 +148,7 @@ impl<P: Publish> Outbox<P> {
     /// An outbox and the loop's ends of its channels.
     #[must_use]
     pub fn new(parts: OutboxParts<P>) -> (Self, OutboxHandle) {
-        let (live_sender, live) = mpsc::channel(LIVE_BATCHES);
+        let (live_sender, live) = live::live();
         let (direct_sender, direct) = mpsc::channel(DIRECT_LIMIT);
         let (progress, progress_receiver) = mpsc::channel(64);
         let finish = CancellationToken::new();
@@ -205,7 +206,7 @@ impl<P: Publish> Outbox<P> {
 
     async fn publish_until_finished(&mut self) -> Result<(), StoreError> {
         // What an earlier life of the daemon left waits for nothing.
-        self.catch_up().await?;
+        self.catch_up_on_missed().await?;
         let finish = self.finish.clone();
         let mut retry = tokio::time::interval(RETRY_EVERY);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -218,8 +219,9 @@ impl<P: Publish> Outbox<P> {
                 1.. = self.live.recv_many(&mut batches, BATCHES_AT_ONCE) => {
                     self.publish_batches(&batches).await?;
                     batches.clear();
+                    self.catch_up_on_missed().await?;
                 }
-                Ok(()) = self.parts.committed.changed(), if self.live.is_empty() => self.catch_up().await?,
+                Ok(()) = self.parts.committed.changed() => self.catch_up_on_missed().await?,
                 _ = retry.tick() => self.keep_up().await?,
             }
         }

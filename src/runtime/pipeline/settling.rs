@@ -22,7 +22,9 @@ impl Pipeline {
         let last = batch.facts.last().map(|fact| fact.seq);
         match &self.parts.outbox {
             // When there is no room the outbox reads the facts from the store in their turn.
-            Some(outbox) => drop(outbox.live.try_send(Arc::clone(&batch))),
+            Some(outbox) => {
+                outbox.live.hand_over(Arc::clone(&batch));
+            }
             None => self.look_behind_walls(&batch)?,
         }
         self.backlog.extend(decided.direct);

@@ -32,7 +32,7 @@ use super::super::committer::Committer;
 use super::super::decided::Direct;
 use super::super::decider::{Decider, DeciderParts};
 use super::super::intake::Inbound;
-use super::super::outbox::{Outbox, OutboxHandle, OutboxParts, Progress, Publish};
+use super::super::outbox::{Handed, Outbox, OutboxHandle, OutboxParts, Progress, Publish, live};
 use super::super::pipeline::{Acknowledge, Pipeline, PipelineParts};
 use super::super::status::Status;
 use super::super::walls::WallsInForce;
@@ -208,7 +208,7 @@ pub struct Looped {
     pub clock: Arc<Clock>,
     pub intake: mpsc::Sender<Inbound>,
     pub settled: mpsc::UnboundedReceiver<DeliveryToken>,
-    pub live: mpsc::Receiver<Arc<Batch>>,
+    pub live: mpsc::Receiver<Handed>,
     pub direct: mpsc::Receiver<Direct>,
     pub status: Arc<Status>,
     pub stop: CancellationToken,
@@ -250,7 +250,7 @@ impl Looped {
             metrics: Arc::clone(&metrics),
         });
         let (intake, intake_receiver) = mpsc::channel(64);
-        let (live_sender, live) = mpsc::channel(64);
+        let (live_sender, live) = live();
         let (direct_sender, direct) = mpsc::channel(64);
         let (progress, progress_receiver) = mpsc::channel(64);
         let (told, settled) = mpsc::unbounded_channel();
@@ -302,7 +302,7 @@ impl Looped {
     /// The facts of the next committed batch that has any.
     pub async fn facts(&mut self) -> Vec<String> {
         loop {
-            let batch = soon(self.live.recv()).await.expect("the loop runs");
+            let batch = soon(self.live.recv()).await.expect("the loop runs").batch;
             if !batch.facts.is_empty() {
                 return batch.facts.iter().map(|fact| fact.event_type.to_string()).collect();
             }

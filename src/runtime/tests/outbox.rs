@@ -43,7 +43,7 @@ async fn batches_that_follow_one_another_leave_in_one_window_in_their_order() {
     let mut posted = Posted::with((1..=4).map(|seq| fact(seq, (seq == 2).then_some("london"))), 0, NEVER);
     for seqs in [1..=1, 2..=3, 4..=4] {
         let facts = seqs.map(|seq| fact(seq, (seq == 2).then_some("london")));
-        posted.handle.live.send(batch(facts)).await.expect("there is room");
+        assert!(posted.handle.live.hand_over(batch(facts)));
     }
     posted.committed.send_replace(FactSeq(4));
     let _running = posted.run();
@@ -56,7 +56,7 @@ async fn batches_that_follow_one_another_leave_in_one_window_in_their_order() {
 async fn three_batches_wait_for_one_round_of_confirms_and_not_for_three() {
     let mut posted = Posted::with((1..=3).map(|seq| fact(seq, None)), 0, NEVER);
     for seq in 1..=3 {
-        posted.handle.live.send(batch([fact(seq, None)])).await.expect("there is room");
+        assert!(posted.handle.live.hand_over(batch([fact(seq, None)])));
     }
     let _running = posted.run();
     assert_eq!(posted.told().await.watermark, Some(FactSeq(3)));
@@ -68,11 +68,25 @@ async fn what_was_not_handed_over_in_memory_is_read_from_the_store_and_a_batch_h
     let mut posted = Posted::with((1..=3).map(|seq| fact(seq, None)), 1, NEVER);
     let _running = posted.run();
     for _ in 0..2 {
-        posted.handle.live.send(batch([fact(3, None)])).await.expect("there is room");
+        assert!(posted.handle.live.hand_over(batch([fact(3, None)])));
     }
     posted.committed.send_replace(FactSeq(3));
     while posted.told().await.watermark != Some(FactSeq(3)) {}
     assert_eq!(posted.broker.script().windows.concat(), ["life.2.e", "life.3.e"]);
+}
+
+#[tokio::test]
+async fn what_is_handed_over_is_not_read_from_the_store_as_well() {
+    // The store does not hold these facts: whoever reads them from it finds nothing.
+    let mut posted = Posted::with([], 0, NEVER);
+    let _running = posted.run();
+    for seq in 1..=200 {
+        assert!(posted.handle.live.hand_over(batch([fact(seq, None)])));
+        posted.committed.send_replace(FactSeq(seq));
+        while posted.told().await.watermark != Some(FactSeq(seq)) {}
+    }
+    let published = posted.broker.script().windows.concat();
+    assert_eq!(published.len(), 200, "{published:?}");
 }
 
 #[tokio::test]

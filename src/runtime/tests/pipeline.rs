@@ -10,6 +10,7 @@ use crate::store::sqlite::SqliteStore;
 use crate::store::{Batch, Reader, Recovered, StoreError, Writer};
 
 use super::super::clock::Clock;
+use super::super::outbox::Handed;
 use super::bed::{Looped, Stored, delivery, request, soon};
 
 /// Writes, and notes each batch with facts; fails from a batch on when told to.
@@ -93,7 +94,7 @@ async fn everything_decided_is_on_disk_when_the_loop_stops() {
         settled += 1;
     }
     let mut admitted = 0;
-    while let Some(batch) = looped.live.recv().await {
+    while let Some(Handed { batch, .. }) = looped.live.recv().await {
         admitted += batch.facts.iter().filter(|fact| &*fact.event_type == "task.admitted").count();
     }
     assert_eq!(settled, admitted, "what is acknowledged is what is on disk");
@@ -105,7 +106,7 @@ async fn an_update_that_names_no_team_of_the_roster_is_a_message_to_nobody() {
     for (tag, team) in [(1, "atlantis"), (2, "london")] {
         let body = format!(r#"{{"id": "u-{tag}", "team": "{team}", "task": "thames-llp/x", "kind": "juggle"}}"#);
         looped.deliver(delivery(tag, Intake::Updates, &body, 0)).await;
-        let batch = soon(looped.live.recv()).await.expect("committed");
+        let batch = soon(looped.live.recv()).await.expect("committed").batch;
         let [fact] = &batch.facts[..] else { panic!("{:?}", batch.facts) };
         assert_eq!(&*fact.event_type, "update.rejected");
         assert_eq!((fact.team.is_some(), fact.addressed.is_some()), (team == "london", team == "london"), "{team}");

@@ -13,10 +13,10 @@ async fn a_message_that_comes_for_the_third_time_is_marked_on_disk_before_it_is_
     let mut looped = Looped::new(Stored::new(), Clock::real(), |store| Box::new(store));
     let body = request("third");
     looped.deliver(delivery(1, Intake::Requests, &body, 2)).await;
-    let first = soon(looped.live.recv()).await.expect("committed");
+    let first = soon(looped.live.recv()).await.expect("committed").batch;
     let mark: [u8; 32] = Sha256::digest(&body).into();
     assert_eq!((&first.suspects[..], first.facts.len()), (&[(mark, 1)][..], 0));
-    let second = soon(looped.live.recv()).await.expect("committed");
+    let second = soon(looped.live.recv()).await.expect("committed").batch;
     assert_eq!(second.cleared_suspects, [mark]);
     assert_eq!(&*second.facts[0].event_type, "task.admitted");
     assert_eq!(soon(looped.settled.recv()).await.expect("settled").tag, 1);

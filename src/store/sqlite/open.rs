@@ -5,6 +5,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -84,6 +85,7 @@ pub(super) fn writer(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(fault("open"))?;
     connection.busy_timeout(START_WAITS_FOR).map_err(fault("open"))?;
+    plan_once(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     apply(&connection, WRITER_SETTINGS).map_err(|error| about(error, path))?;
     Ok(connection)
@@ -94,9 +96,15 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(fault("open a reader"))?;
     connection.busy_timeout(READER_WAITS_FOR).map_err(fault("open a reader"))?;
+    plan_once(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     apply(&connection, READER_SETTINGS)?;
     Ok(connection)
+}
+
+/// A statement keeps its plan: else one whose plan may depend on a value is compiled anew for each value.
+fn plan_once(connection: &Connection) -> Result<(), StoreError> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop).map_err(fault("open"))
 }
 
 /// From now on a busy file is an error at once: nobody else may write it.
