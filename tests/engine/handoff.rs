@@ -1,9 +1,13 @@
 //! Hand-offs: keep or pass at a shift end, the plan, the offer, and one owner at every instant.
 
+use std::sync::Arc;
+
 use heliograph::engine::effect::{Effect, WorkMessage};
+use heliograph::engine::event::Event;
 use heliograph::engine::handoff::KeepReason;
-use heliograph::engine::request::{Priority, WorkRequest};
-use heliograph::engine::roster::{Acceptance, Capacity, HandoffRule, Roster, Team};
+use heliograph::engine::request::WorkRequest;
+use heliograph::engine::roster::{Acceptance, Capacity, HandoffRule, Roster, Team, Wall};
+use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
 use heliograph::engine::task::{Active, ClosedBecause, TaskState};
 use heliograph::engine::update::{Change, DeclineReason, Sender};
 
@@ -288,5 +292,46 @@ fn a_team_that_is_walled_meanwhile_is_no_target() {
         note: None,
     });
     assert_eq!((plan(&world), active(&world).closed_because), (None, Some(ClosedBecause::NoTaker)));
-    let _ = Priority::Normal;
+}
+
+#[test]
+fn a_restart_between_the_notice_and_the_close_changes_nothing() {
+    let mut world = brief_in_london(vec![london(), sydney()], 900, Some("2026-11-24T09:00:00Z"));
+    let (roster, now) = (Arc::clone(world.scheduler.roster()), at("2026-11-23T16:45:00Z"));
+    world.run(now);
+    assert!(plan(&world).is_some());
+    let restored = Restored { open: vec![world.task("a").clone()], next_arrival: 9, ..Restored::default() };
+    let mut later = World::around(Scheduler::restore(roster, Limits::default(), restored, now), now);
+    assert_eq!(later.step(Event::DeadlineReached).recorded, []);
+    assert_eq!(later.task("a"), world.task("a"));
+    for world in [&mut world, &mut later] {
+        world.run_to("2026-11-23T22:00:00Z");
+        next_team(world, "sydney", |assignment| Change::Accept { assignment });
+    }
+    assert_eq!(later.task("a"), world.task("a"));
+}
+
+#[test]
+fn a_plan_of_a_shift_that_ended_while_nobody_ran_is_no_plan_in_the_next_one() {
+    let mut world = brief_in_london(vec![london(), sydney()], 900, Some("2026-11-25T09:00:00Z"));
+    world.run_to("2026-11-23T16:45:00Z");
+    let (roster, morning) = (Arc::clone(world.scheduler.roster()), at("2026-11-24T10:00:00Z"));
+    let restored = Restored { open: vec![world.task("a").clone()], next_arrival: 9, ..Restored::default() };
+    let mut later = World::around(Scheduler::restore(roster, Limits::default(), restored, morning), morning);
+    let _ = later.step(Event::DeadlineReached);
+    assert_eq!((plan(&later), later.place_of("a")), (None, "active london".into()));
+}
+
+#[test]
+fn a_holder_that_another_roster_walls_and_closes_is_told_nothing_more_than_the_end() {
+    let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+    world.run_to("2026-11-23T15:00:00Z");
+    let early = calendar("Europe/London", &WEEKDAYS, &["09:00-14:00"], &[]);
+    let mut other = roster(vec![Team { calendar: early, ..london() }, new_york()]);
+    other.walls = vec![Wall { team: team_id("london"), client: client_id("acme"), matter: None, reason: "r".into() }];
+    let told = world.step(Event::RosterChanged(Arc::new(other))).recorded;
+    let to_london: Vec<_> =
+        told.iter().filter(|it| it.team == Some(team_id("london"))).filter_map(|it| it.addressed).collect();
+    assert_eq!(to_london, [WorkMessage::Ended]);
+    assert_eq!(world.place_of("a"), "offered new-york");
 }

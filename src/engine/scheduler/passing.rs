@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Said, Scheduler};
 use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage};
+use crate::engine::explain::Filter;
 use crate::engine::forecast;
 use crate::engine::handoff::{self, Comparison, KeepReason, Question, Verdict};
 use crate::engine::id::{RequestId, TeamId};
@@ -73,7 +74,11 @@ impl Scheduler {
         let TaskState::Active(active) = &entry.task.state else { return None };
         let owner = self.board.roster.team_index(&active.team)?;
         let (answered, load) = (active.handoff.answered, self.board.load(owner));
-        let unfit = routing::still_stands(&self.board, &entry.task, entry.class, owner, self.now).is_err();
+        let unfit = match routing::still_stands(&self.board, &entry.task, entry.class, owner, self.now) {
+            // Such a task is taken back, and nothing more of it is told to its holder.
+            Err(because) if because.filter() <= Filter::Presence => return None,
+            standing => standing.is_err(),
+        };
         let always = answered || unfit || self.board.roster.team(owner).retired;
         let asked_to_keep = active.handoff.kept_for == Some(KeepReason::Asked);
         if entry.task.paused.is_some() || !answered && self.in_break(owner) || asked_to_keep && !always {
@@ -336,9 +341,17 @@ impl Scheduler {
         }
     }
 
-    /// The holder's next shift begins: the task is simply its own again.
-    pub(super) fn end_handoff(&mut self, arrival: Arrival) {
+    /// The holder is open: when what is decided was for an earlier shift end, the task is simply its own again. A start and
+    /// another roster find the decisions of this shift in force.
+    pub(super) fn end_old_handoff(&mut self, arrival: Arrival, owner: TeamIndex) {
         let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { return };
+        let was_closed = active.closed_because.is_some_and(|because| because != ClosedBecause::Break);
+        let notice = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_notice_minutes));
+        let close = self.board.load(owner).open_shift_end();
+        let is_of_this_shift = active.handoff.answered || close.is_some_and(|close| close - notice <= self.now);
+        if !was_closed && is_of_this_shift || active.handoff.is_undecided() && !active.handoff.requested {
+            return;
+        }
         if active.handoff.passing.is_some() {
             self.keep_on(arrival, KeepReason::NextShift, None, None);
         }

@@ -60,7 +60,7 @@ impl Scheduler {
             return;
         }
         for arrival in self.tasks_with(team) {
-            self.end_handoff(arrival);
+            self.end_old_handoff(arrival, team);
             self.set_closed_because(arrival, None);
         }
         self.fill_later(team);
