@@ -15,7 +15,7 @@ pub struct TeamLoad {
     /// Tasks offered to it or owned by it.
     pub tasks: BTreeMap<Arrival, Holding>,
     /// Tasks that another team owns and this one is to have next, planned or offered.
-    pub passing: BTreeMap<Arrival, Holding>,
+    pub passing: BTreeMap<Arrival, Coming>,
     /// Seats in use: offered and owned tasks that are not paused, and those that it is to have next.
     pub used: u32,
     /// The remaining effort of those, in minutes.
@@ -54,6 +54,21 @@ pub struct Holding {
     pub uses_seat: bool,
 }
 
+/// A task that a team is to have next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coming {
+    /// The effort that a seat is kept for, in minutes.
+    pub remaining_minutes: u32,
+    /// When it is to be offered; the beginning of time once it is.
+    pub offer_at: DateTime<Utc>,
+}
+
+impl Coming {
+    fn as_holding(&self) -> Holding {
+        Holding { remaining_minutes: self.remaining_minutes, worked_since: None, uses_seat: true }
+    }
+}
+
 /// The least share of the last report that is taken to be left, in percent, however long ago that was.
 const LEAST_LEFT_PERCENT: u32 = 25;
 
@@ -80,11 +95,11 @@ impl TeamLoad {
         Held { used: self.used, used_minutes: self.used_minutes }
     }
 
-    /// Keeps a seat for a task that it is to have next, of so much effort.
-    pub fn keep_seat(&mut self, arrival: Arrival, remaining_minutes: u32) {
-        self.passing.insert(arrival, Holding { remaining_minutes, worked_since: None, uses_seat: true });
+    /// Keeps a seat for a task that it is to have next.
+    pub fn keep_seat(&mut self, arrival: Arrival, coming: Coming) {
+        self.passing.insert(arrival, coming);
         self.used += 1;
-        self.used_minutes = self.used_minutes.saturating_add(remaining_minutes);
+        self.used_minutes = self.used_minutes.saturating_add(coming.remaining_minutes);
     }
 
     /// Keeps that seat no longer.
@@ -125,8 +140,9 @@ impl TeamLoad {
         room_beside(team, (self.used, self.used_minutes), priority, remaining_minutes)
     }
 
-    /// When a task is expected to fit: now, or when so many of the tasks that the team has are expected to have ended. The
-    /// seat that is kept for `except` counts as free. `None` is not within the team's horizon, or never.
+    /// When a task is expected to fit: now, or when so many of the tasks that the team has are expected to have ended. For
+    /// `except`, which a seat is kept for, that seat and those of the tasks that come after it count as free. `None` is not
+    /// within the team's horizon, or never.
     #[must_use]
     pub fn room_expected_at(
         &self,
@@ -136,15 +152,18 @@ impl TeamLoad {
         now: DateTime<Utc>,
         except: Option<Arrival>,
     ) -> Option<DateTime<Utc>> {
-        let is_other = |(arrival, _): &(&Arrival, &Holding)| except != Some(**arrival);
-        let own = except.and_then(|arrival| self.passing.get(&arrival));
-        let mut used = self.used.saturating_sub(own.map_or(0, |_| 1));
-        let mut used_minutes = self.used_minutes.saturating_sub(own.map_or(0, |own| own.remaining_minutes));
+        let own = except.and_then(|arrival| Some((self.passing.get(&arrival)?.offer_at, arrival)));
+        let is_before =
+            |(arrival, coming): &(&Arrival, &Coming)| own.is_none_or(|own| (coming.offer_at, **arrival) < own);
+        let (mut used, mut used_minutes) = (self.used, self.used_minutes);
+        for (_, later) in self.passing.iter().filter(|it| !is_before(it)) {
+            (used, used_minutes) = (used.saturating_sub(1), used_minutes.saturating_sub(later.remaining_minutes));
+        }
         if room_beside(team, (used, used_minutes), priority, remaining_minutes).is_ok() {
             return Some(now);
         }
-        let coming = self.passing.iter().filter(is_other).map(|(_, task)| task);
-        let seated = self.tasks.values().filter(|task| task.uses_seat).chain(coming);
+        let coming = self.passing.iter().filter(is_before).map(|(_, coming)| coming.as_holding());
+        let seated = self.tasks.values().filter(|task| task.uses_seat).copied().chain(coming);
         let mut ends: Vec<_> =
             seated.filter_map(|task| Some((task.expected_end(team, now)?, task.remaining_minutes))).collect();
         ends.sort_unstable();

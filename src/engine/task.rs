@@ -410,6 +410,9 @@ pub struct HandoffState {
     /// Until when it may finish past the close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_until: Option<DateTime<Utc>>,
+    /// When a team that turned it down may be asked again, while nobody else can take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_again_at: Option<DateTime<Utc>>,
     /// Whether the holder was asked for its notes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requested: bool,
@@ -425,6 +428,13 @@ pub struct HandoffState {
 }
 
 impl Active {
+    /// The holder is closed for this reason; a break and a pause stay what they are.
+    pub fn close_for(&mut self, because: ClosedBecause) {
+        if !matches!(self.closed_because, Some(ClosedBecause::Break | ClosedBecause::Paused)) {
+            self.closed_because = Some(because);
+        }
+    }
+
     /// Nobody is to have it next for the moment; a closed holder keeps it until that is decided.
     pub fn forget_plan(&mut self) {
         self.handoff.passing = None;

@@ -74,17 +74,19 @@ impl Walls {
         clients.chain(matters)
     }
 
-    /// Whether a message must not reach a team: it tells of work, and a wall stands or it is not known whose work it is.
+    /// Whether a message must not reach a team: it tells of work, by its kind or by the payload that goes with it, and a
+    /// wall stands or it is not known whose work it is.
     #[must_use]
     pub fn hide(
         &self,
         message: WorkMessage,
+        with_payload: bool,
         team: &TeamId,
         client: Option<&ClientId>,
         matter: Option<&MatterId>,
     ) -> bool {
         let cleared = client.zip(matter).is_some_and(|(client, matter)| self.clear(team, client, matter).is_ok());
-        message.tells_of_work() && !cleared
+        (with_payload || message.tells_of_work()) && !cleared
     }
 
     /// Whether some wall names this matter, so that it needs a class of its own.

@@ -6,7 +6,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::engine::effect::{ExposedMessage, Exposure, MAX_EXPOSED_NAMED};
-use crate::engine::id::TaskId;
+use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use crate::engine::walls::{Walled, Walls};
 use crate::store::{Reader, StoreError};
 use crate::wire::fact::{Fact, FactSeq};
@@ -30,7 +30,16 @@ impl WallsInForce {
     pub fn hide(&self, fact: &Fact) -> bool {
         let (Some(message), Some(team)) = (fact.addressed, &fact.team) else { return false };
         let walls = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        walls.hide(message, team, fact.client.as_ref(), fact.matter.as_ref())
+        walls.hide(message, fact.with_payload, team, fact.client.as_ref(), fact.matter.as_ref())
+    }
+}
+
+impl WallsInForce {
+    /// Whether a wall stands between a team and a matter.
+    #[must_use]
+    pub fn stand(&self, team: &TeamId, client: &ClientId, matter: &MatterId) -> bool {
+        let walls = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        walls.clear(team, client, matter).is_err()
     }
 }
 

@@ -53,3 +53,11 @@ pub struct Fact {
     /// The decision behind it as JSON; never published to a queue.
     pub decision: Option<Arc<[u8]>>,
 }
+
+impl Fact {
+    /// Whether its message tells a team of work, so that a wall keeps it back.
+    #[must_use]
+    pub fn tells_of_work(&self) -> bool {
+        self.addressed.is_some_and(|message| self.with_payload || message.tells_of_work())
+    }
+}

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use heliograph::engine::explain::Verdict;
 use heliograph::engine::request::WorkRequest;
-use heliograph::engine::roster::{Basis, Roster, Team};
+use heliograph::engine::roster::{Basis, HandoffRule, Roster, Team};
 use heliograph::engine::scheduler::Preview;
 use heliograph::engine::update::{Change, Sender};
 
@@ -97,8 +97,9 @@ fn a_pause_stops_the_clocks_that_list_its_reason_and_never_the_deadline() {
 #[test]
 fn a_holder_clock_keeps_what_earlier_holders_and_the_wait_have_used() {
     // Five hours. London works from 09:00; Zurich never closes; both are eligible, so coverage is all time.
-    let mut world =
-        World::new("2026-11-23T15:00:00Z", under(Basis::Holder, 300, roster(vec![london(), always("zurich")])));
+    let mut roster = under(Basis::Holder, 300, roster(vec![london(), always("zurich")]));
+    roster.work_types.values_mut().for_each(|kind| kind.handoff = HandoffRule::Never);
+    let mut world = World::new("2026-11-23T15:00:00Z", roster);
     let _ = world.send(WorkRequest { preferred_team: Some(team_id("london")), ..request("x") });
     world.accept("x");
     world.run_to("2026-11-24T10:00:00Z");

@@ -335,3 +335,45 @@ fn a_holder_that_another_roster_walls_and_closes_is_told_nothing_more_than_the_e
     assert_eq!(to_london, [WorkMessage::Ended]);
     assert_eq!(world.place_of("a"), "offered new-york");
 }
+
+#[test]
+fn plans_for_more_tasks_than_a_target_has_seats_do_not_keep_each_other_out() {
+    let one = Team { capacity: Capacity::Seats(1), ..sydney() };
+    let mut world = brief_in_london(vec![london(), one], 900, Some("2026-11-25T09:00:00Z"));
+    let _ = world.send(WorkRequest {
+        effort_minutes: Some(840),
+        preferred_team: Some(team_id("london")),
+        deadline: Some(at("2026-11-25T09:00:00Z")),
+        ..request("b")
+    });
+    world.accept("b");
+    world.run_to("2026-11-23T22:00:00Z");
+    let offered = ["a", "b"].into_iter().filter(|id| world.task(id).handoff_offer().is_some()).count();
+    assert_eq!(offered, 1, "one of them has the seat");
+}
+
+#[test]
+fn a_declined_hand_off_is_tried_again_when_the_turn_down_ends() {
+    let mut world = brief_in_london(vec![london(), always("zurich")], 900, None);
+    world.run_to("2026-11-23T17:00:00Z");
+    next_team(&mut world, "zurich", |assignment| Change::Decline {
+        assignment,
+        reason: DeclineReason::Busy,
+        note: None,
+    });
+    assert_eq!((plan(&world), active(&world).closed_because), (None, Some(ClosedBecause::NoTaker)));
+    world.run_to("2026-11-23T17:30:00Z");
+    assert!(world.task("a").handoff_offer().is_some_and(|offer| offer.team == team_id("zurich")));
+}
+
+#[test]
+fn a_team_that_was_walled_meanwhile_cannot_complete_late() {
+    let mut world =
+        brief_in_london(vec![london(), Team { acceptance: Acceptance::Implicit, ..always("zurich") }], 60, None);
+    let mut other = roster(vec![london(), Team { acceptance: Acceptance::Implicit, ..always("zurich") }]);
+    other.walls = vec![Wall { team: team_id("london"), client: client_id("acme"), matter: None, reason: "r".into() }];
+    let _ = world.step(Event::RosterChanged(Arc::new(other)));
+    assert_eq!(world.place_of("a"), "active zurich");
+    let late = world.update(Sender::Team(team_id("london")), "a", Change::Complete { assignment: 1, note: None });
+    assert!(late.is_err());
+}

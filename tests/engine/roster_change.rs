@@ -1,9 +1,12 @@
 //! Another roster in force, and qualifications that end.
 
+use std::sync::Arc;
+
 use heliograph::engine::effect::{Effect, WithdrawReason};
 use heliograph::engine::event::Event;
 use heliograph::engine::request::{Priority, WorkRequest};
 use heliograph::engine::roster::{Basis, Capability, Capacity, Roster, Team, Wall};
+use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
 use heliograph::engine::update::Change;
 
 use crate::world::*;
@@ -155,4 +158,23 @@ fn a_team_that_retires_gets_nothing_new_and_ends_what_it_has() {
     assert_eq!((world.place_of("a"), world.place_of("b")), ("active london".into(), "waiting drained".into()));
     world.holder("a", |assignment| Change::Complete { assignment, note: None });
     assert_eq!(world.place_of("b"), "waiting drained");
+}
+
+#[test]
+fn what_a_start_decides_under_a_new_roster_comes_after_that_came_into_force() {
+    let walled = |is_walled: bool| {
+        let mut roster = roster(vec![london()]);
+        let wall = Wall { team: team_id("london"), client: client_id("acme"), matter: None, reason: "r".into() };
+        roster.walls = is_walled.then_some(wall).into_iter().collect();
+        Arc::new(roster)
+    };
+    let mut world = World::around(Scheduler::new(walled(true), Limits::default(), at(MONDAY)), at(MONDAY));
+    let _ = world.send(request("a"));
+    let open = vec![world.task("a").clone()];
+    let restored = Restored { open, walls: world.scheduler.walls().clone(), next_arrival: 9, ..Restored::default() };
+    let (free, now) = (walled(false), at(MONDAY));
+    let mut later = World::around(Scheduler::restore(Arc::clone(&free), Limits::default(), restored, now), now);
+    let told = later.step(Event::RosterChanged(free)).recorded;
+    assert!(matches!(told.first().map(|it| &it.effect), Some(Effect::AdoptRoster { .. })), "{told:?}");
+    assert_eq!(later.place_of("a"), "offered london");
 }

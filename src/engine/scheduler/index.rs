@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::{Entry, Fill, Scheduler};
 use crate::engine::forecast;
 use crate::engine::id::{TaskId, TeamId};
-use crate::engine::load::Holding;
+use crate::engine::load::{Coming, Holding};
 use crate::engine::queue::WaitKey;
 use crate::engine::request::Priority;
 use crate::engine::roster::{Capacity, TeamIndex};
@@ -269,7 +269,10 @@ impl Scheduler {
                     if let Some(passing) = active.handoff.passing.as_deref()
                         && let Some(next) = self.board.roster.team_index(&passing.to)
                     {
-                        self.board.load_mut(next).keep_seat(arrival, passing.effort_minutes);
+                        let offer_at =
+                            if passing.offer.is_some() { DateTime::<Utc>::MIN_UTC } else { passing.offer_at };
+                        let coming = Coming { remaining_minutes: passing.effort_minutes, offer_at };
+                        self.board.load_mut(next).keep_seat(arrival, coming);
                     }
                 }
                 if let Some(team) = task.state.team().and_then(|team| self.board.roster.team_index(team)) {
@@ -375,7 +378,8 @@ fn handoff_timer(active: &Active, arrival: Arrival) -> Option<(DateTime<Utc>, Ti
         Some(Passing { offer_at, .. }) => Some((*offer_at, Timer::HandoffOffer(arrival))),
         None => {
             let in_grace = active.handoff.at_close == Some(ClosedBecause::Grace);
-            active.handoff.grace_until.filter(|_| in_grace).map(|until| (until, Timer::GraceEnds(arrival)))
+            let grace = active.handoff.grace_until.filter(|_| in_grace).map(|until| (until, Timer::GraceEnds(arrival)));
+            grace.or_else(|| active.handoff.look_again_at.map(|at| (at, Timer::HandoffOffer(arrival))))
         }
     }
 }

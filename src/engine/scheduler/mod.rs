@@ -225,10 +225,12 @@ impl Scheduler {
         self.keeps_tables = true;
     }
 
-    /// When a timer is due next; a step at or after it with [`Event::DeadlineReached`] fires it.
+    /// When a timer is due next, or now when a start has left something to decide or to tell; a step at or after it with
+    /// [`Event::DeadlineReached`] fires it.
     #[must_use]
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
-        self.timers.next()
+        let is_left = !self.to_fill.is_empty() || !self.to_route.is_empty() || !self.out.recorded.is_empty();
+        if is_left { Some(self.now) } else { self.timers.next() }
     }
 
     /// Records an effect on an open task.

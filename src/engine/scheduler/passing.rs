@@ -81,7 +81,7 @@ impl Scheduler {
         };
         let always = answered || unfit || self.board.roster.team(owner).retired;
         let asked_to_keep = active.handoff.kept_for == Some(KeepReason::Asked);
-        if entry.task.paused.is_some() || !answered && self.in_break(owner) || asked_to_keep && !always {
+        if entry.task.paused.is_some() || !answered && !unfit && self.in_break(owner) || asked_to_keep && !always {
             return None;
         }
         let rule = if always { HandoffRule::Always } else { entry.task.needs.handoff };
@@ -117,7 +117,7 @@ impl Scheduler {
             active.handoff.at_close = Some(ClosedBecause::Grace);
             active.handoff.grace_until.get_or_insert(point.free_at + grace);
             if !point.open {
-                active.closed_because = Some(ClosedBecause::Grace);
+                active.close_for(ClosedBecause::Grace);
             }
         });
     }
@@ -135,12 +135,17 @@ impl Scheduler {
         let is_news = active.handoff.kept_for != Some(reason) || said.is_some();
         let (team, assignment) = (active.team.clone(), active.assignment);
         let open = self.board.roster.team_index(&team).is_none_or(|team| self.board.load(team).open);
-        let because = if reason == KeepReason::NoTaker { ClosedBecause::NoTaker } else { ClosedBecause::Kept };
+        let no_taker = reason == KeepReason::NoTaker;
+        let because = if no_taker { ClosedBecause::NoTaker } else { ClosedBecause::Kept };
+        let turn_downs = self.task_of(arrival).map_or(&[][..], |task| &task.turn_downs);
+        let ends = turn_downs.iter().filter_map(|it| it.until).filter(|until| *until > self.now);
+        let look_again_at = ends.min().filter(|_| no_taker);
         self.change_active(arrival, |active| {
             active.handoff.at_close = Some(because);
             active.handoff.kept_for = Some(reason);
-            if !open && active.closed_because != Some(ClosedBecause::Break) {
-                active.closed_because = Some(because);
+            active.handoff.look_again_at = look_again_at;
+            if !open {
+                active.close_for(because);
             }
         });
         if !is_news {
@@ -190,8 +195,9 @@ impl Scheduler {
             active.handoff.at_close = Some(ClosedBecause::Planned);
             active.handoff.kept_for = None;
             active.handoff.requested |= asks;
+            active.handoff.look_again_at = None;
             if !point.open {
-                active.closed_because = Some(ClosedBecause::Planned);
+                active.close_for(ClosedBecause::Planned);
             }
         });
         let assignment = active.assignment;
@@ -334,7 +340,9 @@ impl Scheduler {
         self.change_active(arrival, Active::forget_plan);
         match passing.offer {
             Some(offer) => {
-                let said = Said::to(&offer.team, WorkMessage::Withdrawn);
+                let is_there = self.board.roster.team_index(&offer.team).is_some();
+                let addressed = is_there.then_some(WorkMessage::Withdrawn);
+                let said = Said { addressed, ..Said::of(&offer.team) };
                 self.record(arrival, said, Effect::Withdraw { assignment: offer.assignment, reason });
             }
             None => self.record(arrival, Said::of(&passing.to), Effect::DropHandoff { reason }),
@@ -364,7 +372,13 @@ impl Scheduler {
     pub(super) fn replan(&mut self, arrival: Arrival, reason: WithdrawReason) {
         let Some(entry) = self.tasks.get(&arrival) else { return };
         let TaskState::Active(active) = &entry.task.state else { return };
-        let Some(passing) = &active.handoff.passing else { return };
+        let Some(passing) = &active.handoff.passing else {
+            // A closed holder, or one that has handed it on, may find a taker now.
+            if active.closed_because.is_some() || active.handoff.answered {
+                self.decide_handoff(arrival);
+            }
+            return;
+        };
         let target = self.board.roster.team_index(&passing.to);
         let stands = target.is_some_and(|target| {
             routing::still_stands(&self.board, &entry.task, entry.class, target, self.now).is_ok()
@@ -382,7 +396,8 @@ impl Scheduler {
         let within = TimeDelta::minutes(i64::from(self.board.roster.routing.late_complete_within_minutes));
         let TaskState::Active(active) = &task.state else { return false };
         let last = task.holders.last().filter(|it| it.team == *team && it.assignment == assignment);
-        active.reported_at.is_none() && last.is_some_and(|it| self.now - it.until <= within)
+        let cleared = self.board.walls.clear(team, &task.client, &task.matter).is_ok();
+        cleared && active.reported_at.is_none() && last.is_some_and(|it| self.now - it.until <= within)
     }
 
     /// Changes the ownership of a task.

@@ -47,13 +47,20 @@ impl Scheduler {
     }
 
     pub(super) fn change_roster(&mut self, roster: Arc<Roster>) {
+        let is_start = self.board.roster.digest == roster.digest;
         let affinity = std::mem::take(&mut self.board.affinity);
         let conflicts = std::mem::take(&mut self.board.conflicts);
         let adopted = Effect::AdoptRoster { digest: roster.digest.clone(), tzdata: Arc::clone(&roster.tzdata) };
         self.board = Board::new(roster, conflicts, self.now);
         self.board.affinity = affinity;
+        let before = self.out.recorded.len();
         self.record_aside(None, None, None, adopted);
         self.tell_new_walls();
+        if is_start {
+            // What is decided already was decided under this roster.
+            let told = self.out.recorded.split_off(before);
+            self.out.recorded.splice(0..0, told);
+        }
         self.reindex();
         self.start_teams();
         for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
@@ -97,7 +104,9 @@ impl Scheduler {
         for load in &mut self.board.loads {
             *load = TeamLoad::default();
         }
+        let to_route = std::mem::take(&mut self.to_route);
         self.reindex();
+        self.to_route = to_route;
         self.start_teams();
     }
 

@@ -147,6 +147,8 @@ impl Scheduler {
                 let said = Said { update: id, ..Said::to(&active.team, WorkMessage::UpdateResult) };
                 self.change_active(arrival, |active| active.handoff.answered = false);
                 self.keep_on(arrival, KeepReason::Asked, None, Some((said, reason.clone())));
+                // One that is retired or not vetted any more cannot keep it.
+                self.decide_handoff(arrival);
             }
             (S::Active(active), C::Complete { note, .. }) => self.complete(arrival, active, note.clone(), id),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Cancel { reason }) => self.cancel(arrival, reason),

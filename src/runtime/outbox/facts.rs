@@ -89,7 +89,7 @@ impl<P: Publish> Outbox<P> {
     ) -> Result<(), StoreError> {
         let incarnation = &self.parts.incarnation;
         if let Some(event) = message::event(incarnation, fact) {
-            leaving.push(Leaving { seq: fact.seq, part: Part::Event, publication: publication(event) });
+            leaving.push(Leaving { seq: fact.seq, part: Part::Event, publication: publication(event), tells: None });
         }
         let by_queue = fact.team.as_ref().filter(|team| !self.parts.http_teams.contains(*team));
         if self.parts.walls.hide(fact) {
@@ -102,18 +102,21 @@ impl<P: Publish> Outbox<P> {
             };
             if let Some(work) = message::work(incarnation, fact, payload.as_deref()) {
                 let part = Part::Work(team.clone());
-                leaving.push(Leaving { seq: fact.seq, part, publication: publication(work) });
+                let tells = fact.client.clone().zip(fact.matter.clone()).filter(|_| fact.tells_of_work());
+                leaving.push(Leaving { seq: fact.seq, part, publication: publication(work), tells });
             }
         }
         Ok(())
     }
 
     /// Publishes the messages of facts up to `last`, again and again until it is known what became of each.
-    async fn publish_facts(&mut self, leaving: Vec<Leaving>, last: FactSeq) -> Result<(), StoreError> {
+    async fn publish_facts(&mut self, mut leaving: Vec<Leaving>, last: FactSeq) -> Result<(), StoreError> {
         while self.waiting.events() >= REFUSED_EVENTS_LIMIT {
             tokio::time::sleep(RETRY_EVERY).await;
             self.retry().await?;
         }
+        let kept_back = self.drop_walled(&mut leaving);
+        self.suppressed.extend(kept_back);
         let old = leaving.iter().filter(|it| it.seq <= self.old_up_to).count();
         self.parts.metrics.republished(old as u64);
         let outcomes = loop {
@@ -121,6 +124,8 @@ impl<P: Publish> Outbox<P> {
                 Ok(outcomes) => break outcomes,
                 Err(error) => {
                     self.lost(&error);
+                    // A wall may have been raised meanwhile; what it holds back may have left, and counts as that.
+                    self.drop_walled(&mut leaving);
                     self.parts.metrics.republished(leaving.len() as u64);
                 }
             }
@@ -133,6 +138,18 @@ impl<P: Publish> Outbox<P> {
         self.look_behind_walls(&mut progress)?;
         self.report(progress).await;
         Ok(())
+    }
+
+    /// Takes out what a wall keeps from its team now.
+    fn drop_walled(&self, leaving: &mut Vec<Leaving>) -> Vec<FactSeq> {
+        let mut dropped = Vec::new();
+        leaving.retain(|message| {
+            let (Part::Work(team), Some((client, matter))) = (&message.part, &message.tells) else { return true };
+            let stays = self.parts.walls.stand(team, client, matter);
+            dropped.extend(stays.then_some(message.seq));
+            !stays
+        });
+        dropped
     }
 
     /// Everything before a wall has left or been kept back now, so that it is known what got through.

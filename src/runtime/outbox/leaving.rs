@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 
 use crate::broker::{Exchange, Outcome, Publication};
+use crate::engine::id::{ClientId, MatterId};
 use crate::telemetry::metrics::PublishFailure;
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message::{ExchangeName, Outgoing};
@@ -24,6 +25,8 @@ pub(super) struct Leaving {
     pub(super) seq: FactSeq,
     pub(super) part: Part,
     pub(super) publication: Publication,
+    /// Whose work it tells a team of.
+    pub(super) tells: Option<(ClientId, MatterId)>,
 }
 
 impl Borrow<Publication> for Leaving {

@@ -131,7 +131,8 @@ impl Pipeline {
                 self.note(last);
             }
         }
-        let mut last = Decided::default();
+        // An exposure that the outbox told of at last is in it; its fact leaves at the next start.
+        let mut last = std::mem::take(&mut self.next);
         self.take_progress(&mut last);
         if last.is_empty() {
             return Ok(());

@@ -116,6 +116,17 @@ pub struct Script {
     pub outcomes: BTreeMap<String, Vec<Outcome>>,
     /// How many windows fail from now on.
     pub failing: usize,
+    /// Told the number of each window as it comes, from 1 on.
+    pub hook: Option<Hook>,
+}
+
+/// What a test does when a window comes.
+pub struct Hook(Box<dyn FnMut(usize) + Send>);
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hook(..)")
+    }
 }
 
 /// A publisher that follows a script.
@@ -125,6 +136,11 @@ pub struct Scripted(Arc<Mutex<Script>>);
 impl Scripted {
     pub fn script(&self) -> std::sync::MutexGuard<'_, Script> {
         self.0.lock().expect("no test panicked with it")
+    }
+
+    /// Before each window is published, this is told its number.
+    pub fn before_window(&self, hook: impl FnMut(usize) + Send + 'static) {
+        self.script().hook = Some(Hook(Box::new(hook)));
     }
 
     /// The next time this message is published, this becomes of it.
@@ -137,6 +153,10 @@ impl Publish for Scripted {
     async fn publish<B: Borrow<Publication> + Sync>(&mut self, batch: &[B]) -> Result<Vec<Outcome>, PublishError> {
         let mut script = self.script();
         script.windows.push(batch.iter().map(|it| it.borrow().message_id.clone()).collect());
+        let number = script.windows.len();
+        if let Some(Hook(hook)) = &mut script.hook {
+            hook(number);
+        }
         if script.failing > 0 {
             script.failing -= 1;
             let source = BrokerError::Timeout { doing: "waiting for confirms", within: SOON };

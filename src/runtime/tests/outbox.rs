@@ -269,3 +269,25 @@ async fn an_offer_that_waits_for_another_try_when_a_wall_stands_never_leaves_and
     let sent = posted.broker.script().windows.concat();
     assert_eq!(sent.iter().filter(|id| *id == "life.1.w").count(), 1, "{sent:?}");
 }
+
+#[tokio::test]
+async fn an_offer_whose_link_is_down_when_a_wall_is_raised_does_not_leave_when_it_is_back() {
+    let mut posted = Posted::with([fact(1, Some("london")), fact(2, Some("oslo"))], 0, NEVER);
+    posted.broker.script().failing = 1;
+    let mut walls = Walls::default();
+    walls.raise(&team("london"), &"acme".parse().unwrap(), &"M-1".parse().unwrap());
+    let in_force = posted.walls.clone();
+    posted.broker.before_window(move |number| {
+        if number == 1 {
+            in_force.set(walls.clone());
+        }
+    });
+    posted.committed.send_replace(FactSeq(2));
+    let _running = posted.run();
+    assert_eq!(posted.told().await.watermark, Some(FactSeq(2)));
+    let windows = posted.broker.script().windows.clone();
+    assert_eq!(
+        windows,
+        [vec!["life.1.e", "life.1.w", "life.2.e", "life.2.w"], vec!["life.1.e", "life.2.e", "life.2.w"]]
+    );
+}

@@ -34,7 +34,9 @@ impl Guard {
             self.raise((team.clone(), client.clone(), fact.matter.clone()), batch);
         }
         match fact.addressed {
-            Some(message) if self.walls.hide(message, team, fact.client.as_ref(), fact.matter.as_ref()) => {
+            Some(message)
+                if self.walls.hide(message, fact.with_payload, team, fact.client.as_ref(), fact.matter.as_ref()) =>
+            {
                 Err(StoreError::Inconsistent(format!(
                     "fact {} would tell team {team} of work behind a wall; nothing of its batch is stored",
                     fact.seq.0

@@ -150,7 +150,8 @@ impl Reader for SqliteReader {
         limit: usize,
     ) -> Result<Vec<(FactSeq, TaskId)>, StoreError> {
         let sql = "SELECT seq, task FROM facts
-             WHERE team = ?1 AND addressed IN ('offer', 'changed') AND client = ?2 AND (?3 IS NULL OR matter = ?3)
+             WHERE team = ?1 AND (addressed IN ('offer', 'changed', 'handoff_requested') OR addressed IS NOT NULL AND with_payload)
+               AND client = ?2 AND (?3 IS NULL OR matter = ?3)
                AND seq < ?4 AND suppressed = 0 AND seq NOT IN (SELECT seq FROM undelivered)
              ORDER BY seq LIMIT ?5";
         let matter = matter.as_ref().map(|matter| matter.as_str());
