@@ -105,8 +105,10 @@ impl UpdateArguments {
 
     /// The update as JSON: what was given, under the names of the contract.
     fn body(&self, now: DateTime<Utc>) -> Value {
-        let id =
-            self.id.as_ref().map_or_else(|| format!("cli-{}", now.format("%Y%m%dT%H%M%S%3f")), ToString::to_string);
+        let id = self.id.as_ref().map_or_else(
+            || format!("cli-{}-{}", now.format("%Y%m%dT%H%M%S%3f"), std::process::id()),
+            ToString::to_string,
+        );
         let at = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
         let fields = [
             ("id", json!(id)),

@@ -321,10 +321,13 @@ impl Rules<'_> {
 
     fn has_room(&self, team: &Team, task: &Task) -> bool {
         let other = |it: &&Task| it.paused.is_none() && !self.later.contains(&it.id);
-        // A seat that is kept for a hand-off is of the effort that was left when it was planned.
+        // A seat that is kept for a hand-off is of the effort that was left when it was planned; of several that are
+        // planned the one that comes first gets it.
+        let is_passed = task.handoffs > 0;
         let kept = |it: &Task| match &it.state {
             TaskState::Active(active) => {
-                active.handoff.passing.as_ref().filter(|it| it.to == team.id).map(|it| it.effort_minutes)
+                let planned = active.handoff.passing.as_ref().filter(|it| it.offer.is_some() || !is_passed);
+                planned.filter(|it| it.to == team.id).map(|it| it.effort_minutes)
             }
             _ => None,
         };
