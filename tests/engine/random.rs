@@ -323,7 +323,7 @@ impl Rules<'_> {
         let other = |it: &&Task| it.paused.is_none() && !self.later.contains(&it.id);
         // A seat that is kept for a hand-off is of the effort that was left when it was planned; of several that are
         // planned the one that comes first gets it.
-        let is_passed = task.handoffs > 0;
+        let is_passed = task.handoffs > 0 && matches!(task.state, TaskState::Active(_));
         let kept = |it: &Task| match &it.state {
             TaskState::Active(active) => {
                 let planned = active.handoff.passing.as_ref().filter(|it| it.offer.is_some() || !is_passed);
