@@ -115,11 +115,7 @@ impl Scheduler {
     }
 
     fn set_closed_because(&mut self, arrival: Arrival, because: Option<ClosedBecause>) {
-        self.change(arrival, |task| {
-            if let TaskState::Active(active) = &mut task.state {
-                active.closed_because = because;
-            }
-        });
+        self.change_active(arrival, |active| active.closed_because = because);
     }
 
     fn set_team_timers(&mut self, team: TeamIndex) {
