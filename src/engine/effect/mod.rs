@@ -1,5 +1,8 @@
 //! What the scheduler wants done. Each effect becomes one fact: stored, then published.
 
+mod body;
+mod recorded;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,115 +10,19 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::event::Refusal;
-use super::explain::{Decision, Filter, Rejection};
+use super::explain::{Filter, Rejection};
 use super::handoff::{Comparison, KeepReason};
-use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
-use super::load::Held;
-use super::request::{Place, Priority, SkillNeed};
+use super::id::{MatterId, RequestId, TeamId, Term};
+use super::request::Priority;
 use super::roster::RosterDigest;
-use super::task::{Holder, Task, TurnDownCause, Waiting};
-use super::update::{Amendment, DeclineReason, KeptUpdate, Sender};
+use super::task::{Holder, Waiting};
+use super::update::{Amendment, DeclineReason};
 
-/// What one step decided, in order.
-#[derive(Debug, Default)]
-pub struct Effects {
-    /// What is recorded and published.
-    pub recorded: Vec<Recorded>,
-    /// Tasks that ended in this step, in their last state; the scheduler no longer holds them.
-    pub ended: Vec<Task>,
-    /// Updates that came before their request, to be kept with the store.
-    pub kept: Vec<KeptUpdate>,
-    /// Kept updates that were applied or ran out, with the refusal of those that did not apply after all.
-    pub kept_done: Vec<(Sender, RequestId, Option<Refusal>)>,
-    /// Whether walls came or went.
-    pub walls_changed: bool,
-    /// How the event itself is answered, when it was a request or an update.
-    pub answer: Option<Answer>,
-}
-
-/// An effect and what it is about.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
-    /// When it was decided.
-    pub at: DateTime<Utc>,
-    /// The task, with the number of this fact in it.
-    pub task: Option<(TaskId, u64)>,
-    /// The client it concerns.
-    pub client: Option<ClientId>,
-    /// The matter it concerns, where a wall has to know it: of messages to teams and of walls.
-    pub matter: Option<MatterId>,
-    /// The team it concerns.
-    pub team: Option<TeamId>,
-    /// Whether it is also a message to that team.
-    pub addressed: Option<WorkMessage>,
-    /// How much that team holds after it, when it is a message to it. A change of what a team holds is always told to it.
-    pub held: Option<Held>,
-    /// The update that caused it.
-    pub update: Option<RequestId>,
-    /// The decision behind it, stored with it and never published.
-    pub decision: Option<Arc<Decision>>,
-    /// What is to be done.
-    pub effect: Effect,
-}
-
-/// The kinds of message in a team's queue; the words are part of the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkMessage {
-    /// A task is proposed.
-    Offer,
-    /// An offer is taken back.
-    Withdrawn,
-    /// The task is no longer the team's.
-    Ended,
-    /// The task has changed.
-    Changed,
-    /// The team is asked for its notes, since the task is to move on.
-    HandoffRequested,
-    /// The answer to the team's update.
-    UpdateResult,
-}
-
-impl WorkMessage {
-    /// All kinds, in the order of the code.
-    pub const ALL: [Self; 6] =
-        [Self::Offer, Self::Withdrawn, Self::Ended, Self::Changed, Self::HandoffRequested, Self::UpdateResult];
-
-    /// Whether it tells more of the work than its ids, so that a wall keeps it from a team.
-    #[must_use]
-    pub fn tells_of_work(self) -> bool {
-        match self {
-            Self::Offer | Self::Changed | Self::HandoffRequested => true,
-            Self::Withdrawn | Self::Ended | Self::UpdateResult => false,
-        }
-    }
-
-    /// The word on the wire.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Offer => "offer",
-            Self::Withdrawn => "withdrawn",
-            Self::Ended => "ended",
-            Self::Changed => "changed",
-            Self::HandoffRequested => "handoff_requested",
-            Self::UpdateResult => "update_result",
-        }
-    }
-}
-
-/// How a request or an update is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The request is a task now.
-    Admitted(TaskId),
-    /// The same request was admitted before.
-    Duplicate(TaskId),
-    /// The update applied; so did its first copy when this is a repeat.
-    Applied,
-    /// It did not.
-    Refused(Refusal),
-}
+pub use body::{
+    Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, OfferBrief, WallSource,
+    WithdrawReason,
+};
+pub use recorded::{Answer, Effects, Recorded, WorkMessage};
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -392,172 +299,6 @@ impl Effect {
             Self::Offer(brief) => brief.with_payload,
             Self::Accept { with_payload, .. } => *with_payload,
             _ => false,
-        }
-    }
-}
-
-/// How a team does not take a task that was to be handed to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "how")]
-pub enum HandoffRefusal {
-    /// It declined.
-    Declined {
-        /// Why.
-        reason: DeclineReason,
-        /// Free text.
-        note: Option<String>,
-    },
-    /// It did not answer in time.
-    Lapsed,
-    /// Its shift ended first.
-    ShiftEnded,
-    /// The message could not be delivered.
-    Unreachable,
-}
-
-/// Where a wall comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WallSource {
-    /// The roster.
-    Roster,
-    /// A team that declined with a conflict.
-    Conflict,
-}
-
-/// How many messages an exposure names; the others are counted.
-pub const MAX_EXPOSED_NAMED: usize = 100;
-
-/// What had left for a team when a wall was raised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Exposure {
-    /// The walled team.
-    #[serde(skip)]
-    pub team: TeamId,
-    /// The client.
-    #[serde(skip)]
-    pub client: ClientId,
-    /// The matter; `None` is all of the client's.
-    pub matter: Option<MatterId>,
-    /// Number in the stream of the fact that raised the wall.
-    pub wall: u64,
-    /// How many messages.
-    pub count: u64,
-    /// The first [`MAX_EXPOSED_NAMED`] of them.
-    pub messages: Vec<ExposedMessage>,
-}
-
-/// A message that a walled team had received.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ExposedMessage {
-    /// Its id in the team's queue, or its number where the team reads over HTTP.
-    pub message_id: String,
-    /// The task that it tells of.
-    pub task: TaskId,
-}
-
-/// What is told at admission.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Admission {
-    /// The firm's id of the request.
-    pub id: RequestId,
-    /// The firm's case.
-    pub matter: MatterId,
-    /// Kind of work.
-    pub work_type: WorkTypeId,
-    /// Priority.
-    pub priority: Priority,
-    /// Effort in minutes.
-    pub effort_minutes: u32,
-    /// Instant by which it must be done.
-    pub deadline: Option<DateTime<Utc>>,
-    /// Whether nothing has to come first.
-    pub ready: bool,
-}
-
-/// What a team is told with an offer, beside the payload.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct OfferBrief {
-    /// The offer's number.
-    pub assignment: u32,
-    /// When it lapses.
-    pub until: DateTime<Utc>,
-    /// The firm's id of the request.
-    pub id: RequestId,
-    /// The firm's case.
-    pub matter: MatterId,
-    /// Kind of work.
-    pub work_type: WorkTypeId,
-    /// Jurisdiction whose law applies.
-    pub jurisdiction: Option<Place>,
-    /// Specialty.
-    pub specialty: Option<Term>,
-    /// Languages.
-    pub languages: Vec<Term>,
-    /// Skills with levels.
-    pub skills: Vec<SkillNeed>,
-    /// Where somebody has to be.
-    pub place: Option<Place>,
-    /// Priority.
-    pub priority: Priority,
-    /// Remaining effort in minutes.
-    pub remaining_minutes: u32,
-    /// When it must be done.
-    pub due_at: Option<DateTime<Utc>>,
-    /// Earlier holders and what they said, for the team alone.
-    #[serde(skip)]
-    pub packet: Vec<Holder>,
-    /// Whether the payload goes with this message.
-    #[serde(skip)]
-    pub with_payload: bool,
-}
-
-/// What on-call staff are told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EscalationReason {
-    /// A team declined with a conflict and is walled from the matter from now on.
-    ConflictDeclared,
-}
-
-/// Why an offer is taken back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WithdrawReason {
-    /// The team's shift ended first.
-    ShiftEnd,
-    /// The task was paused.
-    Paused,
-    /// The firm holds it.
-    Held,
-    /// The firm called it off.
-    Cancelled,
-    /// The request changed so that the team may not do it any more.
-    Amended,
-    /// The roster changed so that the team may not do it any more.
-    RosterChanged,
-    /// A vetting or an admission of the team ended.
-    QualificationEnded,
-    /// The message could not be delivered.
-    Unreachable,
-    /// The holder keeps the task, or another team is to have it next.
-    Recalled,
-}
-
-impl WithdrawReason {
-    /// How the team counts as having turned it down, if at all.
-    #[must_use]
-    pub fn turn_down(self) -> Option<TurnDownCause> {
-        match self {
-            Self::Unreachable => Some(TurnDownCause::Unreachable),
-            Self::ShiftEnd
-            | Self::Paused
-            | Self::Held
-            | Self::Cancelled
-            | Self::Amended
-            | Self::RosterChanged
-            | Self::QualificationEnded
-            | Self::Recalled => None,
         }
     }
 }

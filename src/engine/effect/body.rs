@@ -1,0 +1,175 @@
+//! What single effects say.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
+use crate::engine::request::{Place, Priority, SkillNeed};
+use crate::engine::task::{Holder, TurnDownCause};
+use crate::engine::update::DeclineReason;
+
+/// How a team does not take a task that was to be handed to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "how")]
+pub enum HandoffRefusal {
+    /// It declined.
+    Declined {
+        /// Why.
+        reason: DeclineReason,
+        /// Free text.
+        note: Option<String>,
+    },
+    /// It did not answer in time.
+    Lapsed,
+    /// Its shift ended first.
+    ShiftEnded,
+    /// The message could not be delivered.
+    Unreachable,
+}
+
+/// Where a wall comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WallSource {
+    /// The roster.
+    Roster,
+    /// A team that declined with a conflict.
+    Conflict,
+}
+
+/// How many messages an exposure names; the others are counted.
+pub const MAX_EXPOSED_NAMED: usize = 100;
+
+/// What had left for a team when a wall was raised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Exposure {
+    /// The walled team.
+    #[serde(skip)]
+    pub team: TeamId,
+    /// The client.
+    #[serde(skip)]
+    pub client: ClientId,
+    /// The matter; `None` is all of the client's.
+    pub matter: Option<MatterId>,
+    /// Number in the stream of the fact that raised the wall.
+    pub wall: u64,
+    /// How many messages.
+    pub count: u64,
+    /// The first [`MAX_EXPOSED_NAMED`] of them.
+    pub messages: Vec<ExposedMessage>,
+}
+
+/// A message that a walled team had received.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExposedMessage {
+    /// Its id in the team's queue, or its number where the team reads over HTTP.
+    pub message_id: String,
+    /// The task that it tells of.
+    pub task: TaskId,
+}
+
+/// What is told at admission.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Admission {
+    /// The firm's id of the request.
+    pub id: RequestId,
+    /// The firm's case.
+    pub matter: MatterId,
+    /// Kind of work.
+    pub work_type: WorkTypeId,
+    /// Priority.
+    pub priority: Priority,
+    /// Effort in minutes.
+    pub effort_minutes: u32,
+    /// Instant by which it must be done.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Whether nothing has to come first.
+    pub ready: bool,
+}
+
+/// What a team is told with an offer, beside the payload.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OfferBrief {
+    /// The offer's number.
+    pub assignment: u32,
+    /// When it lapses.
+    pub until: DateTime<Utc>,
+    /// The firm's id of the request.
+    pub id: RequestId,
+    /// The firm's case.
+    pub matter: MatterId,
+    /// Kind of work.
+    pub work_type: WorkTypeId,
+    /// Jurisdiction whose law applies.
+    pub jurisdiction: Option<Place>,
+    /// Specialty.
+    pub specialty: Option<Term>,
+    /// Languages.
+    pub languages: Vec<Term>,
+    /// Skills with levels.
+    pub skills: Vec<SkillNeed>,
+    /// Where somebody has to be.
+    pub place: Option<Place>,
+    /// Priority.
+    pub priority: Priority,
+    /// Remaining effort in minutes.
+    pub remaining_minutes: u32,
+    /// When it must be done.
+    pub due_at: Option<DateTime<Utc>>,
+    /// Earlier holders and what they said, for the team alone.
+    #[serde(skip)]
+    pub packet: Vec<Holder>,
+    /// Whether the payload goes with this message.
+    #[serde(skip)]
+    pub with_payload: bool,
+}
+
+/// What on-call staff are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EscalationReason {
+    /// A team declined with a conflict and is walled from the matter from now on.
+    ConflictDeclared,
+}
+
+/// Why an offer is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithdrawReason {
+    /// The team's shift ended first.
+    ShiftEnd,
+    /// The task was paused.
+    Paused,
+    /// The firm holds it.
+    Held,
+    /// The firm called it off.
+    Cancelled,
+    /// The request changed so that the team may not do it any more.
+    Amended,
+    /// The roster changed so that the team may not do it any more.
+    RosterChanged,
+    /// A vetting or an admission of the team ended.
+    QualificationEnded,
+    /// The message could not be delivered.
+    Unreachable,
+    /// The holder keeps the task, or another team is to have it next.
+    Recalled,
+}
+
+impl WithdrawReason {
+    /// How the team counts as having turned it down, if at all.
+    #[must_use]
+    pub fn turn_down(self) -> Option<TurnDownCause> {
+        match self {
+            Self::Unreachable => Some(TurnDownCause::Unreachable),
+            Self::ShiftEnd
+            | Self::Paused
+            | Self::Held
+            | Self::Cancelled
+            | Self::Amended
+            | Self::RosterChanged
+            | Self::QualificationEnded
+            | Self::Recalled => None,
+        }
+    }
+}

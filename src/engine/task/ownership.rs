@@ -1,0 +1,136 @@
+//! What an owner of a task has, and what is decided for the end of its shift.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::state::Offer;
+use crate::engine::handoff::KeepReason;
+use crate::engine::id::TeamId;
+
+/// Ownership by a team.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Active {
+    /// Who owns it.
+    pub team: TeamId,
+    /// Under which number.
+    pub assignment: u32,
+    /// When it was offered.
+    pub offered_at: DateTime<Utc>,
+    /// Since when it owns it.
+    pub at: DateTime<Utc>,
+    /// Remaining effort in minutes as last reported; the effort when nothing was.
+    pub remaining_minutes: u32,
+    /// When that was reported.
+    pub reported_at: Option<DateTime<Utc>>,
+    /// Why it owns the task although it is closed.
+    pub closed_because: Option<ClosedBecause>,
+    /// What is decided for its shift end.
+    #[serde(default, skip_serializing_if = "HandoffState::is_default")]
+    pub handoff: HandoffState,
+}
+
+/// What is decided for the end of a holder's shift; nothing before the notice.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HandoffState {
+    /// Why the holder owns the task past the close, once it is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_close: Option<ClosedBecause>,
+    /// Why it keeps it, as last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_for: Option<KeepReason>,
+    /// Until when it may finish past the close.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_until: Option<DateTime<Utc>>,
+    /// When a team that turned it down may be asked again, while nobody else can take it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look_again_at: Option<DateTime<Utc>>,
+    /// Whether the holder was asked for its notes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requested: bool,
+    /// Whether the holder has handed it on: it goes as soon as somebody is there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answered: bool,
+    /// What the holder tells the next one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<String>,
+    /// The team that is to have it next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passing: Option<Box<Passing>>,
+}
+
+impl Active {
+    /// The holder is closed for this reason; a break and a pause stay what they are.
+    pub fn close_for(&mut self, because: ClosedBecause) {
+        if !matches!(self.closed_because, Some(ClosedBecause::Break | ClosedBecause::Paused)) {
+            self.closed_because = Some(because);
+        }
+    }
+
+    /// Nobody is to have it next for the moment; a closed holder keeps it until that is decided.
+    pub fn forget_plan(&mut self) {
+        self.handoff.passing = None;
+        self.handoff.at_close = self.handoff.at_close.filter(|because| *because != ClosedBecause::Planned);
+        if self.closed_because == Some(ClosedBecause::Planned) {
+            self.closed_because = Some(ClosedBecause::Kept);
+        }
+    }
+}
+
+impl HandoffState {
+    /// Whether nothing is decided for this shift end yet.
+    #[must_use]
+    pub fn is_undecided(&self) -> bool {
+        self.at_close.is_none() && self.passing.is_none()
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A planned hand-off, and the offer that is made by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passing {
+    /// To whom.
+    pub to: TeamId,
+    /// The effort that a seat is kept for there, in minutes.
+    pub effort_minutes: u32,
+    /// When it is offered: at the holder's answer or its close, when the team is open by then.
+    pub offer_at: DateTime<Utc>,
+    /// The offer, once made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
+}
+
+/// Why a closed team owns a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosedBecause {
+    /// A break inside the shift.
+    Break,
+    /// Little is left and is finished past the close.
+    Grace,
+    /// Keeping it was decided.
+    Kept,
+    /// A hand-off is planned.
+    Planned,
+    /// No other team can take it.
+    NoTaker,
+    /// It is paused.
+    Paused,
+}
+
+impl ClosedBecause {
+    /// The word used in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Break => "break",
+            Self::Grace => "grace",
+            Self::Kept => "kept",
+            Self::Planned => "planned",
+            Self::NoTaker => "no_taker",
+            Self::Paused => "paused",
+        }
+    }
+}
