@@ -14,7 +14,7 @@ use heliograph::engine::roster::{
     PayloadOn, Roster, RosterDigest, Routing, SlaClock, SlaPolicy, Team, WorkType,
 };
 use heliograph::engine::scheduler::{Limits, Scheduler};
-use heliograph::engine::task::{Task, TaskState, WaitReason, Waiting};
+use heliograph::engine::task::{Arrival, Task, TaskState, WaitReason, Waiting};
 use heliograph::engine::update::{Change, DeclineReason, Sender, Update};
 use heliograph::engine::zone::Zone;
 use heliograph::roster::zones::Zones;
@@ -260,6 +260,8 @@ pub struct World {
     pub now: DateTime<Utc>,
     pub log: Vec<Recorded>,
     pub ended: Vec<Task>,
+    /// The open tasks as a store has them that writes what is said to have changed.
+    pub stored: BTreeMap<Arrival, Task>,
     /// Whether the invariants are checked after each step, or after every so many.
     pub checked_every: u32,
     steps: u32,
@@ -272,19 +274,33 @@ impl World {
     }
 
     pub fn around(scheduler: Scheduler, now: DateTime<Utc>) -> Self {
-        Self { scheduler, now, log: Vec::new(), ended: Vec::new(), checked_every: 1, steps: 0, updates: 0 }
+        let stored = scheduler.open_tasks().map(|task| (task.arrival, task.clone())).collect();
+        Self { scheduler, now, log: Vec::new(), ended: Vec::new(), stored, checked_every: 1, steps: 0, updates: 0 }
     }
 
-    /// One step, after which the invariants hold.
+    /// One step, after which the invariants hold and a store knows each task as it is.
     pub fn step(&mut self, event: Event) -> Effects {
         let effects = self.scheduler.step(self.now, event);
+        self.store(&effects);
         self.steps += 1;
         if self.steps.is_multiple_of(self.checked_every) {
             self.scheduler.check_invariants().unwrap_or_else(|broken| panic!("at {}: {broken}", self.now));
+            assert!(self.scheduler.open_tasks().eq(self.stored.values()), "at {}: a change is not stored", self.now);
         }
         self.log.extend(effects.recorded.iter().cloned());
         self.ended.extend(effects.ended.iter().cloned());
         effects
+    }
+
+    fn store(&mut self, effects: &Effects) {
+        for arrival in &effects.changed {
+            if let Some(task) = self.scheduler.task_of(*arrival) {
+                self.stored.insert(*arrival, task.clone());
+            }
+        }
+        for task in &effects.ended {
+            self.stored.remove(&task.arrival);
+        }
     }
 
     /// Lets time pass to an instant, with every timer fired at its own.

@@ -1,5 +1,6 @@
 //! What a step hands back: the effects in order, each with what it is about and whom it is told to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,7 +11,7 @@ use crate::engine::event::Refusal;
 use crate::engine::explain::Decision;
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
-use crate::engine::task::Task;
+use crate::engine::task::{Arrival, Task};
 use crate::engine::update::{KeptUpdate, Sender};
 
 /// What one step decided, in order.
@@ -18,6 +19,8 @@ use crate::engine::update::{KeptUpdate, Sender};
 pub struct Effects {
     /// What is recorded and published.
     pub recorded: Vec<Recorded>,
+    /// Open tasks that are not as the store has them any more, whether or not something is recorded of it.
+    pub changed: BTreeSet<Arrival>,
     /// Tasks that ended in this step, in their last state; the scheduler no longer holds them.
     pub ended: Vec<Task>,
     /// Updates that came before their request, to be kept with the store.

@@ -128,10 +128,11 @@ impl Scheduler {
 
     /// The only way to change a task; a seat that this frees is filled before the step ends.
     pub(super) fn change(&mut self, arrival: Arrival, change: impl FnOnce(&mut Task)) {
+        self.out.changed.insert(arrival);
         self.change_entry(arrival, |entry| change(&mut entry.task));
     }
 
-    /// Changes a task, its class or what it waits for.
+    /// Changes what surrounds a task, or only puts it anew into the indexes; what a store keeps of it stays as it is.
     pub(super) fn change_entry(&mut self, arrival: Arrival, change: impl FnOnce(&mut Entry)) {
         let before = self.seat_of(arrival);
         let next_before = self.next_team_of(arrival);
@@ -202,8 +203,9 @@ impl Scheduler {
         self.ended.remember(task.id.clone(), ended);
     }
 
-    /// The task of an arrival.
-    pub(super) fn task_of(&self, arrival: Arrival) -> Option<&Task> {
+    /// The open task of an arrival.
+    #[must_use]
+    pub fn task_of(&self, arrival: Arrival) -> Option<&Task> {
         self.tasks.get(&arrival).map(|entry| &entry.task)
     }
 

@@ -238,6 +238,7 @@ impl Scheduler {
         let held = self.held_by(&said, &effect);
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         entry.task.task_seq += 1;
+        self.out.changed.insert(arrival);
         let matter = said.addressed.map(|_| entry.task.matter.clone());
         self.out.recorded.push(Recorded {
             at: self.now,

@@ -59,15 +59,21 @@ impl Scheduler {
     /// Lets a task wait, and says so when that is news. Time waited counts on.
     pub(super) fn park(&mut self, arrival: Arrival, mut waiting: Waiting, decision: Option<Arc<Decision>>) {
         let Some(task) = self.task_of(arrival) else { return };
-        let (mut is_news, mut was_unroutable) = (true, false);
+        let (mut is_news, mut is_same, mut was_unroutable) = (true, false, false);
         if let TaskState::Waiting(before) = &task.state {
             waiting.since = before.since;
             is_news = before.is_undecided() || (before.reason, before.wakes_at) != (waiting.reason, waiting.wakes_at);
             was_unroutable = before.reason == WaitReason::NoTeamEligible;
+            is_same = *before == waiting;
         }
         let unroutable = waiting.reason == WaitReason::NoTeamEligible && !was_unroutable;
         let effect = Effect::Park(waiting.clone());
-        self.change(arrival, |task| task.state = TaskState::Waiting(waiting));
+        if is_same {
+            // Its place in the line may be another one all the same.
+            self.change_entry(arrival, |_| {});
+        } else {
+            self.change(arrival, |task| task.state = TaskState::Waiting(waiting));
+        }
         if !is_news {
             return;
         }

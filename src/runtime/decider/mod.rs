@@ -17,7 +17,7 @@ use crate::engine::event::Event;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
-use crate::engine::task::{Task, TaskState};
+use crate::engine::task::{Arrival, Task, TaskState};
 use crate::engine::walls::Walled;
 use crate::http::{SubmitAnswer, Unavailable, UpdateAnswer};
 use crate::store::{Conflict, Reader, StoreError, TaskRow};
@@ -46,7 +46,7 @@ pub struct Decider {
     identities: Identities,
     incarnation: Arc<str>,
     metrics: Arc<Metrics>,
-    changed: BTreeSet<TaskId>,
+    changed: BTreeSet<Arrival>,
     conflicts_stored: usize,
     walls: WallsInForce,
     /// Messages that could not be delivered, by team.
@@ -224,13 +224,10 @@ impl Decider {
         }
     }
 
-    /// Seals what was recorded, and notes which tasks changed.
+    /// Seals what was recorded, and notes which tasks are to be written.
     fn take(&mut self, effects: Effects, decided: &mut Decided) {
         for recorded in effects.recorded {
             observe::recorded(&self.metrics, &recorded, &self.scheduler);
-            if let Some((task, _)) = &recorded.task {
-                self.changed.insert(task.clone());
-            }
             let declares_conflict = is_conflict(&recorded.effect);
             let fact = self.sealer.seal(recorded);
             if declares_conflict {
@@ -243,9 +240,10 @@ impl Decider {
         }
         decided.batch.kept.extend(effects.kept);
         decided.batch.kept_done.extend(effects.kept_done);
+        self.changed.extend(effects.changed);
         for task in effects.ended {
             observe::ended(&self.metrics, &task, self.scheduler.roster());
-            self.changed.remove(&task.id);
+            self.changed.remove(&task.arrival);
             decided.batch.tasks.push(row(task, None));
         }
     }
@@ -264,8 +262,8 @@ impl Decider {
             let answers = answers.into_iter().map(|answer| self.submit_answer(answer)).collect();
             decided.answers.push(Reply::Requests(reply, answers));
         }
-        for id in std::mem::take(&mut self.changed) {
-            if let Some(task) = self.scheduler.task(&id) {
+        for arrival in std::mem::take(&mut self.changed) {
+            if let Some(task) = self.scheduler.task_of(arrival) {
                 let next_due_at = self.scheduler.next_due_at(task);
                 decided.batch.tasks.push(row(task.clone(), next_due_at));
             }
