@@ -240,7 +240,9 @@ fn print_people(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
         let rows: Vec<_> = (task.holders.iter())
             .map(|it| {
                 let left = format!("{} min", it.remaining_minutes);
-                vec![it.team.clone(), it.from.clone(), it.until.clone(), left, or_dash(&it.notes)]
+                let notes: Vec<_> = [&it.notes, &it.done, &it.next_step].into_iter().flatten().cloned().collect();
+                let notes = if notes.is_empty() { "-".into() } else { notes.join("; ") };
+                vec![it.team.clone(), it.from.clone(), it.until.clone(), left, notes]
             })
             .collect();
         output.table(&["TEAM", "FROM", "UNTIL", "LEFT", "NOTES"], &rows)?;

@@ -14,8 +14,8 @@ use crate::engine::request::Priority;
 use crate::engine::roster::{Acceptance, Moment, PayloadOn, TeamIndex};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::task::{
-    Active, Arrival, ClosedBecause, HandoffState, MAX_PACKET_HOLDERS, Offer, Task, TaskState, TurnDown, TurnDownCause,
-    WaitReason, Waiting, WakeCause,
+    Active, Arrival, ClosedBecause, HandoffState, Holder, MAX_PACKET_HOLDERS, Offer, Task, TaskState, TurnDown,
+    TurnDownCause, WaitReason, Waiting, WakeCause,
 };
 use crate::engine::update::DeclineReason;
 use crate::engine::walls::Cleared;
@@ -248,7 +248,17 @@ impl Scheduler {
     }
 }
 
-/// What a team is told with an offer; the holder of now is the last of the earlier ones.
+/// What a team is told of earlier holders; the holder of now is the last of them.
+pub(super) fn packet(task: &Task, now: DateTime<Utc>) -> Vec<Holder> {
+    let mut packet = task.packet().to_vec();
+    if let TaskState::Active(active) = &task.state {
+        packet.push(ended_part(active, now));
+        packet.drain(..packet.len().saturating_sub(MAX_PACKET_HOLDERS));
+    }
+    packet
+}
+
+/// What a team is told with an offer.
 pub(super) fn brief(
     task: &Task,
     assignment: u32,
@@ -257,11 +267,6 @@ pub(super) fn brief(
     implicit: bool,
     now: DateTime<Utc>,
 ) -> OfferBrief {
-    let mut packet = task.packet().to_vec();
-    if let TaskState::Active(active) = &task.state {
-        packet.push(ended_part(active, now));
-        packet.drain(..packet.len().saturating_sub(MAX_PACKET_HOLDERS));
-    }
     OfferBrief {
         assignment,
         until,
@@ -276,7 +281,7 @@ pub(super) fn brief(
         priority: task.priority,
         remaining_minutes: task.remaining_minutes(),
         due_at,
-        packet,
+        packet: packet(task, now),
         with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
     }
 }

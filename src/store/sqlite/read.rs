@@ -14,7 +14,7 @@ use crate::engine::load::Held;
 use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
-use crate::engine::update::Sender;
+use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
 use crate::store::{Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
@@ -68,12 +68,12 @@ impl Reader for SqliteReader {
 
     fn update_result(&mut self, from: &Sender, id: &RequestId) -> Result<Option<UpdateResult>, StoreError> {
         self.one(
-            "SELECT refused FROM updates WHERE sender = ?1 AND id = ?2",
+            "SELECT refused, digest FROM updates WHERE sender = ?1 AND id = ?2",
             params![sender(from), id.as_str()],
             |row| {
                 let refused = row.get_ref(0)?.as_str_or_null().map_err(|error| bad(0, error))?;
                 let refused = refused.map(serde_json::from_str).transpose().map_err(|error| bad(0, error))?;
-                Ok(UpdateResult { refused })
+                Ok(UpdateResult { digest: row.get::<_, Option<_>>(1)?.map(UpdateDigest), refused })
             },
         )
     }

@@ -7,10 +7,11 @@ mod kinds;
 
 use chrono::{DateTime, Utc};
 use schemars::{Schema, json_schema};
+use sha2::{Digest as _, Sha256};
 
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
-use crate::engine::update::{Change, Sender, Update};
+use crate::engine::update::{Change, Sender, Update, UpdateDigest};
 
 use self::kinds::{KINDS, Kind};
 use super::form::{At, Fielded, Form, Line, fields, form};
@@ -61,6 +62,16 @@ pub fn parse(body: &[u8], sender: &SenderHint, rules: &Rules) -> Result<Update, 
         client: sent_text(&head, "client").and_then(|text| ClientId::new(text).ok()),
         id: sent_text(&head, "id").and_then(|text| RequestId::new(text).ok()),
     })
+}
+
+/// The digest of what an update says: everything but who sends it and under which id.
+#[must_use]
+pub fn digest(update: &Update) -> UpdateDigest {
+    let said =
+        serde_json::to_vec(&(&update.task, &update.at, &update.change)).expect("ids, texts and numbers are JSON");
+    let mut hash = Sha256::new_with_prefix(b"heliograph.update.v1\0");
+    hash.update(&said);
+    UpdateDigest(hash.finalize().into())
 }
 
 fn read(head: &Node<'_>, rest: &Node<'_>, hint: &SenderHint, at: &At<'_>) -> Result<Update, Refusal> {
