@@ -142,6 +142,31 @@ fn why_prints_the_decision_and_every_verdict() {
 }
 
 #[test]
+fn why_prints_the_last_decision_at_a_shift_end_with_its_numbers() {
+    let comparison = json!({
+        "due_at": "2026-11-24T09:00:00Z", "keep_finish_at": "2026-11-24T12:00:00Z", "best_team": "sydney",
+        "best_start_at": "2026-11-23T22:00:00Z", "best_finish_at": "2026-11-24T02:00:00Z", "rule": "when_better",
+    });
+    let mut document = explanation();
+    document["handoff"] = fact(9, "handoff.planned");
+    document["handoff"]["team"] = json!("sydney");
+    document["handoff"]["body"] = json!({ "offer_at": "2026-11-23T22:00:00Z", "comparison": comparison });
+    let (ran, _) = asked(&["why", TASK], [(200, document.clone())]);
+    for part in [
+        "pass it to sydney, which is asked at 2026-11-23T22:00:00Z",
+        "if kept      2026-11-24T12:00:00Z",
+        "if passed    2026-11-24T02:00:00Z",
+        "rule         when_better",
+    ] {
+        assert!(ran.data().contains(part), "{part}: {ran:?}");
+    }
+    document["handoff"]["team"] = json!("london");
+    document["handoff"]["body"] = json!({ "reason": "asked", "note": "the witness calls tonight" });
+    let (ran, _) = asked(&["why", TASK], [(200, document)]);
+    assert!(ran.data().contains("london keeps it: asked") && ran.data().contains("witness calls"), "{ran:?}");
+}
+
+#[test]
 fn why_not_names_every_rule_in_the_way_and_what_would_clear_it() {
     let mut document = explanation();
     let no = [Rejection::LanguageMissing { language: Term::new("fr").unwrap() }, Rejection::Retired];

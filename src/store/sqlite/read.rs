@@ -111,6 +111,11 @@ impl Reader for SqliteReader {
         self.one(sql, [task.as_str()], |row| Ok(StoredDecision { seq: FactSeq(unsigned(row, 0)?), json: row.get(1)? }))
     }
 
+    fn last_handoff(&mut self, task: &TaskId) -> Result<Option<Fact>, StoreError> {
+        let which = "task = ?1 AND type IN ('handoff.planned', 'handoff.kept') ORDER BY task_seq DESC LIMIT 1";
+        Ok(self.facts(which, [task.as_str()])?.pop())
+    }
+
     fn held_before(&mut self, fact: FactSeq, teams: &[TeamId]) -> Result<Vec<Option<Held>>, StoreError> {
         let snapshot = self.connection.transaction().map_err(fault("reading"))?;
         let mut last = snapshot.prepare_cached(LAST_TOLD).map_err(fault("reading"))?;
