@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::task::{Clock, Holder, Passing, Task, TaskState, TurnDown, TurnDownCause, WakeCause};
+use crate::engine::sla::Clock;
+use crate::engine::task::{Holder, Passing, Task, TaskState, TurnDown, TurnDownCause, WakeCause};
 
 use super::form::word_of;
 use super::instant;
@@ -299,7 +300,7 @@ impl From<&Clock> for ClockView {
             target_minutes: clock.rule.target_minutes,
             started_at: at(clock.started_at),
             stopped_at: at(clock.stopped_at),
-            paused: clock.pauses.last().filter(|pause| pause.until.is_none()).map(|pause| text(&pause.reason)),
+            paused: clock.open.as_ref().and_then(|open| open.standing.as_ref()).map(text),
         }
     }
 }

@@ -48,7 +48,12 @@ fn task(state: TaskState) -> Task {
         admitted_at: at("2026-11-24T09:00:00Z"),
         ready_at: None,
         state,
-        paused: Some(Pause { reason: term("client_question"), from: at("2026-11-24T09:00:00Z") }),
+        paused: Some(Pause {
+            reason: term("client_question"),
+            from: at("2026-11-24T09:00:00Z"),
+            cap_at: None,
+            is_capped: false,
+        }),
         held: false,
         assignments: 2,
         turn_downs: vec![TurnDown {

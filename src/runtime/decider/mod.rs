@@ -304,7 +304,7 @@ impl Decider {
 }
 
 fn is_conflict(effect: &Effect) -> bool {
-    matches!(effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared })
+    matches!(effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared, .. })
 }
 
 fn row(task: Task, next_due_at: Option<DateTime<Utc>>) -> TaskRow {
