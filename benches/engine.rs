@@ -15,6 +15,7 @@ use heliograph::engine::scheduler::{Limits, Preview, Scheduler};
 use heliograph::engine::update::{Change, Sender, Update};
 use heliograph::roster::zones::ZoneSource;
 use heliograph::roster::{self, Source};
+use heliograph::wire::update::digest;
 
 const NOW: &str = "2026-11-23T10:00:00Z";
 const SIZES: [usize; 3] = [12, 200, 600];
@@ -147,7 +148,9 @@ fn seat_frees(c: &mut Criterion) {
             number += 1;
             let id = RequestId::new(&format!("u{number}")).expect("an id");
             let update = Update { id, task, sender: Sender::Team(team.clone()), at: None, change };
-            scheduler.step(at(NOW), Event::UpdateReceived { update: Box::new(update), ended: None, earlier: None })
+            let digest = digest(&update);
+            scheduler
+                .step(at(NOW), Event::UpdateReceived { update: Box::new(update), digest, ended: None, earlier: None })
         };
         let (team, (task, assignment)) = held.pop_first().expect("a team has a task");
         let _ = send(&mut scheduler, &team, task.clone(), Change::Accept { assignment });

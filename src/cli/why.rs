@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::instant;
 use super::output::{Output, on_one_line};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
+use crate::engine::handoff::Comparison;
 use crate::engine::id::{TaskId, TeamId};
 
 /// Arguments of `why`.
@@ -36,6 +37,7 @@ pub(super) struct WhyNotArguments {
 struct Explanation {
     decision: Option<Decision>,
     as_decided: Option<AsDecided>,
+    handoff: Option<Handoff>,
     verdicts: Option<Vec<Verdict>>,
     #[serde(default)]
     obstacles: Vec<Obstacle>,
@@ -46,6 +48,24 @@ struct Explanation {
 struct AsDecided {
     verdicts: Option<Vec<Verdict>>,
     caveats: Vec<String>,
+}
+
+/// The last decision at a shift end.
+#[derive(Debug, Deserialize)]
+struct Handoff {
+    at: String,
+    /// The team that it was to go to; the holder when it was kept.
+    team: Option<String>,
+    /// The event; none when it was purged.
+    body: Option<HandoffBody>,
+}
+
+#[derive(Debug, Deserialize)]
+struct HandoffBody {
+    offer_at: Option<String>,
+    reason: Option<String>,
+    note: Option<String>,
+    comparison: Option<Comparison>,
 }
 
 /// One team's verdict, with every "no" of it.
@@ -72,6 +92,9 @@ pub(super) fn why(arguments: &WhyArguments, output: &mut Output) -> Result<(), F
         verdicts.as_ref().map_or(Ok(()), |verdicts| explanation::print_verdicts(verdicts, output))?;
         caveats.iter().try_for_each(|caveat| output.line(format!("note: {}", on_one_line(caveat))))?;
     }
+    if let Some(handoff) = &explanation.handoff {
+        print_handoff(handoff, output)?;
+    }
     match &explanation.verdicts {
         Some(verdicts) => {
             output.heading("As things stand now")?;
@@ -79,6 +102,32 @@ pub(super) fn why(arguments: &WhyArguments, output: &mut Output) -> Result<(), F
         }
         None => output.line("the task has ended, so no team is asked any more"),
     }
+}
+
+/// Whether it was passed on or kept at the last shift end, and the numbers of both sides.
+fn print_handoff(handoff: &Handoff, output: &mut Output) -> Result<(), Failure> {
+    output.heading("Last decision at a shift end")?;
+    output.field("decided at", &handoff.at)?;
+    let Some(body) = &handoff.body else { return output.line("the event was purged") };
+    let team = handoff.team.as_deref().unwrap_or("-");
+    output.field(
+        "decision",
+        &match (&body.offer_at, &body.reason) {
+            (Some(offer_at), _) => format!("pass it to {team}, which is asked at {offer_at}"),
+            (None, reason) => format!("{team} keeps it: {}", reason.as_deref().unwrap_or("-")),
+        },
+    )?;
+    if let Some(note) = &body.note {
+        output.field("note", &on_one_line(note))?;
+    }
+    let Some(numbers) = &body.comparison else { return Ok(()) };
+    let best = numbers.best_team.as_ref().map_or("none", |team| team.as_str());
+    output.field("rule", numbers.rule.as_str())?;
+    output.field("due", &instant::or_dash(numbers.due_at))?;
+    output.field("if kept", &instant::or_dash(numbers.keep_finish_at))?;
+    output.field("best other", best)?;
+    output.field("starts", &instant::or_dash(numbers.best_start_at))?;
+    output.field("if passed", &instant::or_dash(numbers.best_finish_at))
 }
 
 /// Prints one team's verdict with everything in its way; exit 1 when the daemon has no such team or the task has ended.

@@ -73,7 +73,8 @@ fn client<'a>(request: &WorkRequest, roster: &'a Roster) -> Result<&'a Client, B
 }
 
 fn work_type<'a>(request: &WorkRequest, roster: &'a Roster) -> Result<&'a WorkType, Box<Refusal>> {
-    let Some(id) = &request.work_type else {
+    let is_process = request.process.is_some() || !request.steps.is_empty();
+    let Some(id) = request.work_type.as_ref().filter(|_| !is_process) else {
         let field = if request.process.is_some() { "process" } else { "steps" };
         let message = "processes are not run by this version; send each step as a request of its own, with `after`";
         return Err(refuse(RefusalCode::ProcessUnsupported, field, message.into()));

@@ -8,7 +8,7 @@ use super::effect::Exposure;
 use super::id::{ClientId, RequestId, TaskId, TeamId};
 use super::request::{RequestDigest, WorkRequest};
 use super::roster::Roster;
-use super::update::Update;
+use super::update::{Update, UpdateDigest};
 
 /// An input of [`super::scheduler::Scheduler::step`].
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub enum Event {
     UpdateReceived {
         /// The update.
         update: Box<Update>,
+        /// Digest of what it says.
+        digest: UpdateDigest,
         /// What the store knows of its task, when that has ended.
         ended: Option<EndedTask>,
         /// What the store knows of an earlier update with the same sender and id.
@@ -78,8 +80,10 @@ pub struct EndedTask {
 }
 
 /// The answer to an update, kept for its repeats.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpdateResult {
+    /// Digest of what the update said; `None` when it was answered by a version that kept none.
+    pub digest: Option<UpdateDigest>,
     /// Whether it applied; the refusal when it did not.
     pub refused: Option<Refusal>,
 }

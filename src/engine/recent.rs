@@ -37,6 +37,11 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     pub fn get(&self, key: &K) -> Option<&V> {
         self.entries.get(key)
     }
+
+    /// What is remembered under a key, to be changed; it grows no younger by that.
+    pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
+        self.entries.get_mut(key)
+    }
 }
 
 #[cfg(test)]

@@ -245,6 +245,18 @@ pub enum HandoffRule {
     Always,
 }
 
+impl HandoffRule {
+    /// The word in the roster and in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Never => "never",
+            Self::WhenBetter => "when_better",
+            Self::Always => "always",
+        }
+    }
+}
+
 /// A named set of clocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlaPolicy {

@@ -172,6 +172,10 @@ impl Change {
     }
 }
 
+/// SHA-256 over what an update says: the same id with another one is not a repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UpdateDigest(pub [u8; 32]);
+
 /// Why a team refuses an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -92,6 +92,8 @@ pub(super) struct ExplanationView {
     decision: Option<Decision>,
     /// Every team's verdict as of that decision.
     as_decided: Option<AsDecided>,
+    /// The last decision to pass it on or to keep it at a shift end, with its numbers.
+    handoff: Option<FactView>,
     /// Every team's verdict as things stand at `at`; none for a task that has ended.
     #[schemars(with = "Option<Vec<serde_json::Value>>")]
     verdicts: Option<Vec<Verdict>>,
@@ -105,8 +107,9 @@ pub(super) struct ExplanationView {
 }
 
 impl From<Explanation> for ExplanationView {
-    fn from(Explanation { decision, as_decided, verdicts, obstacles, at }: Explanation) -> Self {
-        Self { decision, as_decided, verdicts, obstacles, at }
+    fn from(Explanation { decision, as_decided, handoff, verdicts, obstacles, at }: Explanation) -> Self {
+        let handoff = handoff.as_ref().map(FactView::from);
+        Self { decision, as_decided, handoff, verdicts, obstacles, at }
     }
 }
 

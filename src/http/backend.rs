@@ -190,6 +190,8 @@ pub struct Explanation {
     pub decision: Option<Decision>,
     /// Every team's verdict as of that decision; `None` when nothing has been decided yet.
     pub as_decided: Option<AsDecided>,
+    /// The fact with the last decision to pass it on or to keep it; `None` when there was none.
+    pub handoff: Option<Fact>,
     /// Every team's verdict, worked out again as things stand now; `None` for a task that has ended.
     pub verdicts: Option<Vec<Verdict>>,
     /// Every "no" of the one team that was asked about, in the order of the filters.

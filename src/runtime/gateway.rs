@@ -205,25 +205,26 @@ impl Backend for Gateway {
         let (task, shared, only) = (id.clone(), Arc::clone(&self.shared), team.cloned());
         let stored = self.read(move |reader| {
             let Some(row) = reader.task(&task)? else { return Ok(None) };
-            let Some(StoredDecision { seq, json }) = reader.last_decision(&task)? else { return Ok(Some(None)) };
+            let handoff = reader.last_handoff(&task)?;
+            let Some(StoredDecision { seq, json }) = reader.last_decision(&task)? else {
+                return Ok(Some((None, handoff)));
+            };
             let decision: Decision = serde_json::from_slice(&json)
                 .map_err(|error| StoreError::Inconsistent(format!("the decision of fact {}: {error}", seq.0)))?;
             let mut then = shared.rosters.look_back(reader, Made { decision: &decision, seq, row: &row })?;
             if let (Some(verdicts), Some(team)) = (&mut then.verdicts, only) {
                 verdicts.retain(|verdict| *verdict.team() == team);
             }
-            Ok(Some(Some((decision, then))))
+            Ok(Some((Some((decision, then)), handoff)))
         });
-        let Some(stored) = stored.await? else { return Ok(None) };
+        let Some((stored, handoff)) = stored.await? else { return Ok(None) };
         let (decision, as_decided) = stored.unzip();
         let asked = |reply| Inbound::Explain { task: id.clone(), team: team.cloned(), reply };
-        let explanation = match self.ask(asked).await? {
-            Some(Explained { verdicts, obstacles, at }) => {
-                Explanation { decision, as_decided, verdicts: Some(verdicts), obstacles, at }
-            }
-            None => Explanation { decision, as_decided, verdicts: None, obstacles: None, at: self.shared.clock.now() },
+        let (verdicts, obstacles, at) = match self.ask(asked).await? {
+            Some(Explained { verdicts, obstacles, at }) => (Some(verdicts), obstacles, at),
+            None => (None, None, self.shared.clock.now()),
         };
-        Ok(Some(explanation))
+        Ok(Some(Explanation { decision, as_decided, handoff, verdicts, obstacles, at }))
     }
 
     async fn teams(&self) -> Result<Vec<TeamView>, Unavailable> {

@@ -99,7 +99,8 @@ mod tests {
             let said: Vec<Due> = world.crews.values_mut().flat_map(|crew| crew.take(due)).collect();
             for due in said {
                 let update = Box::new(update::parse(&due.body, &SenderHint::InBody, &Rules::default()).unwrap());
-                world.step(Event::UpdateReceived { update, ended: None, earlier: None });
+                let digest = update::digest(&update);
+                world.step(Event::UpdateReceived { update, digest, ended: None, earlier: None });
             }
             world.step(Event::DeadlineReached);
         }

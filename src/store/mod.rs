@@ -208,6 +208,12 @@ pub trait Reader: Send {
     /// [`StoreError`] when the store cannot be read.
     fn last_decision(&mut self, task: &TaskId) -> Result<Option<StoredDecision>, StoreError>;
 
+    /// The fact of a task with its last decision to pass it on or to keep it; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn last_handoff(&mut self, task: &TaskId) -> Result<Option<Fact>, StoreError>;
+
     /// How much each of these teams held before a fact, in the same order; `None` where the facts kept do not say.
     ///
     /// # Errors

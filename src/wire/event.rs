@@ -250,6 +250,14 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         ],
     ),
     (
+        "handoff.told",
+        "The holder has said more since the next team was asked, which is told that team.",
+        &[
+            ("assignment", Number, Never, "The offer's number."),
+            ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
+        ],
+    ),
+    (
         "handoff.passed",
         "The next team owns it, the old one does not any more.",
         &[

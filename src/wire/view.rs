@@ -183,8 +183,12 @@ pub struct HolderView {
     pub until: String,
     /// Effort that was left at its end.
     pub remaining_minutes: u32,
-    /// What it said to the next holder.
+    /// What it said that the next holder must know.
     pub notes: Option<String>,
+    /// What it said that is done.
+    pub done: Option<String>,
+    /// What it said that comes next.
+    pub next_step: Option<String>,
 }
 
 impl From<&Task> for TaskView {
@@ -325,7 +329,9 @@ impl From<&Holder> for HolderView {
             from: instant::text(holder.from),
             until: instant::text(holder.until),
             remaining_minutes: holder.remaining_minutes,
-            notes: holder.notes.clone(),
+            notes: holder.notes.notes.clone(),
+            done: holder.notes.done.clone(),
+            next_step: holder.notes.next_step.clone(),
         }
     }
 }

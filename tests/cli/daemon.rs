@@ -83,6 +83,11 @@ fn tasks_are_listed_with_the_filters_that_were_given() {
     let lines: Vec<_> = ran.data().lines().collect();
     assert!(lines[0].starts_with("TASK") && lines[1].starts_with(TASK) && lines[1].contains("manila"), "{ran:?}");
     assert_eq!(lines[3], "more with --cursor 17");
+    let mut moving = page.clone();
+    moving["tasks"][0]["owned_while_closed"] = json!("planned");
+    moving["tasks"][0]["handoff"] = json!({ "to": "sydney", "offer_at": "2026-11-24T22:00:00Z" });
+    let (ran, _) = asked(&["tasks"], [(200, moving)]);
+    assert!(ran.data().contains("active, closed: planned, next sydney"), "{ran:?}");
     let (ran, _) = asked(&["tasks", "--format", "json"], [(200, page.clone())]);
     assert_eq!(ran.json(), page);
 }
@@ -139,6 +144,31 @@ fn why_prints_the_decision_and_every_verdict() {
     assert!(ran.stdout.contains("manila  no: capability"), "{ran:?}");
     let (ran, _) = asked(&["why", TASK, "--format", "json"], [(200, explanation())]);
     assert_eq!(ran.json(), explanation());
+}
+
+#[test]
+fn why_prints_the_last_decision_at_a_shift_end_with_its_numbers() {
+    let comparison = json!({
+        "due_at": "2026-11-24T09:00:00Z", "keep_finish_at": "2026-11-24T12:00:00Z", "best_team": "sydney",
+        "best_start_at": "2026-11-23T22:00:00Z", "best_finish_at": "2026-11-24T02:00:00Z", "rule": "when_better",
+    });
+    let mut document = explanation();
+    document["handoff"] = fact(9, "handoff.planned");
+    document["handoff"]["team"] = json!("sydney");
+    document["handoff"]["body"] = json!({ "offer_at": "2026-11-23T22:00:00Z", "comparison": comparison });
+    let (ran, _) = asked(&["why", TASK], [(200, document.clone())]);
+    for part in [
+        "pass it to sydney, which is asked at 2026-11-23T22:00:00Z",
+        "if kept      2026-11-24T12:00:00Z",
+        "if passed    2026-11-24T02:00:00Z",
+        "rule         when_better",
+    ] {
+        assert!(ran.data().contains(part), "{part}: {ran:?}");
+    }
+    document["handoff"]["team"] = json!("london");
+    document["handoff"]["body"] = json!({ "reason": "asked", "note": "the witness calls tonight" });
+    let (ran, _) = asked(&["why", TASK], [(200, document)]);
+    assert!(ran.data().contains("london keeps it: asked") && ran.data().contains("witness calls"), "{ran:?}");
 }
 
 #[test]

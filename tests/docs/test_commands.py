@@ -91,8 +91,10 @@ def test_a_block_that_needs_nothing(block):
 def test_the_blocks_that_need_a_daemon_tell_one_story(tmp_path):
     arguments = ("--listen", FREE_PORT, "--data", str(tmp_path), "--at", MORNING_IN_NEW_YORK)
     with Program(binary("debug", "release"), "demo", *arguments) as demo:
-        for block in listed(WITH_A_DEMO):
-            assert run(block.text, environment(folders(), HELIOGRAPH_URL=demo.url)), block
+        printed = [run(block.text, environment(folders(), HELIOGRAPH_URL=demo.url)) for block in listed(WITH_A_DEMO)]
+    readme = (ROOT / "README.md").read_text()
+    shown = [block.text for block in blocks("README.md", readme) if "cannot take" in block.text]
+    assert all(printed) and shown and all(text in printed[0] for text in shown), printed
 
 
 @each(UNTIL_STOPPED)

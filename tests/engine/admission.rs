@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use heliograph::engine::effect::{Answer, Effect};
 use heliograph::engine::event::{Event, RefusalCode};
-use heliograph::engine::request::{RequestDigest, WorkRequest};
+use heliograph::engine::request::{RequestDigest, Step, WorkRequest};
 use heliograph::engine::scheduler::{Limits, MAX_BEFORE, Restored, Scheduler};
 use heliograph::engine::task::WaitReason;
 use heliograph::engine::update::{Change, Sender};
@@ -16,6 +16,18 @@ const MONDAY: &str = "2026-11-23T10:00:00Z";
 
 fn world() -> World {
     World::new(MONDAY, roster(vec![london()]))
+}
+
+/// A step of a process that a request carries.
+fn step() -> Step {
+    Step {
+        id: "read".parse().unwrap(),
+        work_type: "document_review".parse().unwrap(),
+        jurisdiction: None,
+        specialty: None,
+        effort_minutes: Some(60),
+        after: Vec::new(),
+    }
 }
 
 #[test]
@@ -61,6 +73,12 @@ fn what_the_roster_does_not_know_is_refused_by_name() {
             "excluded_teams",
         ),
         (WorkRequest { work_type: None, ..request("f") }, RefusalCode::ProcessUnsupported, "steps"),
+        (
+            WorkRequest { process: Some("discovery".parse().unwrap()), ..request("i") },
+            RefusalCode::ProcessUnsupported,
+            "process",
+        ),
+        (WorkRequest { steps: vec![step()], ..request("j") }, RefusalCode::ProcessUnsupported, "steps"),
         (WorkRequest { effort_minutes: Some(0), ..request("g") }, RefusalCode::InvalidField, "effort_minutes"),
         (WorkRequest { effort_minutes: Some(525_601), ..request("h") }, RefusalCode::InvalidField, "effort_minutes"),
     ];
@@ -261,12 +279,17 @@ fn an_update_is_answered_once_and_its_repeat_alike() {
             at: None,
             change: Change::Accept { assignment },
         };
-        heliograph::engine::event::Event::UpdateReceived { update: Box::new(update), ended: None, earlier: None }
+        received(update)
     };
     assert_eq!(world.step(update(1)).answer, Some(Answer::Applied));
     world.now += TimeDelta::minutes(1);
     let repeat = world.step(update(1));
     assert_eq!((repeat.answer, repeat.recorded.len()), (Some(Answer::Applied), 0));
+    let reused = world.step(update(2));
+    let Some(Answer::Refused(refusal)) = reused.answer else { panic!("{:?}", reused.answer) };
+    assert_eq!((refusal.code, refusal.field.as_deref()), (RefusalCode::Conflict, Some("id")));
+    assert_eq!(reused.recorded[0].effect.event_type(), "update.rejected");
+    assert_eq!(world.step(update(1)).answer, Some(Answer::Applied), "the first answer stands");
 }
 
 #[test]

@@ -147,9 +147,55 @@ fn a_holder_that_answers_early_passes_the_task_at_once_with_its_notes() {
     });
     let (offered, brief) = world.last_offer("a");
     assert_eq!((offered.at, brief.remaining_minutes), (at("2026-11-23T16:40:00Z"), 450));
-    assert_eq!(brief.packet.last().and_then(|it| it.notes.as_deref()), Some("two boxes left"));
+    assert_eq!(brief.packet.last().and_then(|it| it.notes.notes.as_deref()), Some("two boxes left"));
     next_team(&mut world, "new-york", |assignment| Change::Accept { assignment });
-    assert_eq!(world.task("a").holders[0].notes.as_deref(), Some("two boxes left"));
+    assert_eq!(world.task("a").holders[0].notes.notes.as_deref(), Some("two boxes left"));
+}
+
+#[test]
+fn what_a_holder_says_later_adds_to_what_it_said_and_reaches_a_team_that_was_asked_already() {
+    let says = |notes: Option<&str>, next_step: Option<&str>| {
+        let (notes, next_step) = (notes.map(Into::into), next_step.map(Into::into));
+        move |assignment| Change::Handoff { assignment, notes, done: None, next_step, remaining_minutes: None }
+    };
+    let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+    world.run_to("2026-11-23T16:40:00Z");
+    world.holder("a", says(Some("two boxes left"), None));
+    assert_eq!(world.task("a").handoff_offer().expect("an offer").team, team_id("new-york"));
+    world.holder("a", says(None, Some("call the clerk")));
+    let told = world.log.last().expect("told");
+    assert_eq!((told.team.clone(), told.addressed), (Some(team_id("new-york")), Some(WorkMessage::Changed)));
+    let notes = &told.effect.packet().expect("a packet").last().expect("London").notes;
+    assert_eq!((notes.notes.as_deref(), notes.next_step.as_deref()), (Some("two boxes left"), Some("call the clerk")));
+    next_team(&mut world, "new-york", |assignment| Change::Accept { assignment });
+    assert_eq!(world.task("a").holders[0].notes.next_step.as_deref(), Some("call the clerk"));
+}
+
+#[test]
+fn a_plan_is_told_once_before_its_offer_and_never_taken_back_for_it() {
+    let mut world = brief_in_london(vec![london(), new_york(), sydney()], 900, None);
+    world.run_to("2026-11-23T17:00:00Z");
+    assert!(world.task("a").handoff_offer().is_some());
+    assert_eq!(world.story("a")[3..], ["plan_handoff", "request_handoff", "offer"]);
+}
+
+#[test]
+fn a_holder_that_has_less_time_than_it_was_told_is_asked_anew() {
+    let asked = |world: &World| -> Vec<String> {
+        let by = world.log.iter().filter_map(|it| match &it.effect {
+            Effect::RequestHandoff { answer_by, .. } => Some(answer_by.format("%H:%M").to_string()),
+            _ => None,
+        });
+        by.collect()
+    };
+    let mut world = brief_in_london(vec![london(), sydney()], 900, Some("2026-11-24T06:00:00Z"));
+    world.run_to("2026-11-23T16:30:00Z");
+    assert_eq!(asked(&world), ["22:00"], "Sydney opens then");
+    let early = calendar("Australia/Sydney", &WEEKDAYS, &["07:00-17:00"], &[]);
+    let sooner = roster(vec![london(), Team { calendar: early, ..sydney() }]);
+    let _ = world.step(Event::RosterChanged(Arc::new(sooner)));
+    assert_eq!(asked(&world), ["22:00", "20:00"]);
+    assert_eq!(world.story("a").iter().filter(|it| **it == "drop_handoff").count(), 0, "it is the same target");
 }
 
 #[test]

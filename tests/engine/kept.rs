@@ -95,7 +95,7 @@ fn hold(client: &str, number: usize) -> Event {
         at: None,
         change: Change::Hold,
     };
-    Event::UpdateReceived { update: Box::new(update), ended: None, earlier: None }
+    received(update)
 }
 
 #[test]

@@ -194,7 +194,7 @@ fn a_task_that_is_handed_on_carries_what_its_holders_said_and_left() {
     let (offered, brief) = world.last_offer("a");
     assert_eq!((offered.team.as_ref(), brief.assignment), (Some(&team_id("zurich")), 2));
     assert_eq!((brief.remaining_minutes, brief.packet.len()), (20, 1));
-    assert_eq!(brief.packet[0].notes.as_deref(), Some("two boxes left"));
+    assert_eq!(brief.packet[0].notes.notes.as_deref(), Some("two boxes left"));
 }
 
 #[test]
@@ -297,8 +297,8 @@ fn the_notes_of_a_task_have_a_limit_and_those_of_the_last_holders_stay() {
     }
     let packet = &world.last_offer("a").1.packet;
     assert_eq!(packet.len(), MAX_PACKET_HOLDERS);
-    let (kept, dropped): (Vec<_>, Vec<_>) = packet.iter().partition(|it| it.notes.is_some());
+    let (kept, dropped): (Vec<_>, Vec<_>) = packet.iter().partition(|it| it.notes.notes.is_some());
     assert_eq!(kept.len(), MAX_NOTES_BYTES / 4_000 + 1, "and those of the holder of now");
     assert!(kept.iter().all(|it| !it.notes_dropped) && dropped.iter().all(|it| it.notes_dropped));
-    assert!(packet.last().is_some_and(|it| it.notes.is_some()), "the last holder is heard");
+    assert!(packet.last().is_some_and(|it| it.notes.notes.is_some()), "the last holder is heard");
 }

@@ -200,7 +200,7 @@ impl Walk {
         };
         let id = RequestId::new(&format!("u{}", self.dice.next())).expect("an id");
         let update = Update { id, task: task.id, sender, at: None, change };
-        Some(Event::UpdateReceived { update: Box::new(update), ended: None, earlier: None })
+        Some(received(update))
     }
 
     fn of_owner(&mut self, assignment: u32) -> Change {

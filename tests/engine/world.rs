@@ -19,6 +19,7 @@ use heliograph::engine::task::{Arrival, Task, TaskState, WaitReason, Waiting};
 use heliograph::engine::update::{Change, DeclineReason, Sender, Update};
 use heliograph::engine::zone::Zone;
 use heliograph::roster::zones::Zones;
+use heliograph::wire::update::digest;
 
 static ZONES: LazyLock<Zones> = LazyLock::new(Zones::bundled);
 
@@ -29,6 +30,12 @@ const ANCHOR: &str = "2026-11-23T00:00:00Z";
 
 pub fn at(text: &str) -> DateTime<Utc> {
     text.parse().expect("an instant")
+}
+
+/// An update comes in, of which the store knows nothing.
+pub fn received(update: Update) -> Event {
+    let digest = digest(&update);
+    Event::UpdateReceived { update: Box::new(update), digest, ended: None, earlier: None }
 }
 
 pub fn minutes(minutes: i64) -> TimeDelta {
@@ -362,7 +369,7 @@ impl World {
             at: None,
             change,
         };
-        match self.step(Event::UpdateReceived { update: Box::new(update), ended: None, earlier: None }).answer {
+        match self.step(received(update)).answer {
             Some(Answer::Applied) => Ok(()),
             Some(Answer::Refused(refusal)) => Err(refusal),
             answer => panic!("{answer:?}"),
@@ -484,6 +491,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::DropHandoff { .. } => "drop_handoff",
         Effect::RequestHandoff { .. } => "request_handoff",
         Effect::AnswerHandoff { .. } => "answer_handoff",
+        Effect::TellNext { .. } => "tell_next",
         Effect::PassHandoff { .. } => "pass_handoff",
         Effect::DeclineHandoff { .. } => "decline_handoff",
         Effect::ReachHandoffLimit { .. } => "reach_handoff_limit",

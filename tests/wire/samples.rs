@@ -12,7 +12,7 @@ use heliograph::engine::id::{ClientId, RequestId, TaskId, TeamId, Term};
 use heliograph::engine::request::{Consent, Place, Priority, SkillNeed};
 use heliograph::engine::roster::{HandoffRule, RosterDigest};
 use heliograph::engine::sla::{Escalated, MovedDue, Outcome, SegmentEnd, SlaNotice, StoppedClock};
-use heliograph::engine::task::{Holder, WaitReason, Waiting, WakeCause};
+use heliograph::engine::task::{Holder, Notes, WaitReason, Waiting, WakeCause};
 use heliograph::engine::update::{Amendment, DeclineReason};
 use heliograph::wire::Rules;
 use heliograph::wire::request::{Parsed, RefusedRequest, parse};
@@ -117,6 +117,7 @@ pub fn effects() -> Vec<Effect> {
         Effect::DropHandoff { reason: WithdrawReason::Recalled },
         Effect::RequestHandoff { assignment: 1, answer_by: now },
         Effect::AnswerHandoff { assignment: 1, remaining_minutes: 30 },
+        Effect::TellNext { assignment: 2, remaining_minutes: 30, packet: brief(now).packet },
         Effect::PassHandoff { assignment: 1, to: TeamId::new("london").unwrap(), next_assignment: 2 },
         Effect::DeclineHandoff {
             assignment: 2,
@@ -172,6 +173,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::DropHandoff { .. }
             | Effect::RequestHandoff { .. }
             | Effect::AnswerHandoff { .. }
+            | Effect::TellNext { .. }
             | Effect::PassHandoff { .. }
             | Effect::DeclineHandoff { .. }
             | Effect::ReachHandoffLimit { .. }
@@ -245,7 +247,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
             until: now,
             remaining_minutes: 90,
             notes_dropped: false,
-            notes: Some("notes for the next holder".into()),
+            notes: Notes { notes: Some("notes for the next holder".into()), ..Notes::default() },
         }],
         with_payload: true,
     }

@@ -3,8 +3,8 @@
 use heliograph::engine::request::{Consent, Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{HandoffRule, PayloadOn};
 use heliograph::engine::task::{
-    Active, Arrival, HandoffState, Holder, Needs, Offer, Pause, Task, TaskState, TurnDown, TurnDownCause, WaitReason,
-    Waiting, WakeCause,
+    Active, Arrival, HandoffState, Holder, Needs, Notes, Offer, Pause, Task, TaskState, TurnDown, TurnDownCause,
+    WaitReason, Waiting, WakeCause,
 };
 use heliograph::engine::update::DeclineReason;
 use heliograph::wire::view::TaskView;
@@ -69,7 +69,7 @@ fn task(state: TaskState) -> Task {
             until: at("2026-11-23T17:00:00Z"),
             remaining_minutes: 30,
             notes_dropped: false,
-            notes: None,
+            notes: Notes::default(),
         }],
         handoffs: 0,
         handoff_limit_told: false,

@@ -191,6 +191,16 @@ pub enum Effect {
         /// Remaining effort in minutes.
         remaining_minutes: u32,
     },
+    /// Tell the team that has it offered what its holder has said since.
+    TellNext {
+        /// The offer's number.
+        assignment: u32,
+        /// Remaining effort in minutes.
+        remaining_minutes: u32,
+        /// Earlier holders and what they said, for the team alone.
+        #[serde(skip)]
+        packet: Vec<Holder>,
+    },
     /// The next team owns it now, and the old one does not.
     PassHandoff {
         /// The number of the ownership that ended.
@@ -287,6 +297,7 @@ impl Effect {
             Self::DropHandoff { .. } => "handoff.dropped",
             Self::RequestHandoff { .. } => "handoff.requested",
             Self::AnswerHandoff { .. } => "handoff.answered",
+            Self::TellNext { .. } => "handoff.told",
             Self::PassHandoff { .. } => "handoff.passed",
             Self::DeclineHandoff { .. } => "handoff.declined",
             Self::ReachHandoffLimit { .. } => "handoff.limit_reached",
@@ -304,6 +315,7 @@ impl Effect {
     pub fn packet(&self) -> Option<&[Holder]> {
         match self {
             Self::Offer(brief) => Some(&brief.packet),
+            Self::TellNext { packet, .. } => Some(packet),
             _ => None,
         }
     }

@@ -25,6 +25,8 @@ pub struct Census {
     pub waiting: BTreeMap<(Priority, WaitReason), u64>,
     /// Offered and active tasks by team and state.
     pub with_team: BTreeMap<(TeamId, &'static str), u64>,
+    /// Owned tasks by the team that is to have them next, planned or asked already.
+    pub next_team: BTreeMap<TeamId, u64>,
     /// Since when waiting tasks that some team may do have waited, by priority.
     since: BTreeMap<Priority, BTreeMap<DateTime<Utc>, u64>>,
 }
@@ -48,6 +50,9 @@ impl Census {
                 if let Some(team) = task.state.team() {
                     *self.with_team.entry((team.clone(), task.state.as_str())).or_default() += 1;
                 }
+                if let Some(next) = next_team(task) {
+                    *self.next_team.entry(next.clone()).or_default() += 1;
+                }
             }
             TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
         }
@@ -70,10 +75,18 @@ impl Census {
                 if let Some(team) = task.state.team() {
                     take_one(&mut self.with_team, &(team.clone(), task.state.as_str()));
                 }
+                if let Some(next) = next_team(task) {
+                    take_one(&mut self.next_team, next);
+                }
             }
             TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
         }
     }
+}
+
+fn next_team(task: &Task) -> Option<&TeamId> {
+    let TaskState::Active(active) = &task.state else { return None };
+    active.handoff.passing.as_ref().map(|passing| &passing.to)
 }
 
 fn take_one<K: Ord>(counts: &mut BTreeMap<K, u64>, key: &K) {
@@ -157,8 +170,7 @@ impl Scheduler {
 
     /// The team that is to have a task next.
     fn next_team_of(&self, arrival: Arrival) -> Option<TeamIndex> {
-        let TaskState::Active(active) = &self.task_of(arrival)?.state else { return None };
-        self.board.roster.team_index(&active.handoff.passing.as_ref()?.to)
+        self.board.roster.team_index(next_team(self.task_of(arrival)?)?)
     }
 
     /// The seat that a task uses.
@@ -340,9 +352,7 @@ impl Scheduler {
                     if let Some((at, timer)) = handoff_timer(active, arrival) {
                         self.timers.clear(at, timer);
                     }
-                    if let Some(next) =
-                        active.handoff.passing.as_ref().and_then(|it| self.board.roster.team_index(&it.to))
-                    {
+                    if let Some(next) = next_team(task).and_then(|team| self.board.roster.team_index(team)) {
                         self.board.load_mut(next).free_seat(arrival);
                     }
                 }

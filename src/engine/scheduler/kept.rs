@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use super::Scheduler;
 use super::permission::unknown_task;
 use crate::engine::effect::Answer;
-use crate::engine::event::{Refusal, UpdateResult};
+use crate::engine::event::Refusal;
 use crate::engine::id::ClientId;
 use crate::engine::task::Arrival;
 use crate::engine::timer::Timer;
@@ -81,8 +81,9 @@ impl Scheduler {
     /// Keeps what became of an update as the answer to its repeats; the sender is told of a refusal.
     fn settle_kept(&mut self, update: Update, refused: Option<Refusal>) {
         if let Some(refusal) = &refused {
-            let key = (update.sender.clone(), update.id.clone());
-            self.answered.remember(key, UpdateResult { refused: refused.clone() });
+            if let Some(result) = self.answered.get_mut(&(update.sender.clone(), update.id.clone())) {
+                result.refused = Some(refusal.clone());
+            }
             self.reject_update(&update, refusal.clone());
         }
         self.out.kept_done.push((update.sender, update.id, refused));

@@ -214,7 +214,9 @@ impl Scheduler {
                 self.out.answer = Some(Answer::Refused(refusal.clone()));
                 self.record_aside(client, None, None, Effect::RejectRequest { id: request, refusal });
             }
-            Event::UpdateReceived { update, ended, earlier } => self.receive_update(*update, ended, earlier),
+            Event::UpdateReceived { update, digest, ended, earlier } => {
+                self.receive_update(*update, digest, ended, earlier);
+            }
             Event::UpdateRefused { team, update, refusal } => {
                 self.out.answer = Some(Answer::Refused(refusal.clone()));
                 let addressed = team.as_ref().map(|_| WorkMessage::UpdateResult);

@@ -13,7 +13,7 @@ use crate::engine::id::{RequestId, TeamId};
 use crate::engine::roster::{Acceptance, HandoffRule, Moment, TeamIndex};
 use crate::engine::routing;
 use crate::engine::task::{
-    Active, Arrival, ClosedBecause, HandoffState, Holder, Offer, Passing, Task, TaskState, TurnDownCause,
+    Active, Arrival, ClosedBecause, HandoffState, Holder, Notes, Offer, Passing, Task, TaskState, TurnDownCause,
 };
 use crate::engine::update::DeclineReason;
 
@@ -179,17 +179,25 @@ impl Scheduler {
         let offer_at = start_at.max(point.free_at);
         let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
         let before = active.handoff.passing.as_deref();
-        let is_same = before.is_some_and(|it| it.to == target && (it.offer_at == offer_at || it.offer.is_some()));
-        if before.is_some_and(|it| it.offer.is_some() && it.to == target) {
+        let same_team = before.filter(|it| it.to == target);
+        if same_team.is_some_and(|it| it.offer.is_some()) {
             return;
         }
-        if !is_same {
+        // A plan whose moment has come is the same plan a little later.
+        let now = self.now;
+        let is_due = |at: DateTime<Utc>| at <= now;
+        let same = same_team.filter(|it| it.offer_at == offer_at || is_due(it.offer_at) && is_due(offer_at));
+        let is_same = same.is_some();
+        if same_team.is_none() {
             self.drop_plan(arrival, WithdrawReason::Recalled);
         }
         let remaining = || self.task_of(arrival).map_or(0, Task::remaining_minutes);
-        let effort_minutes = before.filter(|_| is_same).map_or_else(remaining, |it| it.effort_minutes);
+        let effort_minutes = same.map_or_else(remaining, |it| it.effort_minutes);
+        let offer_at = same.map_or(offer_at, |it| it.offer_at);
         let passing = Passing { to: target.clone(), effort_minutes, offer_at, offer: None };
-        let asks = !active.handoff.requested && !active.handoff.answered;
+        // The holder is told anew when it has less time than it was told.
+        let has_less = !is_due(offer_at) && before.is_none_or(|it| offer_at < it.offer_at);
+        let asks = !active.handoff.answered && (!active.handoff.requested || has_less);
         self.change_active(arrival, |active| {
             active.handoff.passing = Some(Box::new(passing));
             active.handoff.at_close = Some(ClosedBecause::Planned);
@@ -312,26 +320,31 @@ impl Scheduler {
     }
 
     /// The holder hands the task on: with its notes it goes to the next team as soon as that is there.
-    pub(super) fn hand_on(
-        &mut self,
-        arrival: Arrival,
-        notes: Option<String>,
-        remaining: Option<u32>,
-        update: RequestId,
-    ) {
+    pub(super) fn hand_on(&mut self, arrival: Arrival, said: Notes, remaining: Option<u32>, update: RequestId) {
         let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
         let now = self.now;
         self.change_active(arrival, |active| {
             if let Some(remaining_minutes) = remaining {
                 (active.remaining_minutes, active.reported_at) = (remaining_minutes, Some(now));
             }
-            active.handoff.notes = notes.or(active.handoff.notes.take());
+            active.handoff.notes.renew(said);
             active.handoff.answered = true;
         });
         let said = Said { update: Some(update), ..Said::to(&active.team, WorkMessage::UpdateResult) };
         let remaining_minutes = self.task_of(arrival).map_or(0, Task::remaining_minutes);
         self.record(arrival, said, Effect::AnswerHandoff { assignment: active.assignment, remaining_minutes });
+        self.tell_next(arrival);
         self.decide_handoff(arrival);
+    }
+
+    /// The team that has the task offered hears what its holder has said since.
+    fn tell_next(&mut self, arrival: Arrival) {
+        let Some(task) = self.task_of(arrival) else { return };
+        let Some(offer) = task.handoff_offer().cloned() else { return };
+        let packet = super::placing::packet(task, self.now);
+        let effect =
+            Effect::TellNext { assignment: offer.assignment, remaining_minutes: task.remaining_minutes(), packet };
+        self.record(arrival, Said::to(&offer.team, WorkMessage::Changed), effect);
     }
 
     /// Takes a plan back, and the offer that was made by it.
@@ -365,7 +378,8 @@ impl Scheduler {
             self.keep_on(arrival, KeepReason::NextShift, None, None);
         }
         self.change_active(arrival, |active| {
-            active.handoff = HandoffState { notes: active.handoff.notes.take(), ..HandoffState::default() };
+            let notes = std::mem::take(&mut active.handoff.notes);
+            active.handoff = HandoffState { notes, ..HandoffState::default() };
         });
     }
 

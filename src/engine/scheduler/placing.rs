@@ -15,8 +15,8 @@ use crate::engine::roster::{Acceptance, Moment, PayloadOn, TeamIndex};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::sla;
 use crate::engine::task::{
-    Active, Arrival, ClosedBecause, HandoffState, MAX_PACKET_HOLDERS, Offer, Task, TaskState, TurnDown, TurnDownCause,
-    WaitReason, Waiting, WakeCause,
+    Active, Arrival, ClosedBecause, HandoffState, Holder, MAX_PACKET_HOLDERS, Offer, Task, TaskState, TurnDown,
+    TurnDownCause, WaitReason, Waiting, WakeCause,
 };
 use crate::engine::update::DeclineReason;
 use crate::engine::walls::Cleared;
@@ -250,7 +250,17 @@ impl Scheduler {
     }
 }
 
-/// What a team is told with an offer; the holder of now is the last of the earlier ones.
+/// What a team is told of earlier holders; the holder of now is the last of them.
+pub(super) fn packet(task: &Task, now: DateTime<Utc>) -> Vec<Holder> {
+    let mut packet = task.packet().to_vec();
+    if let TaskState::Active(active) = &task.state {
+        packet.push(ended_part(active, now));
+        packet.drain(..packet.len().saturating_sub(MAX_PACKET_HOLDERS));
+    }
+    packet
+}
+
+/// What a team is told with an offer.
 pub(super) fn brief(
     task: &Task,
     assignment: u32,
@@ -259,11 +269,6 @@ pub(super) fn brief(
     implicit: bool,
     now: DateTime<Utc>,
 ) -> OfferBrief {
-    let mut packet = task.packet().to_vec();
-    if let TaskState::Active(active) = &task.state {
-        packet.push(ended_part(active, now));
-        packet.drain(..packet.len().saturating_sub(MAX_PACKET_HOLDERS));
-    }
     OfferBrief {
         assignment,
         until,
@@ -279,7 +284,7 @@ pub(super) fn brief(
         remaining_minutes: task.remaining_minutes(),
         due_at,
         clocks: Vec::new(),
-        packet,
+        packet: packet(task, now),
         with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
     }
 }

@@ -14,25 +14,40 @@ use crate::engine::handoff::KeepReason;
 use crate::engine::id::{RequestId, TeamId, Term};
 use crate::engine::request::Priority;
 use crate::engine::roster::{Moment, Party};
-use crate::engine::task::{Active, Arrival, ClosedBecause, Pause, Task, TaskState, TurnDownCause, Waiting};
-use crate::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
+use crate::engine::task::{Active, Arrival, ClosedBecause, Notes, Pause, Task, TaskState, TurnDownCause, Waiting};
+use crate::engine::update::{Amendment, Change, DeclineReason, Sender, Update, UpdateDigest};
 
 impl Scheduler {
-    /// Applies an update, answers its repeat, or refuses it.
-    pub(super) fn receive_update(&mut self, update: Update, ended: Option<EndedTask>, earlier: Option<UpdateResult>) {
+    /// Applies an update, answers its repeat, or refuses it. An id that came before with other content is refused, and
+    /// the answer to its first content stands.
+    pub(super) fn receive_update(
+        &mut self,
+        update: Update,
+        digest: UpdateDigest,
+        ended: Option<EndedTask>,
+        earlier: Option<UpdateResult>,
+    ) {
         let key = (update.sender.clone(), update.id.clone());
         if let Some(result) = self.answered.get(&key).cloned().or(earlier) {
+            let is_repeat = result.digest.is_none_or(|first| first == digest);
+            if !is_repeat {
+                let refusal = reused_id(&update);
+                self.reject_update(&update, refusal.clone());
+                self.out.answer = Some(Answer::Refused(refusal));
+                return;
+            }
             self.out.answer = Some(result.refused.map_or(Answer::Applied, Answer::Refused));
             return;
         }
+        let digest = Some(digest);
         let ended = self.ended.get(&update.task).cloned().or(ended);
         let is_unknown = ended.is_none() && self.arrival_of(&update.task).is_none();
         if is_unknown && self.keep_early(&update) {
-            self.answered.remember(key, UpdateResult { refused: None });
+            self.answered.remember(key, UpdateResult { digest, refused: None });
             return;
         }
         let refused = self.apply(&update, ended.as_ref()).err();
-        self.answered.remember(key, UpdateResult { refused: refused.clone() });
+        self.answered.remember(key, UpdateResult { digest, refused: refused.clone() });
         self.out.answer = Some(refused.clone().map_or(Answer::Applied, Answer::Refused));
         if let Some(refusal) = refused {
             self.reject_update(&update, refusal);
@@ -139,9 +154,8 @@ impl Scheduler {
             (S::Active(_) | S::Offered(_) | S::Waiting(_), C::Resume { .. }) => return self.resume(arrival, update),
             (S::Active(_), C::Handoff { notes, done, next_step, remaining_minutes, .. }) => {
                 remaining_within(*remaining_minutes)?;
-                let told = [notes, done, next_step].into_iter().flatten().cloned().collect::<Vec<_>>().join("\n");
-                let told = (!told.is_empty()).then_some(told);
-                self.hand_on(arrival, told, *remaining_minutes, update.id.clone());
+                let said = Notes { notes: notes.clone(), done: done.clone(), next_step: next_step.clone() };
+                self.hand_on(arrival, said, *remaining_minutes, update.id.clone());
             }
             (S::Active(active), C::Release { reason, .. }) => {
                 self.give_back(arrival, active, reason, id);
@@ -433,6 +447,11 @@ impl Scheduler {
             self.route(arrival);
         }
     }
+}
+
+fn reused_id(update: &Update) -> Refusal {
+    let message = format!("{:?} came before with other content; give each update an id of its own", update.id);
+    Refusal::of_field(RefusalCode::Conflict, "id", message)
 }
 
 fn amend_task(task: &mut Task, amendment: &Amendment) {

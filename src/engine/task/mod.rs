@@ -3,6 +3,7 @@
 //! The stored row is this type as JSON. Policies are copied in at admission, so that a later roster does not rewrite
 //! what was promised.
 
+mod holders;
 mod ownership;
 mod state;
 
@@ -16,6 +17,7 @@ use crate::engine::sla::Clock;
 use crate::engine::terms::Terms;
 use crate::engine::update::DeclineReason;
 
+pub use holders::{Holder, MAX_NOTES_BYTES, MAX_PACKET_HOLDERS, Notes};
 pub use ownership::{Active, ClosedBecause, HandoffState, Passing};
 pub use state::{Offer, TaskState, WaitReason, Waiting, WakeCause};
 
@@ -117,17 +119,7 @@ impl Task {
     /// Adds a holder whose part has ended, and keeps the notes to their limit.
     pub fn add_holder(&mut self, holder: Holder) {
         self.holders.push(holder);
-        let mut left = MAX_NOTES_BYTES;
-        for holder in self.holders.iter_mut().rev() {
-            match &holder.notes {
-                Some(notes) if notes.len() > left => {
-                    (holder.notes, holder.notes_dropped) = (None, true);
-                    left = 0;
-                }
-                Some(notes) => left -= notes.len(),
-                None => {}
-            }
-        }
+        holders::keep_to_limit(&mut self.holders);
     }
 
     /// The earlier holders that the next one is told of.
@@ -236,29 +228,3 @@ pub enum TurnDownCause {
     /// The offer could not be delivered.
     Unreachable,
 }
-
-/// An earlier holder, for the packet that travels with a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// Which team.
-    pub team: TeamId,
-    /// Under which number.
-    pub assignment: u32,
-    /// From when.
-    pub from: DateTime<Utc>,
-    /// Until when.
-    pub until: DateTime<Utc>,
-    /// Remaining effort in minutes at its end.
-    pub remaining_minutes: u32,
-    /// What it said to the next holder.
-    pub notes: Option<String>,
-    /// Whether it said more than there is room for; see [`MAX_NOTES_BYTES`].
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub notes_dropped: bool,
-}
-
-/// How many bytes of notes a task keeps; past it those of the earliest holders are dropped, and say so.
-pub const MAX_NOTES_BYTES: usize = 64 * 1024;
-
-/// How many earlier holders travel with an offer, the last ones.
-pub const MAX_PACKET_HOLDERS: usize = 32;

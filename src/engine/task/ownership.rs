@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::holders::Notes;
 use super::state::Offer;
 use crate::engine::handoff::KeepReason;
 use crate::engine::id::TeamId;
@@ -51,8 +52,8 @@ pub struct HandoffState {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub answered: bool,
     /// What the holder tells the next one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notes: Option<String>,
+    #[serde(flatten)]
+    pub notes: Notes,
     /// The team that is to have it next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passing: Option<Box<Passing>>,

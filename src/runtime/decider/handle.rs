@@ -68,13 +68,14 @@ impl Decider {
         known: Vec<EndedTask>,
         decided: &mut Decided,
     ) -> Result<(), StoreError> {
-        let (event, key) = match parsed {
+        let (event, first) = match parsed {
             Ok(update) => {
-                let key = (update.sender.clone(), update.id.clone());
-                let earlier = self.reader.update_result(&key.0, &key.1)?;
+                let (sender, id, digest) = (update.sender.clone(), update.id.clone(), update::digest(&update));
+                let earlier = self.reader.update_result(&sender, &id)?;
                 let is_new = earlier.is_none();
                 let ended = known.into_iter().next();
-                (Event::UpdateReceived { update: Box::new(update), ended, earlier }, is_new.then_some(key))
+                let event = Event::UpdateReceived { update: Box::new(update), digest, ended, earlier };
+                (event, is_new.then_some((sender, id, digest)))
             }
             Err(update::RefusedUpdate { refusal, team, id, .. }) => {
                 // A team that is not in the roster has no queue: a message to it could never be delivered.
@@ -84,12 +85,12 @@ impl Decider {
         };
         let mut effects = self.scheduler.step(now, event);
         let Some(answer) = effects.answer.take() else { return Ok(()) };
-        if let Some((sender, id)) = key {
+        if let Some((sender, id, digest)) = first {
             let refused = match &answer {
                 Answer::Refused(refusal) => Some(refusal.clone()),
                 Answer::Applied | Answer::Admitted(_) | Answer::Duplicate(_) => None,
             };
-            decided.batch.updates.push((sender, id, UpdateResult { refused }));
+            decided.batch.updates.push((sender, id, UpdateResult { digest: Some(digest), refused }));
         }
         self.take(effects, decided);
         decided.outcomes.push(observe::outcome(&answer));

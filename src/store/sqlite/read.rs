@@ -14,7 +14,7 @@ use crate::engine::load::Held;
 use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
-use crate::engine::update::Sender;
+use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
 use crate::store::{Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
@@ -68,12 +68,12 @@ impl Reader for SqliteReader {
 
     fn update_result(&mut self, from: &Sender, id: &RequestId) -> Result<Option<UpdateResult>, StoreError> {
         self.one(
-            "SELECT refused FROM updates WHERE sender = ?1 AND id = ?2",
+            "SELECT refused, digest FROM updates WHERE sender = ?1 AND id = ?2",
             params![sender(from), id.as_str()],
             |row| {
                 let refused = row.get_ref(0)?.as_str_or_null().map_err(|error| bad(0, error))?;
                 let refused = refused.map(serde_json::from_str).transpose().map_err(|error| bad(0, error))?;
-                Ok(UpdateResult { refused })
+                Ok(UpdateResult { digest: row.get::<_, Option<_>>(1)?.map(UpdateDigest), refused })
             },
         )
     }
@@ -109,6 +109,11 @@ impl Reader for SqliteReader {
         let sql =
             "SELECT seq, decision FROM facts WHERE task = ?1 AND decision IS NOT NULL ORDER BY task_seq DESC LIMIT 1";
         self.one(sql, [task.as_str()], |row| Ok(StoredDecision { seq: FactSeq(unsigned(row, 0)?), json: row.get(1)? }))
+    }
+
+    fn last_handoff(&mut self, task: &TaskId) -> Result<Option<Fact>, StoreError> {
+        let which = "task = ?1 AND type IN ('handoff.planned', 'handoff.kept') ORDER BY task_seq DESC LIMIT 1";
+        Ok(self.facts(which, [task.as_str()])?.pop())
     }
 
     fn held_before(&mut self, fact: FactSeq, teams: &[TeamId]) -> Result<Vec<Option<Held>>, StoreError> {

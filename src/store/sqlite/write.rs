@@ -236,10 +236,13 @@ fn write_payloads(connection: &Connection, batch: &Batch) -> Result<(), StoreErr
 
 /// The first answer to an update stands: every repeat gets the same.
 fn write_answers(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
-    let mut insert =
-        prepare(connection, "INSERT INTO updates (sender, id, refused) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?;
+    let mut insert = prepare(
+        connection,
+        "INSERT INTO updates (sender, id, refused, digest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+    )?;
     for (from, id, result) in &batch.updates {
-        let values = params![sender(from), id.as_str(), refusal_text(id, result.refused.as_ref())?];
+        let digest = result.digest.map(|digest| digest.0);
+        let values = params![sender(from), id.as_str(), refusal_text(id, result.refused.as_ref())?, digest];
         execute(&mut insert, values, "writing an answer")?;
     }
     Ok(())

@@ -7,10 +7,11 @@ mod kinds;
 
 use chrono::{DateTime, Utc};
 use schemars::{Schema, json_schema};
+use sha2::{Digest as _, Sha256};
 
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
-use crate::engine::update::{Change, Sender, Update};
+use crate::engine::update::{Amendment, Change, Sender, Update, UpdateDigest};
 
 use self::kinds::{KINDS, Kind};
 use super::form::{At, Fielded, Form, Line, fields, form};
@@ -63,6 +64,16 @@ pub fn parse(body: &[u8], sender: &SenderHint, rules: &Rules) -> Result<Update, 
     })
 }
 
+/// The digest of what an update says: everything but who sends it and under which id.
+#[must_use]
+pub fn digest(update: &Update) -> UpdateDigest {
+    let said =
+        serde_json::to_vec(&(&update.task, &update.at, &update.change)).expect("ids, texts and numbers are JSON");
+    let mut hash = Sha256::new_with_prefix(b"heliograph.update.v1\0");
+    hash.update(&said);
+    UpdateDigest(hash.finalize().into())
+}
+
 fn read(head: &Node<'_>, rest: &Node<'_>, hint: &SenderHint, at: &At<'_>) -> Result<Update, Refusal> {
     let head = Head::read(head, at)?;
     let sender = sender(&head, hint, at)?;
@@ -75,6 +86,10 @@ fn read(head: &Node<'_>, rest: &Node<'_>, hint: &SenderHint, at: &At<'_>) -> Res
         return Err(at.field(key).unknown(&known));
     }
     let change = (kind.read)(rest, at)?;
+    if matches!(&change, Change::Amend(amendment) if **amendment == Amendment::default()) {
+        let message = format!("amend changes nothing here; give at least one of {}", kind.names.join(", "));
+        return Err(at.field("kind").refuse(RefusalCode::MissingField, message));
+    }
     let assignment_missing = match &change {
         Change::Pause { assignment, .. } | Change::Resume { assignment } => assignment.is_none(),
         _ => false,

@@ -135,6 +135,20 @@ pub fn the_last_decision_of_a_task_is_found<B: Backend>(fresh: fn() -> B) {
     assert_eq!(reader.last_decision(&other.id).expect("none"), None);
 }
 
+pub fn the_last_decision_at_a_shift_end_is_found<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let mut writer = backend.open();
+    let mut chain = Chain::default();
+    let (mine, other) = (task(1, waiting()), task(2, waiting()));
+    let [planned, kept] = ["handoff.planned", "handoff.kept"].map(|it| chain.fact(it, &mine));
+    let others = ["handoff.requested", "handoff.answered"].map(|it| chain.fact(it, &mine));
+    commit(&mut *writer, &facts(&[planned, kept.clone()]));
+    commit(&mut *writer, &facts(&others));
+    let mut reader = writer.reader().expect("a reader");
+    assert_eq!(reader.last_handoff(&mine.id).expect("a read"), Some(kept));
+    assert_eq!(reader.last_handoff(&other.id).expect("none"), None);
+}
+
 pub fn undelivered_facts_stay_until_delivered<B: Backend>(fresh: fn() -> B) {
     let backend = fresh();
     let mut chain = Chain::default();

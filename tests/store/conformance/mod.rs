@@ -41,6 +41,7 @@ macro_rules! for_each_promise {
             a_team_reads_only_messages_to_it,
             the_first_fact_and_a_teams_last_message_are_known,
             the_last_decision_of_a_task_is_found,
+            the_last_decision_at_a_shift_end_is_found,
             walls_that_teams_raised_are_recovered_once,
             what_a_team_held_is_what_its_last_message_says,
             no_message_passes_a_wall,

@@ -64,7 +64,7 @@ pub fn nothing_of_a_failed_batch_is_kept<B: Backend>(fresh: fn() -> B) {
     let bad = Batch {
         facts: vec![chain.fact("request.admitted", &next)],
         payloads: vec![(next.id.clone(), b"{}".as_slice().into())],
-        updates: vec![(Sender::Team(team("sydney")), request("u1"), UpdateResult { refused: None })],
+        updates: vec![(Sender::Team(team("sydney")), request("u1"), UpdateResult { digest: None, refused: None })],
         suspects: vec![([7; 32], 1)],
         cursors: vec![(team("sydney"), FactSeq(1))],
         undelivered: vec![(FactSeq(2), team("sydney"))],

@@ -1,11 +1,14 @@
 //! Updates: kept, answered once, and messages that are handled alone.
 
 use heliograph::engine::event::{Refusal, RefusalCode, UpdateResult};
-use heliograph::engine::update::{Change, KeptUpdate, Sender, Update};
+use heliograph::engine::update::{Change, KeptUpdate, Sender, Update, UpdateDigest};
 use heliograph::store::Batch;
 
 use super::{Backend, commit, recovered};
 use crate::samples::{at, client, request, sha256, task, team, waiting};
+
+/// Of what an update said.
+const DIGEST: UpdateDigest = UpdateDigest([7; 32]);
 
 pub fn kept_updates_are_recovered_until_they_are_done<B: Backend>(fresh: fn() -> B) {
     let backend = fresh();
@@ -33,13 +36,17 @@ pub fn kept_updates_are_recovered_until_they_are_done<B: Backend>(fresh: fn() ->
         commit(&mut *writer, &Batch { kept_done: vec![done], ..Batch::default() });
         let mut reader = writer.reader().expect("a reader");
         let told = reader.update_result(&acme(), &request("b")).expect("an answer");
-        assert_eq!(told, Some(UpdateResult { refused: Some(no) }), "its repeat hears what became of it");
+        assert_eq!(
+            told,
+            Some(UpdateResult { digest: Some(DIGEST), refused: Some(no) }),
+            "its repeat hears what became of it"
+        );
     }
     assert_eq!(recovered(&backend).kept, [kept("a")]);
 }
 
 fn answer(from: Sender, id: &str, refused: Option<Refusal>) -> Batch {
-    Batch { updates: vec![(from, request(id), UpdateResult { refused })], ..Batch::default() }
+    Batch { updates: vec![(from, request(id), UpdateResult { digest: Some(DIGEST), refused })], ..Batch::default() }
 }
 
 pub fn the_first_answer_to_an_update_stands<B: Backend>(fresh: fn() -> B) {
@@ -52,8 +59,8 @@ pub fn the_first_answer_to_an_update_stands<B: Backend>(fresh: fn() -> B) {
     commit(&mut *writer, &answer(sydney.clone(), "u2", None));
     let mut reader = writer.reader().expect("a reader");
     let mut found = |id| reader.update_result(&sydney, &request(id)).expect("an answer");
-    assert_eq!(found("u1"), Some(UpdateResult { refused: Some(no) }));
-    assert_eq!(found("u2"), Some(UpdateResult { refused: None }));
+    assert_eq!(found("u1"), Some(UpdateResult { digest: Some(DIGEST), refused: Some(no) }));
+    assert_eq!(found("u2"), Some(UpdateResult { digest: Some(DIGEST), refused: None }));
     assert_eq!(found("u3"), None);
 }
 
