@@ -238,6 +238,7 @@ impl Decider {
         if effects.walls_changed {
             self.walls.set(self.scheduler.walls().clone());
         }
+        decided.batch.segments.extend(effects.segments);
         decided.batch.kept.extend(effects.kept);
         decided.batch.kept_done.extend(effects.kept_done);
         self.changed.extend(effects.changed);
