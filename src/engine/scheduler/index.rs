@@ -11,7 +11,7 @@ use crate::engine::id::{TaskId, TeamId};
 use crate::engine::load::{Coming, Holding};
 use crate::engine::queue::WaitKey;
 use crate::engine::request::Priority;
-use crate::engine::roster::{Capacity, TeamIndex};
+use crate::engine::roster::{Capacity, Roster, TeamIndex};
 use crate::engine::task::{
     Active, Arrival, ClosedBecause, Passing, Task, TaskState, TurnDownCause, WaitReason, Waiting,
 };
@@ -265,14 +265,11 @@ impl Scheduler {
                         self.queue.insert_awaiting(&entry.awaits, entry.class, key);
                     }
                 }
-                for turn_down in &task.turn_downs {
-                    let Some(until) = turn_down.until.filter(|until| *until > self.now) else { continue };
+                for until in task.turn_downs.iter().filter_map(|it| it.until).filter(|until| *until > self.now) {
                     self.timers.set(until, Timer::TurnDownEnds(arrival));
-                    if is_busy(turn_down.cause)
-                        && let Some(team) = self.board.roster.team_index(&turn_down.team)
-                    {
-                        self.board.load_mut(team).busy.insert(arrival);
-                    }
+                }
+                for team in busy_teams(task, &self.board.roster, self.now) {
+                    self.board.load_mut(team).busy.insert(arrival);
                 }
             }
             TaskState::Offered(_) | TaskState::Active(_) => {
@@ -283,6 +280,12 @@ impl Scheduler {
                 if let TaskState::Active(active) = &task.state {
                     if let Some((at, timer)) = handoff_timer(active, arrival) {
                         self.timers.set(at, timer);
+                    }
+                    // Nobody takes it over for now: a team that was busy is asked again when a seat frees there.
+                    if active.handoff.look_again_at.is_some() {
+                        for team in busy_teams(task, &self.board.roster, self.now) {
+                            self.board.load_mut(team).busy.insert(arrival);
+                        }
                     }
                     if let Some(passing) = active.handoff.passing.as_deref()
                         && let Some(next) = self.board.roster.team_index(&passing.to)
@@ -312,6 +315,11 @@ impl Scheduler {
         let task = &entry.task;
         self.census.remove(task);
         super::clocks::each_timer(task, &mut self.timers, Timers::clear);
+        for turn_down in &task.turn_downs {
+            if let Some(team) = self.board.roster.team_index(&turn_down.team) {
+                self.board.load_mut(team).busy.remove(&arrival);
+            }
+        }
         for predecessor in &task.after {
             if let Some(waiting) = self.dependants.get_mut(predecessor) {
                 waiting.remove(&arrival);
@@ -335,13 +343,8 @@ impl Scheduler {
                         self.queue.remove_awaiting(&entry.awaits, &key);
                     }
                 }
-                for turn_down in &task.turn_downs {
-                    if let Some(until) = turn_down.until {
-                        self.timers.clear(until, Timer::TurnDownEnds(arrival));
-                    }
-                    if let Some(team) = self.board.roster.team_index(&turn_down.team) {
-                        self.board.load_mut(team).busy.remove(&arrival);
-                    }
+                for until in task.turn_downs.iter().filter_map(|it| it.until) {
+                    self.timers.clear(until, Timer::TurnDownEnds(arrival));
                 }
             }
             TaskState::Offered(_) | TaskState::Active(_) => {
@@ -409,6 +412,10 @@ fn holding_of(task: &Task) -> Holding {
     Holding { remaining_minutes: task.remaining_minutes(), worked_since, uses_seat: task.paused.is_none() }
 }
 
-fn is_busy(cause: TurnDownCause) -> bool {
-    cause == TurnDownCause::Declined(DeclineReason::Busy)
+/// The teams that declined a task as busy, as far as that still holds.
+fn busy_teams(task: &Task, roster: &Roster, now: DateTime<Utc>) -> Vec<TeamIndex> {
+    let is_busy = |cause: TurnDownCause| cause == TurnDownCause::Declined(DeclineReason::Busy);
+    let in_force = |until: Option<DateTime<Utc>>| until.is_some_and(|until| until > now);
+    let busy = task.turn_downs.iter().filter(|it| is_busy(it.cause) && in_force(it.until));
+    busy.filter_map(|it| roster.team_index(&it.team)).collect()
 }
