@@ -2,6 +2,8 @@
 
 #[path = "engine/admission.rs"]
 mod admission;
+#[path = "engine/clocks.rs"]
+mod clocks;
 #[path = "engine/due.rs"]
 mod due;
 #[path = "engine/filters.rs"]

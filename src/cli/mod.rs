@@ -17,6 +17,7 @@ mod failure;
 mod healthcheck;
 mod hours;
 mod instant;
+mod ledger;
 mod man;
 mod output;
 mod route;

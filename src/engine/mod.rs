@@ -24,6 +24,7 @@ pub mod roster;
 pub mod routing;
 pub mod scheduler;
 pub mod score;
+pub mod sla;
 pub mod task;
 pub mod terms;
 pub mod timer;

@@ -17,6 +17,7 @@ use crate::engine::event::Refusal;
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, TaskId, TeamId};
 use crate::engine::roster::Delivery;
+use crate::engine::sla::Segment;
 use crate::engine::task::{Arrival, Task};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
@@ -34,6 +35,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] when committed state cannot be read now.
     fn task(&self, id: &TaskId) -> impl Future<Output = Result<Option<Task>, Unavailable>> + Send;
+
+    /// The closed segments of a task's clocks, in order; none for an unknown task.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn segments(&self, id: &TaskId) -> impl Future<Output = Result<Vec<Segment>, Unavailable>> + Send;
 
     /// Tasks that match, in order of arrival, at most `filter.limit`.
     ///

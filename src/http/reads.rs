@@ -48,7 +48,8 @@ pub(super) async fn task<B: Backend>(
     uri: Uri,
 ) -> Result<Json<TaskView>, Problem> {
     Params::of(Operation::Task, &uri)?;
-    Ok(Json(TaskView::from(&visible(&app, &id).await?)))
+    let task = visible(&app, &id).await?;
+    Ok(Json(TaskView::with_ledger(&task, &app.backend.segments(&id).await?)))
 }
 
 /// `GET /api/v1/tasks/{id}/explanation`.

@@ -10,6 +10,7 @@ use crate::engine::effect::WorkMessage;
 use crate::engine::explain::Decision;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::roster::{Delivery, Roster};
+use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::http::{
     Backend, Explanation, Health, Mailbox, NoSuchTeam, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable,
@@ -183,6 +184,11 @@ impl Backend for Gateway {
     async fn task(&self, id: &TaskId) -> Result<Option<Task>, Unavailable> {
         let id = id.clone();
         self.read(move |reader| reader.task(&id)).await
+    }
+
+    async fn segments(&self, id: &TaskId) -> Result<Vec<Segment>, Unavailable> {
+        let id = id.clone();
+        self.read(move |reader| reader.segments(&id)).await
     }
 
     async fn tasks(&self, filter: TaskFilter) -> Result<Vec<Task>, Unavailable> {

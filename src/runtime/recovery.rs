@@ -84,6 +84,9 @@ pub fn recover(
     let mut walls = Walls::default();
     recovered.walls.iter().for_each(|wall| walls.add(wall));
     recovered.conflicts.iter().for_each(|(team, client, matter)| walls.raise(team, client, matter));
+    let in_force = recovered.roster.as_ref().is_some_and(|version| version.digest == roster.digest);
+    let other = recovered.roster.filter(|_| !in_force);
+    let roster_before = other.and_then(|version| roster_before(&version, zone_source(settings.zones.source), now));
     let restored = Restored {
         walls,
         open: recovered.open,
@@ -91,6 +94,7 @@ pub fn recover(
         conflicts: recovered.conflicts,
         kept: recovered.kept,
         next_arrival: recovered.next_arrival,
+        roster_before,
     };
     let open_tasks = restored.open.len();
     let limits = Limits { max_open_tasks: usize::try_from(settings.limits.max_open_tasks).unwrap_or(usize::MAX) };
@@ -100,7 +104,6 @@ pub fn recover(
         return Err(ServeError::RosterLacks(missing));
     }
     tracing::info!(open_tasks, facts = recovered.last_seq.0, roster = %roster.digest.0, "recovered");
-    let in_force = recovered.roster.is_some_and(|version| version.digest == roster.digest);
     let new_version = (!in_force).then(|| RosterVersion { digest: roster.digest.clone(), text, at: now });
     Ok(Recovery {
         new_version,
@@ -126,6 +129,20 @@ fn start_time(clock: &Clock, last_at: Option<DateTime<Utc>>) -> Result<DateTime<
     }
     clock.not_before(last);
     Ok(clock.now())
+}
+
+/// The roster that was in force until this start: what clocks counted was counted by it.
+fn roster_before(version: &RosterVersion, zones: roster::zones::ZoneSource, now: DateTime<Utc>) -> Option<Arc<Roster>> {
+    match roster::parse_text(&version.text, zones, now) {
+        Ok(loaded) => Some(Arc::new(loaded.roster)),
+        Err(faults) => {
+            let first = faults.0.first().map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(roster = %version.digest.0, fault = first,
+                "this version does not read the roster before: running clocks are counted by the new one from the start \
+                 of their last segment");
+            None
+        }
+    }
 }
 
 fn readers(store: &SqliteStore) -> Result<Readers, StoreError> {

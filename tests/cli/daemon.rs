@@ -130,6 +130,33 @@ fn a_task_is_shown_with_needs_holders_and_its_whole_history() {
 }
 
 #[test]
+fn a_task_shows_its_clocks_with_every_segment_of_their_ledger() {
+    let mut task = task();
+    task["clocks"] = json!([{
+        "name": "turnaround", "basis": "holder", "start": "ready", "stop": "completed", "target_minutes": 240,
+        "started_at": "2026-11-24T09:00:00.000Z", "stopped_at": null, "outcome": null, "paused": "awaiting_client",
+        "due_at": null, "warnings": 1, "breached_at": null, "counted_ms": 90_500,
+        "open": { "from": "2026-11-24T10:00:00.000Z", "holder": "manila", "paused": "awaiting_client" },
+        "segments": [{
+            "number": 1, "from": "2026-11-24T09:00:00.000Z", "until": "2026-11-24T10:00:00.000Z", "holder": "manila",
+            "paused": null, "counted_ms": 90_500, "closed_by": "paused",
+        }],
+        "shares": [{ "holder": "manila", "counted_ms": 90_500 }],
+    }]);
+    let (ran, _) = asked(&["task", TASK], [(200, task), (200, json!({ "facts": [], "next": null }))]);
+    let lines: Vec<Vec<&str>> = ran.data().lines().map(|line| line.split_whitespace().collect()).collect();
+    let wanted = [
+        "turnaround holder 240 min 1.5083333 min 2026-11-24T09:00:00.000Z - stands: awaiting_client",
+        "turnaround manila 1.5083333 min",
+        "turnaround 2026-11-24T09:00:00.000Z 2026-11-24T10:00:00.000Z manila 1.5083333 min - paused",
+        "turnaround 2026-11-24T10:00:00.000Z - manila - awaiting_client -",
+    ];
+    for line in wanted {
+        assert!(lines.contains(&line.split(' ').collect()), "{line}: {ran:?}");
+    }
+}
+
+#[test]
 fn text_of_others_cannot_steer_the_terminal() {
     let pages = [(200, task()), (200, json!({ "facts": [], "next": null }))];
     let (ran, _) = asked(&["task", TASK], pages);

@@ -21,6 +21,7 @@ fn reborn(walk: &Walk, roster: Arc<Roster>) -> Scheduler {
         walls: walk.world.scheduler.walls().clone(),
         kept: walk.world.scheduler.kept_updates().cloned().collect(),
         next_arrival: walk.world.scheduler.next_arrival(),
+        roster_before: None,
     };
     Scheduler::restore(roster, Limits::default(), restored, walk.world.now)
 }

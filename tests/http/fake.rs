@@ -10,6 +10,7 @@ use heliograph::engine::explain::Rejection;
 use heliograph::engine::id::{TaskId, TeamId};
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
+use heliograph::engine::sla::Segment;
 use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Task, TaskState};
 use heliograph::http::{
     Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, Role, SubmitAnswer, TaskFilter, TeamMessage, TeamView,
@@ -38,6 +39,7 @@ pub struct Fake {
 #[derive(Debug)]
 pub struct State {
     pub tasks: BTreeMap<TaskId, Task>,
+    pub segments: Vec<Segment>,
     pub facts: Vec<Fact>,
     pub mail: Vec<TeamMessage>,
     pub read: FactSeq,
@@ -57,6 +59,7 @@ impl Default for Fake {
         let check = Check { name: "store", ok: true, detail: "open".into() };
         let state = State {
             tasks: BTreeMap::new(),
+            segments: Vec::new(),
             facts: Vec::new(),
             mail: Vec::new(),
             read: FactSeq(0),
@@ -155,6 +158,10 @@ impl Backend for Fake {
 
     async fn task(&self, id: &TaskId) -> Result<Option<Task>, Unavailable> {
         self.if_available(|state| state.tasks.get(id).cloned())
+    }
+
+    async fn segments(&self, _: &TaskId) -> Result<Vec<Segment>, Unavailable> {
+        self.if_available(|state| state.segments.clone())
     }
 
     async fn tasks(&self, filter: TaskFilter) -> Result<Vec<Task>, Unavailable> {

@@ -1,6 +1,6 @@
 //! One of each thing that the tests share.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{
     Admission, Effect, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, OfferBrief, Recorded, WallSource,
     WithdrawReason, WorkMessage,
@@ -11,6 +11,7 @@ use heliograph::engine::handoff::{Comparison, KeepReason};
 use heliograph::engine::id::{ClientId, RequestId, TaskId, TeamId, Term};
 use heliograph::engine::request::{Consent, Place, Priority, SkillNeed};
 use heliograph::engine::roster::{HandoffRule, RosterDigest};
+use heliograph::engine::sla::{Escalated, MovedDue, Outcome, SegmentEnd, SlaNotice, StoppedClock};
 use heliograph::engine::task::{Holder, Notes, WaitReason, Waiting, WakeCause};
 use heliograph::engine::update::{Amendment, DeclineReason};
 use heliograph::wire::Rules;
@@ -78,7 +79,18 @@ pub fn effects() -> Vec<Effect> {
         Effect::Lapse { assignment: 1, due_at: now },
         Effect::Release { assignment: 1, reason: "ill".into() },
         Effect::Recall { assignment: 1, because: Rejection::WalledFromMatter },
-        Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared },
+        Effect::RaiseEscalation { reason: EscalationReason::SlaStep, step: Some(Box::new(step(now))) },
+        Effect::WarnSla(Box::new(notice(now))),
+        Effect::BreachSla(Box::new(notice(now))),
+        Effect::MoveDue(MovedDue { clock: term("finish"), from: Some(now), to: None, because: SegmentEnd::Paused }),
+        Effect::StopSla(Box::new(StoppedClock {
+            clock: term("finish"),
+            policy: Some("gold".parse().unwrap()),
+            outcome: Outcome::Met,
+            stopped_at: now,
+            counted_ms: 1,
+            target_ms: 2,
+        })),
         Effect::Progress { assignment: 1, remaining_minutes: 30, note: Some("half".into()) },
         Effect::Pause { reason: term("client_question") },
         Effect::Resume {},
@@ -144,6 +156,10 @@ pub fn effects() -> Vec<Effect> {
             | Effect::Release { .. }
             | Effect::Recall { .. }
             | Effect::RaiseEscalation { .. }
+            | Effect::WarnSla(_)
+            | Effect::BreachSla(_)
+            | Effect::MoveDue(_)
+            | Effect::StopSla(_)
             | Effect::Progress { .. }
             | Effect::Pause { .. }
             | Effect::Resume {}
@@ -184,6 +200,30 @@ fn comparison(now: DateTime<Utc>) -> Comparison {
     }
 }
 
+fn notice(now: DateTime<Utc>) -> SlaNotice {
+    SlaNotice {
+        clock: term("finish"),
+        policy: Some("gold".parse().unwrap()),
+        percent: 75,
+        reached_at: now,
+        due_at: Some(now),
+        late_by: Some(TimeDelta::seconds(2)),
+    }
+}
+
+fn step(now: DateTime<Utc>) -> Escalated {
+    Escalated {
+        clock: term("finish"),
+        policy: Some("gold".parse().unwrap()),
+        percent: 90,
+        reached_at: now,
+        action: "notify",
+        priority: Some(Priority::High),
+        contact: Some("desk".into()),
+        late_by: Some(TimeDelta::seconds(2)),
+    }
+}
+
 fn brief(now: DateTime<Utc>) -> OfferBrief {
     OfferBrief {
         assignment: 1,
@@ -199,6 +239,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
         priority: Priority::Normal,
         remaining_minutes: 90,
         due_at: Some(now),
+        clocks: vec![],
         packet: vec![Holder {
             team: TeamId::new("sydney-1").unwrap(),
             assignment: 1,

@@ -15,6 +15,7 @@ use super::handoff::{Comparison, KeepReason};
 use super::id::{MatterId, RequestId, TeamId, Term};
 use super::request::Priority;
 use super::roster::RosterDigest;
+use super::sla::{Escalated, MovedDue, SlaNotice, StoppedClock};
 use super::task::{Holder, Waiting};
 use super::update::{Amendment, DeclineReason};
 
@@ -92,7 +93,18 @@ pub enum Effect {
     RaiseEscalation {
         /// What happened.
         reason: EscalationReason,
+        /// The step of a clock, when it is one.
+        #[serde(flatten)]
+        step: Option<Box<Escalated>>,
     },
+    /// Say that so much of a clock is used up.
+    WarnSla(Box<SlaNotice>),
+    /// Say that all of it is.
+    BreachSla(Box<SlaNotice>),
+    /// Say that a due time moved.
+    MoveDue(MovedDue),
+    /// Say that a clock stopped, and how.
+    StopSla(Box<StoppedClock>),
     /// The holder said how much is left.
     Progress {
         /// The number of its ownership.
@@ -267,6 +279,10 @@ impl Effect {
             Self::Release { .. } => "task.released",
             Self::Recall { .. } => "task.recalled",
             Self::RaiseEscalation { .. } => "escalation.raised",
+            Self::WarnSla(_) => "sla.warned",
+            Self::BreachSla(_) => "sla.breached",
+            Self::MoveDue(_) => "sla.moved",
+            Self::StopSla(_) => "sla.stopped",
             Self::Progress { .. } => "task.progressed",
             Self::Pause { .. } => "task.paused",
             Self::Resume {} => "task.resumed",

@@ -48,11 +48,11 @@ impl Scheduler {
 
     pub(super) fn change_roster(&mut self, roster: Arc<Roster>) {
         let is_start = self.board.roster.digest == roster.digest;
-        let affinity = std::mem::take(&mut self.board.affinity);
-        let conflicts = std::mem::take(&mut self.board.conflicts);
+        let was_in = self.counted_by_hours();
+        let conflicts = self.board.conflicts.clone();
         let adopted = Effect::AdoptRoster { digest: roster.digest.clone(), tzdata: Arc::clone(&roster.tzdata) };
-        self.board = Board::new(roster, conflicts, self.now);
-        self.board.affinity = affinity;
+        let mut before_board = std::mem::replace(&mut self.board, Board::new(roster, conflicts, self.now));
+        self.board.affinity = std::mem::take(&mut before_board.affinity);
         let before = self.out.recorded.len();
         self.record_aside(None, None, None, adopted);
         self.tell_new_walls();
@@ -62,6 +62,8 @@ impl Scheduler {
             self.out.recorded.splice(0..0, told);
         }
         self.reindex();
+        self.turn_hours(Some((&before_board.roster, &before_board.classes)), &was_in);
+        self.tell_all_clocks();
         self.start_teams();
         for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
             self.check_standing(arrival, WithdrawReason::RosterChanged);
@@ -100,12 +102,14 @@ impl Scheduler {
 
     /// Works every class out anew, for the hours that lie ahead now.
     pub(super) fn renew_classes(&mut self) {
-        self.board.classes = Classes::new(self.board.roster.teams.len());
+        let was_in = self.counted_by_hours();
+        let before = std::mem::replace(&mut self.board.classes, Classes::new(self.board.roster.teams.len()));
         for load in &mut self.board.loads {
             *load = TeamLoad::default();
         }
         let to_route = std::mem::take(&mut self.to_route);
         self.reindex();
+        self.turn_hours(Some((&Arc::clone(&self.board.roster), &before)), &was_in);
         self.to_route = to_route;
         self.start_teams();
     }

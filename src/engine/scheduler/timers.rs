@@ -33,6 +33,10 @@ impl Scheduler {
                 Timer::KeptEnds(number) => self.end_kept(number),
                 Timer::HandoffNotice(team) => self.decide_handoffs(team),
                 Timer::GraceEnds(arrival) | Timer::HandoffOffer(arrival) => self.decide_handoff(arrival),
+                Timer::PauseCapped(arrival) => self.cap_pause(arrival),
+                Timer::SlaWarns(arrival) => self.warn(arrival),
+                Timer::SlaBreached(arrival) => self.breach(arrival, self.now),
+                Timer::SlaEscalates(arrival) => self.escalate(arrival),
                 Timer::NotBefore(arrival) => self.reach_not_before(arrival, due_at),
                 Timer::TurnDownEnds(arrival) | Timer::BetterExpected(arrival) => {
                     self.to_route.insert(arrival);

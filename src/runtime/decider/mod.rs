@@ -238,6 +238,7 @@ impl Decider {
         if effects.walls_changed {
             self.walls.set(self.scheduler.walls().clone());
         }
+        decided.batch.segments.extend(effects.segments);
         decided.batch.kept.extend(effects.kept);
         decided.batch.kept_done.extend(effects.kept_done);
         self.changed.extend(effects.changed);
@@ -304,7 +305,7 @@ impl Decider {
 }
 
 fn is_conflict(effect: &Effect) -> bool {
-    matches!(effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared })
+    matches!(effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared, .. })
 }
 
 fn row(task: Task, next_due_at: Option<DateTime<Utc>>) -> TaskRow {
