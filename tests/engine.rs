@@ -18,6 +18,8 @@ mod hindsight;
 mod kept;
 #[path = "engine/offers.rs"]
 mod offers;
+#[path = "engine/orders.rs"]
+mod orders;
 #[path = "engine/random.rs"]
 mod random;
 #[path = "engine/restart.rs"]
