@@ -150,13 +150,15 @@ fn preview(c: &mut Criterion) {
     group.finish();
 }
 
-/// Completes what a team of one seat owns, which offers it the next of 100,000 tasks, and accepts that.
+/// Completes what a team of one seat owns, which offers it the next of 100,000 tasks, and accepts that; another request
+/// takes the free place in the line.
 fn seat_frees(c: &mut Criterion) {
-    let mut group = c.benchmark_group("complete, offer, accept with 100000 waiting");
+    let mut group = c.benchmark_group("complete, offer, accept, request with 100000 waiting");
     for classes in [1, 2_000] {
         let mut scheduler = Scheduler::new(firm(12, classes, 1), Limits::default(), at(NOW));
-        for number in 0..100_000 {
-            let _ = scheduler.step(at(NOW), received(request(number, number % classes, "GB")));
+        let mut requests = (0..).map(|number| received(request(number, number % classes, "GB")));
+        for event in requests.by_ref().take(100_000) {
+            let _ = scheduler.step(at(NOW), event);
         }
         let mut held: BTreeMap<_, _> = scheduler
             .open_tasks()
@@ -179,6 +181,7 @@ fn seat_frees(c: &mut Criterion) {
                 let assignment = scheduler.task(&task).expect("it is open").assignments;
                 let _ = send(&mut scheduler, &team, task.clone(), Change::Accept { assignment });
                 owned = (task, assignment);
+                let _ = scheduler.step(at(NOW), requests.next().expect("without end"));
             });
         });
     }
