@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from daemon import ROSTER, Daemon, task_path
 from inbox import Inbox, team_queue
 from load import Sender
 
@@ -92,3 +93,38 @@ def test_a_warning_a_breach_and_a_step_come_once_each_though_the_daemon_is_kille
         None: segments[0]["counted_ms"],
         "london": segments[1]["counted_ms"],
     }
+
+
+def test_a_start_under_another_calendar_counts_what_ran_before_by_the_one_before(tmp_path):
+    roster = tmp_path / "roster.toml"
+    policy = """
+[[sla.office.clocks]]
+name = "office"
+start = "admitted"
+stop = "completed"
+target = "6h"
+basis = "calendar:office"
+
+[calendars.office]
+time_zone = "Europe/London"
+
+[calendars.office.hours]
+tue = ["%s"]
+"""
+    roster.write_text(ROSTER.read_text() + policy % "09:00-17:00")
+    request = {
+        "id": "sla-1", "client": "thames-llp", "matter": "M-1", "work_type": "drafting_pleadings", "jurisdiction": "GB-ENG",
+        "sla": "office", "payload": {},
+    }  # fmt: skip
+    with Daemon(tmp_path, NOON, roster=roster) as daemon:
+        assert daemon.post("/api/v1/requests", request)[0] == 201
+        admitted_at = instant(daemon.task(TASK)["admitted_at"])
+        roster.write_text(ROSTER.read_text() + policy % "14:00-22:00")
+        killed(daemon, "2026-11-24T12:00:00Z")
+        clock = daemon.task(TASK)["clocks"][0]
+        (segment,) = clock["segments"]
+        counted = timedelta(milliseconds=segment["counted_ms"])
+        assert segment["closed_by"] == "hours_changed" and counted == instant(segment["until"]) - admitted_at
+        assert instant(clock["due_at"]) == instant("2026-11-24T14:00:00Z") + timedelta(hours=6) - counted
+        moved = [it["body"] for it in daemon.get(task_path(TASK) + "/history")["facts"] if it["type"] == "sla.moved"]
+        assert [instant(it["to"]) for it in moved if it["clock"] == "office"] == [instant(clock["due_at"])]

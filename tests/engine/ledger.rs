@@ -1,12 +1,12 @@
 //! The ledger against a naive sum: over a random walk the time of every running clock is added up anew, minute by minute,
 //! from who holds a task, what pauses it and which hours count; totals, warnings and breaches must be those of the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::Effect;
-use heliograph::engine::roster::{Basis, Team};
-use heliograph::engine::task::{Task, TaskState};
+use heliograph::engine::roster::{Basis, SlaClock, Team};
+use heliograph::engine::task::{Task, TaskState, Waiting};
 
 use crate::random::{Rules, Walk};
 
@@ -15,29 +15,46 @@ type Sums = BTreeMap<(u64, usize), TimeDelta>;
 
 /// Adds what each running clock counts from one instant to another, with everything as it stands before the second.
 fn count(walk: &Walk, sums: &mut Sums, from: DateTime<Utc>, until: DateTime<Utc>) {
-    let rules = Rules { scheduler: &walk.world.scheduler, now: from, later: Default::default() };
+    let rules = Rules { scheduler: &walk.world.scheduler, now: from, later: BTreeSet::new() };
     for task in walk.world.scheduler.open_tasks() {
-        for (position, clock) in task.clocks.iter().enumerate() {
-            let sum = sums.entry((task.arrival.0, position)).or_default();
-            let is_capped = |cap_at: Option<DateTime<Utc>>| cap_at.is_some_and(|cap_at| cap_at <= from);
-            let stands = task
-                .paused
-                .as_ref()
-                .is_some_and(|pause| clock.rule.pause_on.contains(&pause.reason) && !is_capped(pause.cap_at));
-            if clock.started_at.is_none() || clock.stopped_at.is_some() || stands {
-                continue;
-            }
-            let mut at = from;
-            while at < until {
-                let whole_minute = at + TimeDelta::milliseconds(60_000 - at.timestamp_millis().rem_euclid(60_000));
-                let next = whole_minute.min(until);
-                if counts(&rules, task, &clock.rule.basis, at) {
-                    *sum += next - at;
-                }
-                at = next;
-            }
+        for (position, clock) in task.clocks.iter().enumerate().filter(|(_, clock)| clock.is_running()) {
+            *sums.entry((task.arrival.0, position)).or_default() += between(&rules, task, &clock.rule, from, until);
         }
     }
+}
+
+/// Adds what clocks have counted that the last step started, for an instant before it: nobody held their tasks then.
+fn count_starts(walk: &Walk, sums: &mut Sums) -> usize {
+    let (now, mut late) = (walk.world.scheduler.now(), 0);
+    let rules = Rules { scheduler: &walk.world.scheduler, now, later: BTreeSet::new() };
+    for task in walk.world.scheduler.open_tasks() {
+        let unheld = Task { state: TaskState::Waiting(Waiting::undecided(now)), ..task.clone() };
+        for (position, clock) in task.clocks.iter().enumerate() {
+            let Some(started_at) = clock.started_at else { continue };
+            sums.entry((task.arrival.0, position)).or_insert_with(|| {
+                late += usize::from(started_at < now);
+                between(&rules, &unheld, &clock.rule, started_at, now)
+            });
+        }
+    }
+    late
+}
+
+/// What a clock counts from one instant to another, as things stand.
+fn between(rules: &Rules<'_>, task: &Task, rule: &SlaClock, from: DateTime<Utc>, until: DateTime<Utc>) -> TimeDelta {
+    let stands = task.paused.as_ref().is_some_and(|pause| {
+        rule.pause_on.contains(&pause.reason) && pause.from <= from && pause.cap_at.is_none_or(|cap_at| cap_at > from)
+    });
+    let (mut sum, mut at) = (TimeDelta::zero(), from);
+    while at < until && !stands {
+        let whole_minute = at + TimeDelta::milliseconds(60_000 - at.timestamp_millis().rem_euclid(60_000));
+        let next = whole_minute.min(until);
+        if counts(rules, task, &rule.basis, at) {
+            sum += next - at;
+        }
+        at = next;
+    }
+    sum
 }
 
 fn counts(rules: &Rules<'_>, task: &Task, basis: &Basis, at: DateTime<Utc>) -> bool {
@@ -113,7 +130,7 @@ fn check_once(walk: &mut Walk, seen: &mut BTreeMap<String, DateTime<Utc>>) -> us
 
 #[test]
 fn over_a_random_walk_every_total_is_the_naive_sum_and_every_warning_and_breach_comes_once() {
-    let (mut totals, mut told, mut closed) = (0, 0, BTreeMap::new());
+    let (mut totals, mut told, mut late, mut closed) = (0, 0, 0, BTreeMap::new());
     for seed in 500..510 {
         println!("seed {seed}");
         let (mut walk, mut sums, mut seen) = (Walk::new(seed), Sums::new(), BTreeMap::new());
@@ -124,6 +141,7 @@ fn over_a_random_walk_every_total_is_the_naive_sum_and_every_warning_and_breach_
             let after = walk.world.now;
             count(&walk, &mut sums, before.max(walk.world.scheduler.now()), after);
             let _ = walk.world.step(event);
+            late += count_starts(&walk, &mut sums);
             let all_fired = walk.world.scheduler.next_deadline().is_none_or(|due_at| due_at > after);
             check_told(&walk, &sums, all_fired);
             told += check_once(&mut walk, &mut seen);
@@ -133,6 +151,7 @@ fn over_a_random_walk_every_total_is_the_naive_sum_and_every_warning_and_breach_
             *closed.entry(segment.closed_by).or_insert(0) += 1;
         }
     }
-    println!("{totals} totals, {told} told, {closed:?}");
-    assert!(totals > 500 && told > 300 && closed.len() == 8, "{totals} totals, {told} told, {closed:?}");
+    let met = format!("{totals} totals, {told} told, {late} started late, {closed:?}");
+    println!("{met}");
+    assert!(totals > 500 && told > 300 && late > 5 && closed.len() == 8, "{met}");
 }

@@ -83,7 +83,7 @@ fn varied(version: usize) -> Roster {
     let policy = promises();
     roster.sla.insert(policy.id.clone(), policy);
     roster.pauses.values_mut().for_each(|rule| rule.cap_minutes = Some(45));
-    let office = if version % 2 == 0 { "09:00-17:00" } else { "08:00-15:30" };
+    let office = if version.is_multiple_of(2) { "09:00-17:00" } else { "08:00-15:30" };
     let office = calendar("Europe/London", &WEEKDAYS, &[office], &["12:00-12:30"]);
     roster.calendars.values_mut().for_each(|calendar| *calendar = Arc::clone(&office));
     roster.clients.get_mut("bolt").expect("a client").offshoring = Offshoring::Consent;
