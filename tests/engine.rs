@@ -16,6 +16,8 @@ mod handoff;
 mod hindsight;
 #[path = "engine/kept.rs"]
 mod kept;
+#[path = "engine/ledger.rs"]
+mod ledger;
 #[path = "engine/offers.rs"]
 mod offers;
 #[path = "engine/orders.rs"]

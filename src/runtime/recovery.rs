@@ -1,6 +1,5 @@
 //! What a start finds: the roster, the store, and whether they fit each other and the clock.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -160,8 +159,7 @@ fn load_roster(source: &RosterSource, zones: settings::ZoneSource, now: DateTime
 }
 
 fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
-    let targets: BTreeSet<u32> =
-        roster.sla.values().flat_map(|policy| &policy.clocks).map(|clock| clock.target_minutes).collect();
+    let policies: Vec<_> = roster.sla.values().cloned().collect();
     let zones = roster::zones::Zones::open(zone_source(settings.zones.source));
     let source = zones.as_ref().map_or("", |zones| zones.version().source.as_str());
     let setup = Setup {
@@ -169,7 +167,7 @@ fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
         revision: option_env!("HELIOGRAPH_REVISION").unwrap_or("unknown"),
         tzdata_version: &roster.tzdata,
         tzdata_source: source,
-        sla_targets_minutes: &targets.into_iter().collect::<Vec<_>>(),
+        policies: &policies,
         broker: settings.amqp.is_some(),
     };
     Metrics::new(setup, logs)

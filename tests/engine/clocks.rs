@@ -434,3 +434,29 @@ fn a_next_holder_is_told_what_the_clocks_counted_so_far() {
     assert_eq!((brief.clock.as_str(), brief.counted_ms, brief.target_ms), ("finish", 3_600_000, 14_400_000));
     assert_eq!((brief.due_at, brief.breached), (Some(at("2026-11-23T14:00:00Z")), false));
 }
+
+#[test]
+fn zone_rules_that_changed_while_nobody_ran_move_the_due_time_and_say_so() {
+    let mut world = World::new("2026-11-23T09:00:00Z", office("09:00-17:00"));
+    let _ = world.send(request("x"));
+    world.accept("x");
+    // The same roster: only the rules that its hours are worked out by are others.
+    let later = restarted(&world, None, office("10:00-17:00"), "2026-11-23T12:00:00Z");
+    assert_eq!(later.told("x"), ["23 12:00 finish moves to 23 14:00, hours_changed"]);
+    assert_eq!(
+        later.ledger("x", "finish"),
+        [""; 0],
+        "what the segment has counted is not known by the old rules any more"
+    );
+}
+
+#[test]
+fn a_clock_that_is_noticed_late_counts_from_the_instant_of_its_start() {
+    let mut world = World::new("2026-11-23T10:00:00Z", alone(clock("finish", Basis::Wall, 60)));
+    let _ = world.send(WorkRequest { not_before: Some(at("2026-11-23T11:00:00Z")), ..request("x") });
+    world.now = at("2026-11-23T11:20:00Z");
+    let _ = world.step(Event::DeadlineReached);
+    world.accept("x");
+    assert_eq!(world.ledger("x", "finish"), ["23 11:00 to 23 11:20 - 20 holder_changed"]);
+    assert_eq!(due_at(&world, "x"), Some(at("2026-11-23T12:00:00Z")));
+}

@@ -68,13 +68,14 @@ impl Record {
             self.pending.walls = Some(Walls::of(&roster.walls).iter().collect());
         }
         self.rosters.entry(roster.digest.0.to_string()).or_insert_with(|| Arc::clone(roster));
+        for task in effects.changed.iter().filter_map(|arrival| scheduler.task_of(*arrival)) {
+            self.changed.insert(task.id.clone(), task.clone());
+        }
+        self.pending.segments.extend(effects.segments);
         for recorded in effects.recorded {
             let table = recorded.decision.as_ref().and_then(|it| it.table.clone());
             if let (Some(key), Some(table)) = (recorded.task.clone(), table) {
                 self.tables.insert(key, table);
-            }
-            if let Some(task) = recorded.task.as_ref().and_then(|(id, _)| scheduler.task(id)) {
-                self.changed.insert(task.id.clone(), task.clone());
             }
             let declared =
                 matches!(recorded.effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared, .. });

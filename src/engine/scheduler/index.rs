@@ -234,6 +234,7 @@ impl Scheduler {
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         let task = &entry.task;
         self.census.add(task);
+        self.sla.add(task);
         super::clocks::each_timer(task, &mut self.timers, Timers::set);
         for predecessor in &task.after {
             self.dependants.entry(predecessor.clone()).or_default().insert(arrival);
@@ -314,6 +315,7 @@ impl Scheduler {
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         let task = &entry.task;
         self.census.remove(task);
+        self.sla.remove(task);
         super::clocks::each_timer(task, &mut self.timers, Timers::clear);
         for turn_down in &task.turn_downs {
             if let Some(team) = self.board.roster.team_index(&turn_down.team) {

@@ -34,6 +34,7 @@ use super::load::Held;
 use super::queue::{Queue, WaitKey};
 use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
+use super::sla::SlaCensus;
 use super::task::{Arrival, Task};
 use super::timer::Timers;
 use super::update::{KeptUpdate, Sender};
@@ -118,6 +119,7 @@ pub struct Scheduler {
     queue: Queue,
     timers: Timers,
     census: Census,
+    sla: SlaCensus,
     /// Waiting tasks by the predecessor that they wait for.
     dependants: BTreeMap<TaskId, BTreeSet<Arrival>>,
     ended: Recent<TaskId, EndedTask>,
@@ -164,6 +166,7 @@ impl Scheduler {
             queue: Queue::default(),
             timers: Timers::default(),
             census: Census::default(),
+            sla: SlaCensus::default(),
             dependants: BTreeMap::new(),
             kept: BTreeMap::new(),
             kept_by_task: BTreeMap::new(),

@@ -14,7 +14,7 @@ use crate::engine::load::TeamLoad;
 use crate::engine::request::WorkRequest;
 use crate::engine::roster::{Moment, Roster, Team};
 use crate::engine::routing::{self, Outcome};
-use crate::engine::sla::{self, Hours, Turn};
+use crate::engine::sla::{self, Hours, SlaPicture, Turn};
 use crate::engine::task::{Arrival, Task, Waiting};
 use crate::engine::update::KeptUpdate;
 use crate::engine::walls::Walls;
@@ -75,6 +75,12 @@ impl Scheduler {
     #[must_use]
     pub fn census(&self) -> &Census {
         &self.census
+    }
+
+    /// How open tasks stand to their clocks.
+    #[must_use]
+    pub fn sla_picture(&self) -> SlaPicture {
+        self.sla.picture()
     }
 
     /// The roster in force.

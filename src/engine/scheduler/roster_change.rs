@@ -120,6 +120,7 @@ impl Scheduler {
         self.timers = Timers::default();
         self.set_kept_timers();
         self.census = super::Census::default();
+        self.sla = crate::engine::sla::SlaCensus::default();
         self.dependants.clear();
         self.by_matter.clear();
         self.to_fill.clear();

@@ -110,7 +110,9 @@ fn turn_clock(clock: &mut Clock, task: &Task, turn: Turn<'_>, amended: bool, tur
     let Some(stopped_at) = clock.stopped_at else {
         if clock.is_running() && clock.open.is_none() {
             let (holder, standing) = (holder(task).cloned(), standing(clock, task).cloned());
-            clock.open = Some(OpenSegment { from: now, holder, standing });
+            // A start that is noticed late counts from its own instant.
+            let from = clock.started_at.filter(|_| clock.segments == 0).map_or(now, |started_at| started_at.min(now));
+            clock.open = Some(OpenSegment { from, holder, standing });
         }
         let due_before = clock.due_at;
         if closed_by.is_some() || !was_running || turn.because.is_some() {

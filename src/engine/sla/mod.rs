@@ -8,11 +8,13 @@
 //! The deadline is one more clock, on all time, that nothing pauses. Due times are projected when a segment opens and kept
 //! with the task, so that a warning and a breach come once, never early, whatever is restarted in between.
 
+mod census;
 mod clock;
 mod hours;
 mod ledger;
 mod notice;
 
+pub use census::{SlaCensus, SlaPicture};
 pub use clock::{Clock, DEADLINE, DEADLINE_WARNS_AT_PERCENT, OpenSegment, Segment, SegmentEnd, SlaState};
 pub use hours::Hours;
 pub use ledger::{Turn, Turned, is_to_turn, project_steps, touch, turn};

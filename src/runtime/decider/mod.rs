@@ -243,7 +243,7 @@ impl Decider {
         decided.batch.kept_done.extend(effects.kept_done);
         self.changed.extend(effects.changed);
         for task in effects.ended {
-            observe::ended(&self.metrics, &task, self.scheduler.roster());
+            observe::ended(&self.metrics, &task);
             self.changed.remove(&task.arrival);
             decided.batch.tasks.push(row(task, None));
         }
@@ -297,6 +297,7 @@ impl Decider {
     pub fn inspect(&self) -> Inspection {
         Inspection {
             census: self.scheduler.census().clone(),
+            sla: self.scheduler.sla_picture(),
             open_tasks: self.scheduler.open_count(),
             teams: self.scheduler.teams().map(|(team, load)| TeamSnapshot::of(team, load)).collect(),
             undelivered: self.undelivered.clone(),

@@ -229,7 +229,7 @@ impl Pipeline {
             seats: team.seats,
             undelivered: undelivered(&team.id),
         });
-        self.parts.metrics.show(&inspection.census, gauges);
+        self.parts.metrics.show(&inspection.census, &inspection.sla, gauges);
         self.write_idle_progress();
     }
 
