@@ -6,6 +6,8 @@ mod admission;
 mod clocks;
 #[path = "engine/due.rs"]
 mod due;
+#[path = "engine/feasible.rs"]
+mod feasible;
 #[path = "engine/filters.rs"]
 mod filters;
 #[path = "engine/flags.rs"]

@@ -412,12 +412,12 @@ fn at_one_instant_an_offer_lapses_before_a_breach_and_a_breach_comes_before_an_o
     let mut world = World::new("2026-11-23T08:00:00Z", under(vec![rule()], vec![london()]));
     let _ = world.send(request("x"));
     world.run_to("2026-11-23T09:00:00Z");
-    assert_eq!(world.story("x"), ["admit", "park", "breach_sla", "offer"]);
+    assert_eq!(world.story("x"), ["admit", "report_infeasible", "park", "breach_sla", "offer"]);
     let half = SlaClock { target_minutes: 30, ..rule() };
     let mut world = World::new("2026-11-23T10:00:00Z", under(vec![half], vec![always("a")]));
     let _ = world.send(request("x"));
     world.run_to("2026-11-23T10:30:00Z");
-    assert_eq!(world.story("x")[..4], ["admit", "offer", "lapse", "breach_sla"]);
+    assert_eq!(world.story("x")[..5], ["admit", "report_infeasible", "offer", "lapse", "breach_sla"]);
 }
 
 #[test]

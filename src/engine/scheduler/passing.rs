@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Said, Scheduler};
+use crate::engine::chains::Chains;
 use crate::engine::effect::{Effect, HandoffRefusal, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::Filter;
 use crate::engine::forecast;
@@ -53,15 +54,8 @@ impl Scheduler {
         }
         let Some(class) = self.board.classes.get(entry.class) else { return };
         let (board, task) = (&self.board, &entry.task);
-        let question = Question {
-            board,
-            task,
-            class,
-            owner: point.owner,
-            now: self.now,
-            free_at: point.free_at,
-            rule: point.rule,
-        };
+        let chains = Chains { board, task, class, now: self.now, rule: point.rule };
+        let question = Question { chains, owner: point.owner, free_at: point.free_at };
         let (verdict, comparison) = handoff::compare(&question);
         match verdict {
             Verdict::Keep(reason) => self.keep_on(arrival, reason, Some(comparison), None),

@@ -419,6 +419,7 @@ impl Scheduler {
                 *waiting = Waiting::undecided(waiting.since);
             }
         });
+        self.tell_infeasible(arrival);
         self.route_if_waiting(arrival);
         Ok(())
     }
