@@ -20,6 +20,8 @@ mod kept;
 mod ledger;
 #[path = "engine/offers.rs"]
 mod offers;
+#[path = "engine/orders.rs"]
+mod orders;
 #[path = "engine/random.rs"]
 mod random;
 #[path = "engine/restart.rs"]

@@ -19,6 +19,7 @@ mod hours;
 mod instant;
 mod ledger;
 mod man;
+mod orders;
 mod output;
 mod route;
 mod schema;
@@ -78,6 +79,10 @@ enum Command {
     Task(tasks::TaskArguments),
     /// Send an update of a task
     Update(Box<update::UpdateArguments>),
+    /// Take a task back from the team that has it
+    Recall(orders::RecallArguments),
+    /// Have a task offered to a team
+    OfferTo(orders::OfferToArguments),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
     /// Print a script that completes commands in a shell
@@ -125,6 +130,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Tasks(arguments) => tasks::list(&arguments, &mut output),
         Command::Task(arguments) => tasks::show(&arguments, &mut output),
         Command::Update(arguments) => update::run(&arguments, &mut output),
+        Command::Recall(arguments) => orders::recall(&arguments, &mut output),
+        Command::OfferTo(arguments) => orders::offer_to(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command(), &mut output),
         Command::Man(arguments) => man::run(&arguments, Arguments::command(), &mut output),

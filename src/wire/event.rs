@@ -68,10 +68,21 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     ),
     (
         "task.recalled",
-        "Taken away from its holder.",
+        "Taken away from the team that has it: one that may not have it any more, or by an operator's order.",
         &[
-            ("assignment", Number, Never, "The number of its ownership."),
-            ("because", Object, Never, "What the holder fails."),
+            ("assignment", Number, Never, "The number of its ownership, or of the offer."),
+            ("because", Object, Absent, "What the holder fails."),
+            ("by", Text, Absent, "Who ordered it."),
+            ("reason", Text, Absent, "Why it was ordered."),
+        ],
+    ),
+    (
+        "task.directed",
+        "An operator has it offered to the team.",
+        &[
+            ("by", Text, Never, "Who ordered it."),
+            ("reason", Text, Never, "Why."),
+            ("set_aside", List, Never, "What was not to be in the way."),
         ],
     ),
     (

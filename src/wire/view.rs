@@ -295,6 +295,7 @@ impl From<&TurnDown> for TurnDownView {
             TurnDownCause::Declined(reason) => word_of(reason),
             TurnDownCause::Lapsed => "lapsed",
             TurnDownCause::Released => "released",
+            TurnDownCause::Recalled => "recalled",
             TurnDownCause::Unreachable => "unreachable",
         };
         Self { team: text(&turn_down.team), cause: cause.into(), until: at(turn_down.until) }

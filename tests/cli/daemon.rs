@@ -199,6 +199,30 @@ fn why_prints_the_last_decision_at_a_shift_end_with_its_numbers() {
 }
 
 #[test]
+fn an_order_is_looked_at_before_it_is_sent() {
+    let offer = ["offer-to", TASK, "--team", "manila", "--reason", "r", "--set-aside", "seats", "--dry-run"];
+    let mut document = explanation();
+    document["obstacles"] = json!([Obstacle::from(Rejection::NoSeat { seats: 1, used: 1 })]);
+    let (ran, calls) = asked(&offer, [(200, document.clone())]);
+    assert_eq!(calls, [format!("GET {ADDRESS}/explanation?team=manila")], "nothing is sent");
+    assert!(ran.stdout.contains("set aside") && ran.stdout.contains("would be offered to manila"), "{ran:?}");
+    let (ran, _) = asked(&[&offer[..6], &["--dry-run"]].concat(), [(200, document)]);
+    assert!(ran.code == 1 && ran.stdout.contains("in the way") && ran.stderr.contains("1 in the way"), "{ran:?}");
+    let recall = ["recall", TASK, "--reason", "r", "--dry-run"];
+    let (ran, calls) = asked(&recall, [(200, task())]);
+    assert_eq!(calls, [format!("GET {ADDRESS}")]);
+    assert!(ran.data().contains("would be taken from manila"), "{ran:?}");
+}
+
+#[test]
+fn an_order_is_sent_with_its_reason_and_answered_with_where_the_task_is() {
+    let applied = json!({ "outcome": "applied", "task": TASK });
+    let (ran, calls) = asked(&["recall", TASK, "--reason", "r", "--by", "ana"], [(200, applied), (200, task())]);
+    assert!(calls[0].starts_with(&format!("POST {ADDRESS}/updates")), "{calls:?}");
+    assert!(ran.data().contains("recall applied; it is active manila now"), "{ran:?}");
+}
+
+#[test]
 fn why_not_names_every_rule_in_the_way_and_what_would_clear_it() {
     let mut document = explanation();
     let no = [Rejection::LanguageMissing { language: Term::new("fr").unwrap() }, Rejection::Retired];

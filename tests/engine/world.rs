@@ -473,6 +473,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::Lapse { .. } => "lapse",
         Effect::Release { .. } => "release",
         Effect::Recall { .. } => "recall",
+        Effect::Direct { .. } => "direct",
         Effect::RaiseEscalation { .. } => "raise_escalation",
         Effect::WarnSla(_) => "warn_sla",
         Effect::BreachSla(_) => "breach_sla",

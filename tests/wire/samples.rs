@@ -13,7 +13,7 @@ use heliograph::engine::request::{Consent, Place, Priority, SkillNeed};
 use heliograph::engine::roster::{HandoffRule, RosterDigest};
 use heliograph::engine::sla::{Escalated, MovedDue, Outcome, SegmentEnd, SlaNotice, StoppedClock};
 use heliograph::engine::task::{Holder, Notes, WaitReason, Waiting, WakeCause};
-use heliograph::engine::update::{Amendment, DeclineReason};
+use heliograph::engine::update::{Amendment, DeclineReason, Order, SetAside};
 use heliograph::wire::Rules;
 use heliograph::wire::request::{Parsed, RefusedRequest, parse};
 
@@ -78,7 +78,8 @@ pub fn effects() -> Vec<Effect> {
         Effect::Decline { assignment: 1, reason: DeclineReason::Busy, note: Some("full".into()) },
         Effect::Lapse { assignment: 1, due_at: now },
         Effect::Release { assignment: 1, reason: "ill".into() },
-        Effect::Recall { assignment: 1, because: Rejection::WalledFromMatter },
+        Effect::Recall { assignment: 1, because: Some(Rejection::WalledFromMatter), order: Some(order()) },
+        Effect::Direct { order: order(), set_aside: vec![SetAside::Seats] },
         Effect::RaiseEscalation { reason: EscalationReason::SlaStep, step: Some(Box::new(step(now))) },
         Effect::WarnSla(Box::new(notice(now))),
         Effect::BreachSla(Box::new(notice(now))),
@@ -155,6 +156,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::Lapse { .. }
             | Effect::Release { .. }
             | Effect::Recall { .. }
+            | Effect::Direct { .. }
             | Effect::RaiseEscalation { .. }
             | Effect::WarnSla(_)
             | Effect::BreachSla(_)
@@ -187,6 +189,10 @@ pub fn effects() -> Vec<Effect> {
         }
     }
     all
+}
+
+fn order() -> Order {
+    Order { by: "ana".into(), reason: "the partner asked".into() }
 }
 
 fn comparison(now: DateTime<Utc>) -> Comparison {

@@ -9,6 +9,7 @@ mod filling;
 mod index;
 mod invariants;
 mod kept;
+mod operating;
 mod passing;
 mod permission;
 mod placing;

@@ -86,7 +86,7 @@ impl Scheduler {
     }
 
     /// Proposes a task to a team that no wall keeps from it; a team that accepts by its policy owns it at once.
-    fn offer(&mut self, arrival: Arrival, index: TeamIndex, decision: Arc<Decision>, _cleared: &Cleared) {
+    pub(super) fn offer(&mut self, arrival: Arrival, index: TeamIndex, decision: Arc<Decision>, _cleared: &Cleared) {
         let now = self.now;
         let roster = Arc::clone(&self.board.roster);
         let team = roster.team(index);
@@ -290,7 +290,7 @@ pub(super) fn brief(
 }
 
 /// Why a task must wait whatever the teams can do.
-fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
+pub(super) fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
     let waiting = |reason, wakes_at, cause| Waiting {
         reason,
         since: now,
@@ -337,6 +337,7 @@ fn is_for_good(cause: TurnDownCause) -> bool {
         TurnDownCause::Declined(DeclineReason::Busy)
         | TurnDownCause::Lapsed
         | TurnDownCause::Released
+        | TurnDownCause::Recalled
         | TurnDownCause::Unreachable => false,
     }
 }

@@ -209,7 +209,11 @@ impl Scheduler {
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.end_holding(arrival);
         let said = Said::to(&active.team, WorkMessage::Ended);
-        self.record(arrival, said, Effect::Recall { assignment: active.assignment, because });
+        self.record(
+            arrival,
+            said,
+            Effect::Recall { assignment: active.assignment, because: Some(because), order: None },
+        );
     }
 
     /// An offer could not be delivered in time: it is withdrawn, and the team counts as having turned it down.

@@ -168,6 +168,11 @@ impl Scheduler {
                 self.decide_handoff(arrival);
             }
             (S::Active(active), C::Complete { note, .. }) => self.complete(arrival, active, note.clone(), id),
+            (S::Offered(offer), C::Recall(order)) => self.recall_offer(arrival, offer, order, update.id.clone()),
+            (S::Active(active), C::Recall(order)) => self.recall_owned(arrival, active, order, update.id.clone()),
+            (S::Waiting(_) | S::Offered(_), C::OfferTo { to, order, set_aside }) => {
+                return self.offer_to(arrival, to, order, set_aside, update.id.clone());
+            }
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Cancel { reason }) => self.cancel(arrival, reason),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Hold) => self.hold(arrival),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Unhold) => self.unhold(arrival),
@@ -177,7 +182,12 @@ impl Scheduler {
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Amend(amendment)) => {
                 return self.amend(arrival, amendment);
             }
-            (S::Active(_) | S::Waiting(_), C::Accept { .. } | C::Decline { .. })
+            (S::Active(_), C::OfferTo { .. }) => {
+                let message = "a team owns the task; recall it first, and then have it offered";
+                return Err(Refusal::of_field(RefusalCode::IllegalMove, "kind", message));
+            }
+            (S::Waiting(_), C::Recall(_))
+            | (S::Active(_) | S::Waiting(_), C::Accept { .. } | C::Decline { .. })
             | (
                 S::Waiting(_) | S::Offered(_),
                 C::Progress { .. } | C::Handoff { .. } | C::Release { .. } | C::Keep { .. } | C::Complete { .. },
@@ -193,6 +203,8 @@ impl Scheduler {
                 | C::Keep { .. }
                 | C::Release { .. }
                 | C::Complete { .. }
+                | C::Recall(_)
+                | C::OfferTo { .. }
                 | C::Cancel { .. }
                 | C::Hold
                 | C::Unhold

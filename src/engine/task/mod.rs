@@ -225,6 +225,8 @@ pub enum TurnDownCause {
     Lapsed,
     /// It gave the task back.
     Released,
+    /// An operator took it back.
+    Recalled,
     /// The offer could not be delivered.
     Unreachable,
 }
