@@ -11,6 +11,7 @@ use crate::engine::explain::{Obstacle, Verdict};
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::scheduler::Census;
 use crate::engine::sla::SlaPicture;
+use crate::engine::task::Waiting;
 use crate::http::{SubmitAnswer, UpdateAnswer};
 use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
@@ -70,6 +71,8 @@ pub enum Inbound {
 pub struct Explained {
     /// One verdict a team, in the order of team ids.
     pub verdicts: Vec<Verdict>,
+    /// Why the task waits whatever they say.
+    pub own_wait: Option<Waiting>,
     /// Every "no" of the one team that was asked about.
     pub obstacles: Option<Vec<Obstacle>>,
     /// The engine's time.

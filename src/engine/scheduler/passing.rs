@@ -50,6 +50,7 @@ impl Scheduler {
             return;
         }
         if point.open && point.free_at > self.now && self.ends_before(&entry.task, point) {
+            self.leave_undecided(arrival);
             return;
         }
         let Some(class) = self.board.classes.get(entry.class) else { return };
@@ -103,10 +104,24 @@ impl Scheduler {
         let TaskState::Active(active) = &task.state else { return false };
         let is_over = active.handoff.grace_until.is_some_and(|until| until <= self.now);
         let little = task.remaining_minutes() <= routing.handoff_grace_minutes;
-        little && !is_over && point.rule != HandoffRule::Always && active.handoff.passing.is_none()
+        let is_asked = active.handoff.passing.as_ref().is_some_and(|passing| passing.offer.is_some());
+        little && !is_over && point.rule != HandoffRule::Always && !is_asked
+    }
+
+    /// The holder is expected to be done before its close after all: what was decided for that does not stand.
+    fn leave_undecided(&mut self, arrival: Arrival) {
+        self.drop_plan(arrival, WithdrawReason::Recalled);
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { return };
+        if active.handoff.at_close.is_some() {
+            self.change_active(arrival, |active| {
+                active.handoff.at_close = None;
+                active.handoff.kept_for = None;
+            });
+        }
     }
 
     fn grant_grace(&mut self, arrival: Arrival, point: Point) {
+        self.drop_plan(arrival, WithdrawReason::Recalled);
         let grace = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_grace_minutes));
         let shift_end = self.board.load(point.owner).open_shift_end();
         self.change_active(arrival, |active| {
