@@ -460,3 +460,15 @@ fn a_clock_that_is_noticed_late_counts_from_the_instant_of_its_start() {
     assert_eq!(world.ledger("x", "finish"), ["23 11:00 to 23 11:20 - 20 holder_changed"]);
     assert_eq!(due_at(&world, "x"), Some(at("2026-11-23T12:00:00Z")));
 }
+
+#[test]
+fn a_turn_down_that_ends_while_nobody_fires_timers_is_not_lost_to_a_warning_before_it() {
+    let rule = SlaClock { warn_at_percent: vec![50], ..clock("finish", Basis::Wall, 100) };
+    let mut world = World::new("2026-11-23T10:00:00Z", alone(rule));
+    let _ = world.send(request("x"));
+    world.run_to("2026-11-23T10:30:00Z");
+    assert_eq!(world.place_of("x"), "waiting turned_down");
+    world.now = at("2026-11-23T11:10:00Z");
+    let _ = world.step(Event::DeadlineReached);
+    assert_eq!(world.place_of("x"), "offered a");
+}
