@@ -42,14 +42,14 @@ fn count_starts(walk: &Walk, sums: &mut Sums) -> usize {
 
 /// What a clock counts from one instant to another, as things stand.
 fn between(rules: &Rules<'_>, task: &Task, rule: &SlaClock, from: DateTime<Utc>, until: DateTime<Utc>) -> TimeDelta {
-    let stands = task.paused.as_ref().is_some_and(|pause| {
-        rule.pause_on.contains(&pause.reason) && pause.from <= from && pause.cap_at.is_none_or(|cap_at| cap_at > from)
-    });
+    let pause = task.paused.as_ref().filter(|pause| rule.pause_on.contains(&pause.reason) && pause.from <= from);
+    let stands = |at| pause.is_some_and(|pause| pause.cap_at.is_none_or(|cap_at| cap_at > at));
+    let cap_after = |at: DateTime<Utc>| pause.and_then(|pause| pause.cap_at).filter(|cap_at| *cap_at > at);
     let (mut sum, mut at) = (TimeDelta::zero(), from);
-    while at < until && !stands {
+    while at < until {
         let whole_minute = at + TimeDelta::milliseconds(60_000 - at.timestamp_millis().rem_euclid(60_000));
-        let next = whole_minute.min(until);
-        if counts(rules, task, &rule.basis, at) {
+        let next = whole_minute.min(until).min(cap_after(at).unwrap_or(until));
+        if !stands(at) && counts(rules, task, &rule.basis, at) {
             sum += next - at;
         }
         at = next;

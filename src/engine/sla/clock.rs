@@ -232,9 +232,12 @@ impl Clock {
         TimeDelta::milliseconds(hundredths / 100 + i64::from(hundredths % 100 > 0))
     }
 
-    /// The percentage at which it warns next.
+    /// The percentage at which it warns next; what is breached warns of nothing more.
     #[must_use]
     pub fn next_warning(&self) -> Option<u8> {
+        if self.breached_at.is_some() {
+            return None;
+        }
         self.rule.warn_at_percent.get(usize::try_from(self.warnings).ok()?).copied()
     }
 

@@ -98,7 +98,9 @@ fn take_deadline(deadline: Option<DateTime<Utc>>, clocks: &mut Vec<Clock>, now: 
 }
 
 fn turn_clock(clock: &mut Clock, task: &Task, turn: Turn<'_>, amended: bool, turned: &mut Turned) {
-    let now = turn.now;
+    // A cap that is noticed late has its own instant all the same.
+    let now = capped_at(clock, task).map_or(turn.now, |cap_at| cap_at.min(turn.now));
+    let turn = Turn { now, ..turn };
     let was_running = clock.open.is_some();
     if is_cancelled(task) && clock.is_running() {
         clock.stopped_at = Some(now);
@@ -135,6 +137,13 @@ fn turn_clock(clock: &mut Clock, task: &Task, turn: Turn<'_>, amended: bool, tur
         let end = ClockEnd { outcome, stopped_at };
         turned.stopped.push(StoppedClock::of(clock, task.sla.as_ref(), end));
     }
+}
+
+/// When the pause for which a clock stands reached its cap, once it has.
+fn capped_at(clock: &Clock, task: &Task) -> Option<DateTime<Utc>> {
+    let pause = task.paused.as_ref().filter(|pause| pause.is_capped)?;
+    let stands = clock.open.as_ref().is_some_and(|open| open.standing.as_ref() == Some(&pause.reason));
+    pause.cap_at.filter(|_| stands)
 }
 
 /// What closes the open segment of a clock now, if anything does.
