@@ -19,7 +19,7 @@ pub(super) fn print(task: &TaskView, output: &mut Output) -> Result<(), Failure>
     if task.clocks.iter().all(|clock| clock.segments.is_empty() && clock.open.is_none()) {
         return Ok(());
     }
-    output.heading("Counted by holder")?;
+    output.heading("Counted by holder, in closed segments")?;
     let shares = |clock: &ClockView| -> Vec<Vec<String>> {
         let row = |it: &crate::wire::clock_view::ShareView| {
             vec![clock.name.clone(), or_dash(it.holder.as_ref()), minutes(it.counted_ms)]
@@ -50,7 +50,7 @@ fn clock_row(clock: &ClockView) -> Vec<String> {
         clock.name.clone(),
         clock.basis.clone(),
         format!("{} min", clock.target_minutes),
-        minutes(clock.counted_ms),
+        counted(clock),
         or_dash(clock.started_at.as_ref()),
         or_dash(clock.due_at.as_ref()),
         state,
@@ -74,6 +74,12 @@ fn segment_rows(clock: &ClockView) -> Vec<Vec<String>> {
         vec![name, it.from.clone(), "-".into(), holder, "-".into(), or_dash(it.paused.as_ref()), "-".into()]
     });
     closed.chain(open).collect()
+}
+
+/// What the closed segments counted, and that another one still counts.
+fn counted(clock: &ClockView) -> String {
+    let is_counting = clock.open.as_ref().is_some_and(|open| open.paused.is_none());
+    format!("{}{}", minutes(clock.counted_ms), if is_counting { " + open" } else { "" })
 }
 
 /// Time of a basis, exact to the millisecond.

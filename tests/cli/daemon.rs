@@ -143,6 +143,7 @@ fn a_task_shows_its_clocks_with_every_segment_of_their_ledger() {
         }],
         "shares": [{ "holder": "manila", "counted_ms": 90_500 }],
     }]);
+    let mut running = task.clone();
     let (ran, _) = asked(&["task", TASK], [(200, task), (200, json!({ "facts": [], "next": null }))]);
     let lines: Vec<Vec<&str>> = ran.data().lines().map(|line| line.split_whitespace().collect()).collect();
     let wanted = [
@@ -154,6 +155,9 @@ fn a_task_shows_its_clocks_with_every_segment_of_their_ledger() {
     for line in wanted {
         assert!(lines.contains(&line.split(' ').collect()), "{line}: {ran:?}");
     }
+    running["clocks"][0]["open"]["paused"] = json!(null);
+    let (ran, _) = asked(&["task", TASK], [(200, running), (200, json!({ "facts": [], "next": null }))]);
+    assert!(ran.data().contains("1.5083333 min + open"), "{ran:?}");
 }
 
 #[test]
