@@ -5,6 +5,7 @@
 //! | 0 | done |
 //! | 1 | not done, or the answer is "no" |
 //! | 2 | the command was written wrongly |
+//! | 3 | `plan` found changes |
 //! | 69 | the daemon cannot be reached, or says that it cannot answer now |
 //! | 78 | settings or roster are at fault |
 
@@ -19,6 +20,7 @@ mod hours;
 mod instant;
 mod man;
 mod output;
+mod plan;
 mod route;
 mod schema;
 mod serve;
@@ -50,7 +52,7 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done; 1 not done, or the answer is no; 2 usage; 69 daemon unreachable; 78 settings or roster at fault.
+Exit codes: 0 done; 1 not done, or the answer is no; 2 usage; 3 changes; 69 daemon unreachable; 78 settings or roster at fault.
 Environment: HELIOGRAPH_URL for commands that talk to a daemon; HELIOGRAPH__SECTION__KEY for settings; NO_COLOR.";
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +63,8 @@ enum Command {
     Demo(serve::DemoArguments),
     /// Check settings and roster, and print every fault as file:line:column
     Check(check::CheckArguments),
+    /// Say what a roster would change on a daemon, and bring it into force
+    Plan(plan::PlanArguments),
     /// Ask a calendar of the roster
     Hours(hours::HoursArguments),
     /// Say where a request would go, and why, without a daemon
@@ -116,6 +120,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Demo(arguments) => serve::demo(&arguments),
         Command::Check(arguments) => check::run(&arguments, &mut output),
+        Command::Plan(arguments) => plan::run(&arguments, &mut output),
         Command::Hours(arguments) => hours::run(&arguments, &mut output),
         Command::Route(arguments) => route::run(&arguments, &mut output),
         Command::Why(arguments) => why::why(&arguments, &mut output),

@@ -8,6 +8,7 @@ pub mod affinity;
 pub mod board;
 pub mod calendar;
 pub mod class;
+pub mod difference;
 pub mod effect;
 pub mod event;
 pub mod explain;

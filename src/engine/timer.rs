@@ -37,7 +37,7 @@ pub enum Timer {
 }
 
 /// Timers by due time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Timers {
     due: BTreeSet<(DateTime<Utc>, Timer)>,
 }

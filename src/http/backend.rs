@@ -21,6 +21,8 @@ use crate::engine::task::{Arrival, Task};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
 
+use super::roster::{NoPlan, RosterPlan};
+
 /// The daemon behind the routes.
 pub trait Backend: Clone + Send + Sync + 'static {
     /// Handles work requests, each the raw bytes of one, and answers them in the same order after the commit.
@@ -101,6 +103,24 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] when committed state cannot be read now.
     fn oldest_event(&self) -> impl Future<Output = Result<FactSeq, Unavailable>> + Send;
+
+    /// What a roster would change, given as one text.
+    ///
+    /// # Errors
+    /// [`NoPlan`] when it has faults, or the daemon cannot answer now.
+    fn plan_roster(&self, text: String) -> impl Future<Output = Result<RosterPlan, NoPlan>> + Send;
+
+    /// Brings a roster into force, unless roster or overrides have changed since `check_index`; answered after the commit. One
+    /// that was in force before comes back only when it is forced.
+    ///
+    /// # Errors
+    /// As [`Backend::plan_roster`].
+    fn apply_roster(
+        &self,
+        text: String,
+        check_index: u64,
+        forced: bool,
+    ) -> impl Future<Output = Result<RosterPlan, NoPlan>> + Send;
 
     /// The number of the last committed fact, as it rises.
     fn committed(&self) -> watch::Receiver<FactSeq>;

@@ -17,6 +17,7 @@ mod messages;
 mod openapi;
 mod problem;
 mod reads;
+mod roster;
 mod routes;
 mod server;
 mod stall;
@@ -32,5 +33,6 @@ pub use limits::{
 };
 pub use openapi::document as openapi;
 pub use problem::Problem;
+pub use roster::{Consequence, Consequences, NoPlan, RosterPlan, RosterRefusal};
 pub use routes::{Method, Operation, ROUTES, Route};
 pub use server::serve;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::backend::Backend;
 use super::limits::{Options, Places};
 use super::problem::Problem;
-use super::{documents, events, guard, health, messages, reads, writes};
+use super::{documents, events, guard, health, messages, reads, roster, writes};
 
 /// An address and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +75,10 @@ pub enum Operation {
     Teams,
     /// Gives a team its messages.
     Messages,
+    /// Says what another roster would change.
+    PlanRoster,
+    /// Brings another roster into force.
+    ApplyRoster,
     /// Streams events.
     Events,
     /// Metrics.
@@ -94,7 +98,7 @@ pub enum Operation {
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
 /// Every address.
-pub const ROUTES: [Route; 15] = [
+pub const ROUTES: [Route; 17] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -169,6 +173,26 @@ pub const ROUTES: [Route; 15] = [
         ],
     },
     Route {
+        method: Method::Post,
+        path: "/api/v1/roster/plan",
+        operation: Operation::PlanRoster,
+        summary: "Say what a roster would change: entries, tasks, and what keeps it from coming into force",
+        query: &[],
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/roster/apply",
+        operation: Operation::ApplyRoster,
+        summary: "Bring a roster into force",
+        query: &[
+            Parameter {
+                name: "check_index",
+                about: "The `check_index` of its plan; refused when roster or overrides have changed since.",
+            },
+            Parameter { name: "force", about: "With true, a roster that was in force before comes back." },
+        ],
+    },
+    Route {
         method: Method::Get,
         path: "/api/v1/events",
         operation: Operation::Events,
@@ -236,6 +260,8 @@ impl Operation {
             Self::Update => "update",
             Self::Teams => "teams",
             Self::Messages => "messages",
+            Self::PlanRoster => "plan_roster",
+            Self::ApplyRoster => "apply_roster",
             Self::Events => "events",
             Self::Metrics => "metrics",
             Self::Live => "live",
@@ -261,6 +287,8 @@ impl Operation {
             Self::History => get(reads::history),
             Self::Teams => get(reads::teams),
             Self::Messages => get(messages::read),
+            Self::PlanRoster => post(roster::plan),
+            Self::ApplyRoster => post(roster::apply),
             Self::Events => get(events::stream),
             Self::Metrics => get(health::metrics),
             Self::Live => get(health::live),

@@ -2,14 +2,18 @@
 //!
 //! It carries what is to be acknowledged, published and answered once its facts are on disk.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use crate::broker::DeliveryToken;
 use crate::engine::effect::Answer;
+use crate::engine::roster::Roster;
 use crate::http::{SubmitAnswer, UpdateAnswer};
 use crate::store::Batch;
 use crate::wire::message::Outgoing;
 
+use super::candidate::Judged;
 use super::intake::{Explained, Inspection};
 use super::observe::Settled;
 
@@ -31,6 +35,8 @@ pub struct Decided {
     pub outcomes: Vec<Settled>,
     /// How many messages it holds.
     pub messages: usize,
+    /// The roster in force after it, when that is another one.
+    pub in_force: Option<Arc<Roster>>,
 }
 
 /// A message that rests on no fact of its own.
@@ -61,6 +67,8 @@ pub enum Reply {
     MessagesRead(oneshot::Sender<()>),
     /// To a look at the state.
     Inspect(oneshot::Sender<Inspection>, Box<Inspection>),
+    /// To whoever brought a roster.
+    Roster(oneshot::Sender<Judged>, Box<Judged>),
     /// To a question about a task.
     Explain(oneshot::Sender<Option<Explained>>, Box<Option<Explained>>),
 }

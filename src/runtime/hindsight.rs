@@ -14,6 +14,8 @@ use crate::roster::{self, zones::ZoneSource};
 use crate::store::{Reader, StoreError};
 use crate::wire::fact::FactSeq;
 
+use super::in_force::InForce;
+
 /// Teams named in a caveat at most.
 const MAX_NAMED: usize = 10;
 
@@ -57,7 +59,7 @@ pub fn look_back(reader: &mut dyn Reader, made: Made<'_>, roster: Arc<Roster>) -
 /// Rosters by their digest: the one in force, and the last other one that was asked for.
 #[derive(Debug)]
 pub struct Rosters {
-    in_force: Arc<Roster>,
+    in_force: InForce,
     zones: ZoneSource,
     last: Mutex<Option<Arc<Roster>>>,
 }
@@ -65,7 +67,7 @@ pub struct Rosters {
 impl Rosters {
     /// The roster in force, and where zones are read.
     #[must_use]
-    pub fn new(in_force: Arc<Roster>, zones: ZoneSource) -> Self {
+    pub fn new(in_force: InForce, zones: ZoneSource) -> Self {
         Self { in_force, zones, last: Mutex::new(None) }
     }
 
@@ -87,8 +89,9 @@ impl Rosters {
         digest: &RosterDigest,
         at: DateTime<Utc>,
     ) -> Result<Result<Arc<Roster>, String>, StoreError> {
-        if self.in_force.digest == *digest {
-            return Ok(Ok(Arc::clone(&self.in_force)));
+        let in_force = self.in_force.roster();
+        if in_force.digest == *digest {
+            return Ok(Ok(in_force));
         }
         let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(roster) = last().as_ref().filter(|roster| roster.digest == *digest) {

@@ -14,6 +14,7 @@ use crate::http::{SubmitAnswer, UpdateAnswer};
 use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
 
+use super::candidate::Candidate;
 use super::snapshot::TeamSnapshot;
 
 /// How many messages may wait for the loop; past it senders wait, and the broker keeps what it has.
@@ -51,6 +52,8 @@ pub enum Inbound {
         /// Told when it is durable.
         reply: oneshot::Sender<()>,
     },
+    /// A roster that may come into force.
+    Roster(Box<Candidate>),
     /// A look at the loop's state, answered once what it rests on is committed.
     Inspect(oneshot::Sender<Inspection>),
     /// Every team's verdict on an open task now.

@@ -7,12 +7,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::id::TeamId;
 use crate::engine::roster::Roster;
-use crate::engine::scheduler::{Limits, Restored, Scheduler};
+use crate::engine::scheduler::{Limits, Restored, Scheduler, missing_in};
 use crate::engine::walls::Walls;
-use crate::roster::{self, Loaded};
-use crate::settings::{self, Settings};
+use crate::roster::zones::ZoneSource;
+use crate::roster::{self, Faults, Loaded};
+use crate::settings::Settings;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Reader, RosterVersion, StoreError, Writer};
+use crate::store::{Reader, Recovered, StoreError, Writer};
 use crate::telemetry::Metrics;
 use crate::telemetry::logs::LogCounts;
 use crate::telemetry::metrics::Setup;
@@ -30,8 +31,12 @@ const MAX_BEHIND: TimeDelta = TimeDelta::milliseconds(2_000);
 pub struct Recovery {
     /// The roster that comes into force, or goes on being so.
     pub roster: Arc<Roster>,
-    /// Set when it was not in force before.
-    pub new_version: Option<RosterVersion>,
+    /// Its text, when it was not in force before.
+    pub new_text: Option<Arc<str>>,
+    /// What is wrong with the roster that the settings name, where the one before it stays in force.
+    pub roster_fault: Option<String>,
+    /// The last fact that told of a change of the roster or of overrides.
+    pub check_index: FactSeq,
     /// The engine with the open tasks.
     pub scheduler: Scheduler,
     /// The chain's head.
@@ -71,14 +76,12 @@ pub fn recover(
     clock: &Clock,
     logs: &LogCounts,
 ) -> Result<Recovery, ServeError> {
-    let Loaded { roster, text, warnings, .. } = load_roster(source, settings.zones.source, clock.now())?;
-    for warning in &warnings {
-        tracing::warn!(%warning, "roster");
-    }
-    let roster = Arc::new(roster);
     let mut store = SqliteStore::open(&settings.store.path)?;
     let recovered = store.recover()?;
     let now = start_time(clock, recovered.last_at)?;
+    let zones = zone_source(settings.zones.source);
+    let candidate = load_roster(source, zones, now);
+    let Chosen { roster, new_text, fault } = choose(candidate, &recovered, store.reader()?.as_mut(), zones, now)?;
     let metrics = Arc::new(metrics(settings, &roster, logs));
     metrics.roster_reloaded(now, horizon(&roster));
     let mut walls = Walls::default();
@@ -95,15 +98,11 @@ pub fn recover(
     let open_tasks = restored.open.len();
     let limits = Limits { max_open_tasks: usize::try_from(settings.limits.max_open_tasks).unwrap_or(usize::MAX) };
     let scheduler = Scheduler::restore(Arc::clone(&roster), limits, restored, now);
-    let missing = scheduler.missing_in(&roster);
-    if !missing.is_empty() {
-        return Err(ServeError::RosterLacks(missing));
-    }
     tracing::info!(open_tasks, facts = recovered.last_seq.0, roster = %roster.digest.0, "recovered");
-    let in_force = recovered.roster.is_some_and(|version| version.digest == roster.digest);
-    let new_version = (!in_force).then(|| RosterVersion { digest: roster.digest.clone(), text, at: now });
     Ok(Recovery {
-        new_version,
+        new_text,
+        roster_fault: fault,
+        check_index: recovered.roster.map_or(FactSeq(0), |version| version.seq),
         scheduler,
         sealer: Sealer::after(Head { seq: recovered.last_seq, link: recovered.last_link }),
         incarnation: recovered.incarnation,
@@ -114,6 +113,61 @@ pub fn recover(
         metrics,
         roster,
     })
+}
+
+/// The roster that a start goes on with.
+struct Chosen {
+    roster: Arc<Roster>,
+    /// Its text, when it was not in force before.
+    new_text: Option<Arc<str>>,
+    /// Why it is not the one that the settings name.
+    fault: Option<String>,
+}
+
+/// The roster that the settings name is a candidate as at any other time: with faults, without what open tasks need, or as
+/// one of earlier days it does not come into force, and the one that is stays.
+fn choose(
+    candidate: Result<Loaded, Faults>,
+    recovered: &Recovered,
+    reader: &mut dyn Reader,
+    zones: ZoneSource,
+    now: DateTime<Utc>,
+) -> Result<Chosen, ServeError> {
+    let Some(version) = &recovered.roster else {
+        let Loaded { roster, text, warnings } = candidate.map_err(ServeError::Roster)?;
+        warn(&warnings);
+        return Ok(Chosen { roster: Arc::new(roster), new_text: Some(text), fault: None });
+    };
+    let fault = match candidate {
+        Ok(Loaded { roster, warnings, .. }) if roster.digest == version.digest => {
+            warn(&warnings);
+            return Ok(Chosen { roster: Arc::new(roster), new_text: None, fault: None });
+        }
+        Ok(Loaded { roster, text, warnings }) => {
+            let missing = missing_in(&recovered.open, &roster);
+            if missing.is_empty() && reader.roster(&roster.digest)?.is_none() {
+                warn(&warnings);
+                return Ok(Chosen { roster: Arc::new(roster), new_text: Some(text), fault: None });
+            }
+            if missing.is_empty() {
+                "these very bytes were in force before another roster was; when they are meant, force them with \
+                 heliograph plan --apply --force"
+                    .to_owned()
+            } else {
+                ServeError::RosterLacks(missing).to_string()
+            }
+        }
+        Err(faults) => faults.to_string(),
+    };
+    tracing::error!(fault, in_force = %version.digest.0, "the roster of the settings is not in force; the one before it stays");
+    let kept = roster::parse_text(&version.text, zones, now).map_err(ServeError::Roster)?;
+    Ok(Chosen { roster: Arc::new(kept.roster), new_text: None, fault: Some(fault) })
+}
+
+fn warn(warnings: &[roster::Finding]) {
+    for warning in warnings {
+        tracing::warn!(%warning, "roster");
+    }
 }
 
 /// Engine time goes on from the last committed instant; a clock that is further behind than a correction may be is
@@ -133,13 +187,11 @@ fn readers(store: &SqliteStore) -> Result<Readers, StoreError> {
     Ok(Readers { for_decider: store.reader()?, for_outbox: store.reader()?, for_http })
 }
 
-fn load_roster(source: &RosterSource, zones: settings::ZoneSource, now: DateTime<Utc>) -> Result<Loaded, ServeError> {
-    let zones = zone_source(zones);
+fn load_roster(source: &RosterSource, zones: ZoneSource, now: DateTime<Utc>) -> Result<Loaded, Faults> {
     match source {
         RosterSource::Path(path) => roster::load(path, zones, now),
         RosterSource::Sample => roster::sample(zones, now),
     }
-    .map_err(ServeError::Roster)
 }
 
 fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
@@ -159,6 +211,6 @@ fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
 }
 
 /// The first instant that some calendar of the roster does not know.
-fn horizon(roster: &Roster) -> DateTime<Utc> {
+pub fn horizon(roster: &Roster) -> DateTime<Utc> {
     roster.calendars.values().map(|calendar| calendar.horizon().1).min().unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

@@ -89,6 +89,8 @@ pub struct RosterVersion {
     pub text: Arc<str>,
     /// Since when.
     pub at: DateTime<Utc>,
+    /// The fact with which it came into force; 0 when a version before this one wrote it.
+    pub seq: FactSeq,
 }
 
 /// What a daemon needs to go on from where the last one stopped.

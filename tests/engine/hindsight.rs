@@ -19,6 +19,7 @@ use heliograph::engine::walls::Walls;
 use heliograph::http::AsDecided;
 use heliograph::roster::{self, zones::ZoneSource};
 use heliograph::runtime::hindsight::{Made, Rosters, look_back};
+use heliograph::runtime::in_force::InForce;
 use heliograph::store::sqlite::SqliteStore;
 use heliograph::store::{Batch, Conflict, Reader, RosterVersion, TaskRow, Writer};
 use heliograph::wire::chain::{Head, Sealer};
@@ -314,7 +315,7 @@ fn stored(roster_text: &str) -> (Record, TaskId, Vec<Verdict>) {
     (request.client, request.work_type) = (client_id("acme-llp"), Some("legal_research".parse().expect("a work type")));
     let id = TaskId::of(&request.client, &request.id);
     let mut record = Record::new();
-    let version = RosterVersion { digest: loaded.roster.digest.clone(), text: loaded.text, at: now };
+    let version = RosterVersion { digest: loaded.roster.digest.clone(), text: loaded.text, at: now, seq: FactSeq(0) };
     record.pending.roster = Some(version);
     let mut scheduler = Scheduler::new(Arc::new(loaded.roster), Limits::default(), now);
     scheduler.keep_tables();
@@ -341,7 +342,7 @@ const LONDON_ONLY: &str = include_str!("../fixtures/roster/london-only.toml");
 #[test]
 fn a_roster_of_an_earlier_time_is_read_from_the_store() {
     let (record, id, table) = stored(LONDON_ONLY);
-    let rosters = Rosters::new(Arc::new(firm()), ZoneSource::Bundled);
+    let rosters = Rosters::new(InForce::new(Arc::new(firm())), ZoneSource::Bundled);
     for _ in 0..2 {
         let then = look_back_as(&record, &id, &rosters, |_| {});
         assert_eq!(then, AsDecided { verdicts: Some(table.clone()), caveats: Vec::new() });
@@ -351,7 +352,7 @@ fn a_roster_of_an_earlier_time_is_read_from_the_store() {
 #[test]
 fn an_answer_says_where_it_may_differ_from_what_held_then() {
     let (record, id, table) = stored(LONDON_ONLY);
-    let rosters = Rosters::new(Arc::new(firm()), ZoneSource::Bundled);
+    let rosters = Rosters::new(InForce::new(Arc::new(firm())), ZoneSource::Bundled);
     let then = look_back_as(&record, &id, &rosters, |decision| decision.tzdata = "2019a".into());
     assert_eq!(then.verdicts.as_ref(), Some(&table));
     assert!(then.caveats[0].starts_with("decided with the zone rules 2019a and worked out again with 20"), "{then:?}");
@@ -372,7 +373,7 @@ fn a_store_of_an_earlier_version_is_answered_without_what_teams_held() {
         record.take(effects, &world.scheduler);
     }
     record.commit();
-    let rosters = Rosters::new(Arc::clone(world.scheduler.roster()), ZoneSource::Bundled);
+    let rosters = Rosters::new(InForce::new(Arc::clone(world.scheduler.roster())), ZoneSource::Bundled);
     let then = look_back_as(&record, &task_id("b"), &rosters, |_| {});
     assert_eq!(then.caveats, ["what london held is not recorded: they are taken to have held nothing"]);
     assert!(then.verdicts.is_some());

@@ -12,8 +12,8 @@ use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
 use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Task, TaskState};
 use heliograph::http::{
-    Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, Role, SubmitAnswer, TaskFilter, TeamMessage, TeamView,
-    Unavailable, UpdateAnswer,
+    Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, Role, RosterPlan, SubmitAnswer, TaskFilter,
+    TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 use heliograph::wire::fact::{Fact, FactSeq};
 use heliograph::wire::update::SenderHint;
@@ -50,6 +50,10 @@ pub struct State {
     pub submitted: Vec<Bytes>,
     pub updated: Vec<(TaskId, Bytes, SenderHint)>,
     pub asked: Vec<TaskFilter>,
+    /// How rosters are answered; unavailable without.
+    pub roster: Option<Result<RosterPlan, NoPlan>>,
+    /// Rosters that were sent, with check index and force when they were to be applied.
+    pub rosters: Vec<(String, Option<(u64, bool)>)>,
 }
 
 impl Default for Fake {
@@ -68,6 +72,8 @@ impl Default for Fake {
             submitted: Vec::new(),
             updated: Vec::new(),
             asked: Vec::new(),
+            roster: None,
+            rosters: Vec::new(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -123,6 +129,12 @@ impl Fake {
             Some(why) => Err(Unavailable(why.clone())),
             None => Ok(read(&mut state)),
         }
+    }
+
+    fn answer_to_roster(&self, text: String, apply: Option<(u64, bool)>) -> Result<RosterPlan, NoPlan> {
+        let mut state = self.state();
+        state.rosters.push((text, apply));
+        state.roster.clone().unwrap_or_else(|| Err(NoPlan::Unavailable(Unavailable("the store failed".into()))))
     }
 
     async fn held(&self) {
@@ -223,6 +235,14 @@ impl Backend for Fake {
             let behind = after.unwrap_or(state.read);
             Mailbox::Messages(state.mail.iter().filter(|it| it.seq > behind).take(limit).cloned().collect())
         })
+    }
+
+    async fn plan_roster(&self, text: String) -> Result<RosterPlan, NoPlan> {
+        self.answer_to_roster(text, None)
+    }
+
+    async fn apply_roster(&self, text: String, check_index: u64, forced: bool) -> Result<RosterPlan, NoPlan> {
+        self.answer_to_roster(text, Some((check_index, forced)))
     }
 
     async fn events_after(&self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, Unavailable> {

@@ -15,7 +15,7 @@ use crate::engine::task::{Arrival, Task};
 use crate::engine::update::{KeptUpdate, Sender};
 
 /// What one step decided, in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Effects {
     /// What is recorded and published.
     pub recorded: Vec<Recorded>,

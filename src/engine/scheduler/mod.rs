@@ -42,7 +42,7 @@ pub use invariants::Broken;
 pub use kept::{KEPT_FOR, MAX_KEPT, MAX_KEPT_BY_CLIENT};
 pub use queries::Preview;
 pub use requests::MAX_BEFORE;
-pub use roster_change::Missing;
+pub use roster_change::{Missing, missing_in};
 
 /// How many timers one step fires; the rest fire in the next.
 pub const MAX_TIMERS_PER_STEP: usize = 1_000;
@@ -64,7 +64,7 @@ impl Default for Limits {
 }
 
 /// An open task and its place in the indexes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     task: Task,
     class: ClassId,
@@ -100,7 +100,7 @@ pub struct Restored {
 }
 
 /// All open tasks, the board they are routed on, and what time will bring.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scheduler {
     now: DateTime<Utc>,
     limits: Limits,

@@ -8,7 +8,8 @@ use super::placing::touch_clocks;
 use super::{Census, Scheduler};
 use crate::engine::admission;
 use crate::engine::board::Board;
-use crate::engine::event::Refusal;
+use crate::engine::effect::Effects;
+use crate::engine::event::{Event, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use crate::engine::load::TeamLoad;
@@ -123,6 +124,15 @@ impl Scheduler {
     pub fn obstacles(&self, id: &TaskId, team: &TeamId) -> Option<Vec<Obstacle>> {
         let entry = self.tasks.get(&self.arrival_of(id)?)?;
         Some(routing::obstacles(&self.board, &entry.task, self.board.roster.team_index(team)?, self.now))
+    }
+}
+
+impl Scheduler {
+    /// What an event would bring about, tried on a copy.
+    #[must_use]
+    pub fn trial(&self, now: DateTime<Utc>, event: Event) -> Effects {
+        let mut copy = self.clone();
+        copy.step(now, event)
     }
 }
 

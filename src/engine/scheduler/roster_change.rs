@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Scheduler;
 use crate::engine::board::Board;
 use crate::engine::class::Classes;
 use crate::engine::effect::{Effect, WithdrawReason};
-use crate::engine::id::{CalendarId, TaskId};
+use crate::engine::id::{CalendarId, TaskId, TeamId};
 use crate::engine::load::TeamLoad;
 use crate::engine::queue::{Queue, WaitKey};
 use crate::engine::roster::{Basis, Roster};
@@ -14,7 +16,7 @@ use crate::engine::task::{Arrival, Task, TaskState, WaitReason};
 use crate::engine::timer::Timers;
 
 /// Something that an open task needs and a roster lacks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
     /// The task.
     pub task: TaskId,
@@ -22,28 +24,35 @@ pub struct Missing {
     pub needs: String,
 }
 
+/// Tasks that are named at most.
+const MAX_MISSING: usize = 20;
+
+/// What open tasks need that a roster lacks, at most 20 lines; such a roster must not come into force.
+#[must_use]
+pub fn missing_in<'a>(tasks: impl IntoIterator<Item = &'a Task>, roster: &Roster) -> Vec<Missing> {
+    let lacks = |task: &Task| needs(task, roster).map(|needs| Missing { task: task.id.clone(), needs });
+    tasks.into_iter().filter_map(lacks).take(MAX_MISSING).collect()
+}
+
+/// The first thing that a task needs and a roster lacks.
+fn needs(task: &Task, roster: &Roster) -> Option<String> {
+    if !roster.clients.contains_key(&task.client) {
+        Some(format!("client {}", task.client))
+    } else if let Some(team) = teams_of(task).find(|team| roster.team_index(team).is_none()) {
+        Some(format!("team {team}"))
+    } else if let Some(calendar) = calendars_of(task).find(|id| !roster.calendars.contains_key(*id)) {
+        Some(format!("calendar {calendar}"))
+    } else {
+        let policy = task.sla.as_ref().filter(|id| !roster.sla.contains_key(*id))?;
+        Some(format!("sla policy {policy}"))
+    }
+}
+
 impl Scheduler {
     /// What open tasks need that a roster lacks, at most 20 lines; such a roster must not come into force.
     #[must_use]
     pub fn missing_in(&self, roster: &Roster) -> Vec<Missing> {
-        let mut missing = Vec::new();
-        for entry in self.tasks.values() {
-            let task = &entry.task;
-            let needs = if !roster.clients.contains_key(&task.client) {
-                format!("client {}", task.client)
-            } else if let Some(team) = task.state.team().filter(|team| roster.team_index(team).is_none()) {
-                format!("team {team}")
-            } else if let Some(calendar) = calendars_of(task).find(|id| !roster.calendars.contains_key(*id)) {
-                format!("calendar {calendar}")
-            } else {
-                continue;
-            };
-            missing.push(Missing { task: task.id.clone(), needs });
-            if missing.len() == 20 {
-                break;
-            }
-        }
-        missing
+        missing_in(self.tasks.values().map(|entry| &entry.task), roster)
     }
 
     pub(super) fn change_roster(&mut self, roster: Arc<Roster>) {
@@ -130,6 +139,15 @@ impl Scheduler {
     pub(super) fn move_class(&mut self, arrival: Arrival, class: crate::engine::class::ClassId) {
         self.change_entry(arrival, |entry| entry.class = class);
     }
+}
+
+/// The teams that have a task, or are to have it next.
+fn teams_of(task: &Task) -> impl Iterator<Item = &TeamId> {
+    let passing = match &task.state {
+        TaskState::Active(active) => active.handoff.passing.as_ref().map(|passing| &passing.to),
+        _ => None,
+    };
+    task.state.team().into_iter().chain(passing)
 }
 
 /// The calendars that a task's clocks count by.

@@ -3,6 +3,7 @@
 //! Everything here happens before the commit, so nothing of it leaves the process: a [`Decided`] batch carries what is
 //! to be acknowledged, published and answered once its facts are on disk.
 
+mod change;
 mod handle;
 mod read;
 
@@ -49,6 +50,10 @@ pub struct Decider {
     changed: BTreeSet<Arrival>,
     conflicts_stored: usize,
     walls: WallsInForce,
+    /// The roster that those outside the loop are told of, or will be.
+    shown: Arc<Roster>,
+    /// The last fact that told of a change of the roster or of overrides.
+    check_index: FactSeq,
     /// Messages that could not be delivered, by team.
     pub undelivered: BTreeMap<TeamId, u64>,
 }
@@ -69,6 +74,8 @@ pub struct DeciderParts {
     pub incarnation: Arc<str>,
     /// The walls in force, as those see them who let messages out.
     pub walls: WallsInForce,
+    /// The last fact that told of a change of the roster or of overrides.
+    pub check_index: FactSeq,
     /// Metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -80,7 +87,6 @@ impl Decider {
         let identities = Identities::of(parts.scheduler.roster(), parts.require_user_id);
         let conflicts_stored = parts.scheduler.conflicts().len();
         Self {
-            scheduler: parts.scheduler,
             sealer: parts.sealer,
             reader: parts.reader,
             rules: parts.rules,
@@ -90,6 +96,9 @@ impl Decider {
             metrics: parts.metrics,
             changed: BTreeSet::new(),
             conflicts_stored,
+            shown: Arc::clone(parts.scheduler.roster()),
+            check_index: parts.check_index,
+            scheduler: parts.scheduler,
             undelivered: BTreeMap::new(),
         }
     }
@@ -124,7 +133,15 @@ impl Decider {
     ) -> Result<(), StoreError> {
         let mut ready = Vec::new();
         let mut calls = Vec::new();
+        let mut messages = Vec::new();
+        // At one instant the roster comes first.
         for inbound in arrived {
+            match inbound {
+                Inbound::Roster(candidate) => self.judge(now, *candidate, decided)?,
+                inbound => messages.push(inbound),
+            }
+        }
+        for inbound in messages {
             self.read(inbound, &mut ready, &mut calls, decided);
         }
         let ended = self.ended_tasks(&ready)?;
@@ -162,6 +179,7 @@ impl Decider {
                 decided.answers.push(Reply::MessagesRead(reply));
             }
             Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
+            Inbound::Roster(candidate) => drop(candidate.reply.send(Err(unavailable()))),
             Inbound::Explain { task, team, reply } => {
                 let explained = self.explain(&task, team.as_ref());
                 decided.answers.push(Reply::Explain(reply, Box::new(explained)));
@@ -175,13 +193,6 @@ impl Decider {
         verdicts.retain(|verdict| team.is_none_or(|team| verdict.team() == team));
         let obstacles = team.and_then(|team| self.scheduler.obstacles(task, team));
         Some(Explained { verdicts, obstacles, at: self.scheduler.now() })
-    }
-
-    /// Another roster comes into force.
-    pub fn adopt(&mut self, now: DateTime<Utc>, roster: Arc<Roster>, decided: &mut Decided) {
-        self.identities = Identities::of(&roster, self.identities.required());
-        let effects = self.scheduler.step(now, Event::RosterChanged(roster));
-        self.take(effects, decided);
     }
 
     /// What had left for a team when a fact raised a wall; where no broker is, that is all that was committed.
@@ -229,11 +240,19 @@ impl Decider {
         for recorded in effects.recorded {
             observe::recorded(&self.metrics, &recorded, &self.scheduler);
             let declares_conflict = is_conflict(&recorded.effect);
+            let changes_rules = matches!(recorded.effect, Effect::AdoptRoster { .. });
             let fact = self.sealer.seal(recorded);
             if declares_conflict {
                 self.store_conflict(fact.seq, decided);
             }
+            if changes_rules {
+                self.check_index = fact.seq;
+            }
             decided.batch.facts.push(fact);
+        }
+        if !Arc::ptr_eq(&self.shown, self.scheduler.roster()) {
+            self.shown = Arc::clone(self.scheduler.roster());
+            decided.in_force = Some(Arc::clone(&self.shown));
         }
         if effects.walls_changed {
             self.walls.set(self.scheduler.walls().clone());

@@ -202,7 +202,8 @@ impl Reader for SqliteReader {
     }
 
     fn roster(&mut self, digest: &RosterDigest) -> Result<Option<RosterVersion>, StoreError> {
-        self.one("SELECT digest, text, first_at FROM rosters WHERE digest = ?1", [&digest.0], roster)
+        self.one("SELECT digest, text, first_at, (SELECT ifnull(min(seq), 0) FROM roster_history WHERE digest = ?1) FROM rosters
+             WHERE digest = ?1", [&digest.0], roster)
     }
 }
 

@@ -122,7 +122,7 @@ pub(super) fn conflicts(connection: &Connection) -> Result<Vec<(TeamId, ClientId
 fn last_roster(connection: &Connection) -> Result<Option<RosterVersion>, StoreError> {
     connection
         .query_row(
-            "SELECT digest, text, at FROM roster_history JOIN rosters USING (digest) ORDER BY number DESC LIMIT 1",
+            "SELECT digest, text, at, ifnull(seq, 0) FROM roster_history JOIN rosters USING (digest) ORDER BY number DESC LIMIT 1",
             [],
             roster,
         )

@@ -335,8 +335,8 @@ fn write_roster(connection: &Connection, roster: &RosterVersion) -> Result<(), S
         "INSERT INTO rosters (digest, text, first_at) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING",
     )?;
     execute(&mut insert, params![roster.digest.0, roster.text, at], "writing a roster")?;
-    let mut insert = prepare(connection, "INSERT INTO roster_history (digest, at) VALUES (?1, ?2)")?;
-    execute(&mut insert, params![roster.digest.0, at], "writing a roster")?;
+    let mut insert = prepare(connection, "INSERT INTO roster_history (digest, at, seq) VALUES (?1, ?2, ?3)")?;
+    execute(&mut insert, params![roster.digest.0, at, integer(roster.seq.0)?], "writing a roster")?;
     Ok(())
 }
 
