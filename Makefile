@@ -32,6 +32,7 @@ lint:
 rust:
 	$(NODE) $(CARGO) nextest run $(TESTING)
 	$(CARGO) test $(TESTING) --doc
+	$(CARGO) test $(TESTING) --bench calendar --bench engine
 
 end-to-end:
 	$(CARGO) build $(TESTING)

@@ -1,14 +1,14 @@
-//! Routing and stepping at three sizes of roster: what a request costs that is offered, one that waits, one seat that
-//! frees with many tasks waiting.
+//! Routing and stepping at three sizes of roster: what a request costs that is offered, one that waits, a dry run with
+//! every team's verdict, and a seat that frees with many tasks waiting.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use heliograph::engine::event::Event;
-use heliograph::engine::id::{ClientId, RequestId};
+use heliograph::engine::id::{ClientId, RequestId, TaskId};
 use heliograph::engine::request::{Place, WorkRequest};
 use heliograph::engine::roster::Roster;
 use heliograph::engine::scheduler::{Limits, Preview, Scheduler};
@@ -96,23 +96,42 @@ fn received(request: WorkRequest) -> Event {
     Event::RequestReceived { request: Box::new(request), ended: None, predecessors: Vec::new() }
 }
 
+fn said(sender: Sender, number: usize, task: TaskId, change: Change) -> Event {
+    let id = RequestId::new(&format!("u{number}")).expect("an id");
+    let update = Update { id, task, sender, at: None, change };
+    let digest = digest(&update);
+    Event::UpdateReceived { update: Box::new(update), digest, ended: None, earlier: None }
+}
+
+/// A request that a team with a free seat is offered, and one that waits since every open team is full; the firm cancels
+/// each, so that all meet the same state.
 fn step(c: &mut Criterion) {
-    let mut group = c.benchmark_group("step");
+    let mut group = c.benchmark_group("request and cancel");
+    let client: ClientId = "k0".parse().expect("an id");
     for teams in SIZES {
-        for (name, jurisdiction, seats) in
-            [("offered", "GB", 1_000), ("waits", "GB", 0), ("waits, third eligible", "US-NY", 0)]
+        for (name, jurisdiction, is_full) in
+            [("offered", "GB", false), ("waits", "GB", true), ("waits, third eligible", "US-NY", true)]
         {
-            let mut scheduler = Scheduler::new(firm(teams, 1, seats), Limits::default(), at(NOW));
+            let mut scheduler = Scheduler::new(firm(teams, 1, 1), Limits::default(), at(NOW));
             let mut number = 0;
+            while is_full && scheduler.census().waiting.is_empty() {
+                number += 1;
+                let _ = scheduler.step(at(NOW), received(request(number, 0, "US-NY")));
+                number += 1;
+                let _ = scheduler.step(at(NOW), received(request(number, 0, "GB")));
+            }
+            let waiting = || if is_full { "waiting" } else { "offered" };
             group.bench_function(BenchmarkId::new(name, teams), |b| {
-                b.iter_batched(
-                    || {
-                        number += 1;
-                        received(request(number, 0, jurisdiction))
-                    },
-                    |event| black_box(scheduler.step(at(NOW), event)),
-                    BatchSize::SmallInput,
-                );
+                b.iter(|| {
+                    number += 1;
+                    let request = request(number, 0, jurisdiction);
+                    let task = TaskId::of(&client, &request.id);
+                    let effects = scheduler.step(at(NOW), received(request));
+                    assert_eq!(scheduler.task(&task).map(|it| it.state.as_str()), Some(waiting()), "{effects:?}");
+                    let cancel = Change::Cancel { reason: "b".into() };
+                    let event = said(Sender::Client(client.clone()), number, task, cancel);
+                    black_box(scheduler.step(at(NOW), event));
+                });
             });
         }
     }
@@ -131,13 +150,15 @@ fn preview(c: &mut Criterion) {
     group.finish();
 }
 
-/// Completes what a team of one seat owns, which offers it the next of 100,000 tasks, and accepts that.
+/// Completes what a team of one seat owns, which offers it the next of 100,000 tasks, and accepts that; another request
+/// takes the free place in the line.
 fn seat_frees(c: &mut Criterion) {
-    let mut group = c.benchmark_group("complete, offer, accept with 100000 waiting");
+    let mut group = c.benchmark_group("complete, offer, accept, request with 100000 waiting");
     for classes in [1, 2_000] {
         let mut scheduler = Scheduler::new(firm(12, classes, 1), Limits::default(), at(NOW));
-        for number in 0..100_000 {
-            let _ = scheduler.step(at(NOW), received(request(number, number % classes, "GB")));
+        let mut requests = (0..).map(|number| received(request(number, number % classes, "GB")));
+        for event in requests.by_ref().take(100_000) {
+            let _ = scheduler.step(at(NOW), event);
         }
         let mut held: BTreeMap<_, _> = scheduler
             .open_tasks()
@@ -146,11 +167,7 @@ fn seat_frees(c: &mut Criterion) {
         let mut number = 0;
         let mut send = |scheduler: &mut Scheduler, team: &heliograph::engine::id::TeamId, task, change| {
             number += 1;
-            let id = RequestId::new(&format!("u{number}")).expect("an id");
-            let update = Update { id, task, sender: Sender::Team(team.clone()), at: None, change };
-            let digest = digest(&update);
-            scheduler
-                .step(at(NOW), Event::UpdateReceived { update: Box::new(update), digest, ended: None, earlier: None })
+            scheduler.step(at(NOW), said(Sender::Team(team.clone()), number, task, change))
         };
         let (team, (task, assignment)) = held.pop_first().expect("a team has a task");
         let _ = send(&mut scheduler, &team, task.clone(), Change::Accept { assignment });
@@ -164,6 +181,7 @@ fn seat_frees(c: &mut Criterion) {
                 let assignment = scheduler.task(&task).expect("it is open").assignments;
                 let _ = send(&mut scheduler, &team, task.clone(), Change::Accept { assignment });
                 owned = (task, assignment);
+                let _ = scheduler.step(at(NOW), requests.next().expect("without end"));
             });
         });
     }

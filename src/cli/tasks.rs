@@ -162,18 +162,25 @@ pub(super) fn show(arguments: &TaskArguments, output: &mut Output) -> Result<(),
 }
 
 fn row(task: &TaskView) -> Vec<String> {
-    let state = task.waiting.as_ref().map_or_else(|| task.state.clone(), |it| format!("{}: {}", task.state, it.reason));
-    let flags = if task.held {
-        ", held"
+    let mut state = task.state.clone();
+    if let Some(waiting) = &task.waiting {
+        state.push_str(&format!(": {}", waiting.reason));
+    }
+    if task.held {
+        state.push_str(", held");
     } else if task.paused.is_some() {
-        ", paused"
-    } else {
-        ""
-    };
+        state.push_str(", paused");
+    }
+    if let Some(because) = task.owned_while_closed.as_ref().filter(|because| *because != "paused") {
+        state.push_str(&format!(", closed: {because}"));
+    }
+    if let Some(handoff) = &task.handoff {
+        state.push_str(&format!(", next {}", handoff.to));
+    }
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     vec![
         task.id.clone(),
-        format!("{state}{flags}"),
+        state,
         or_dash(&task.team),
         task.priority.clone(),
         or_dash(&task.deadline),

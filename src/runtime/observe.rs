@@ -1,13 +1,13 @@
 //! From decisions to metrics.
 
-use crate::engine::effect::{Answer, Effect, Recorded};
+use crate::engine::effect::{Answer, Effect, HandoffRefusal, Recorded};
 use crate::engine::event::RefusalCode;
 use crate::engine::forecast;
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Task, TaskState};
 use crate::telemetry::metrics::Metrics;
-use crate::telemetry::metrics::{Outcome, SlaResult};
+use crate::telemetry::metrics::{HandoffOutcome, Outcome, SlaResult};
 
 /// How a message was settled.
 #[derive(Debug, Clone, Copy)]
@@ -31,17 +31,38 @@ pub fn outcome(answer: &Answer) -> Settled {
     Settled { outcome, refused }
 }
 
-/// The first accept of a task ends its wait for a team; an exposure is counted.
+/// The first accept of a task ends its wait for a team; hand-offs and exposures are counted.
 pub fn recorded(metrics: &Metrics, recorded: &Recorded, scheduler: &Scheduler) {
-    if matches!(recorded.effect, Effect::ReportExposure(_)) {
-        metrics.wall_exposed();
+    let task = recorded.task.as_ref().and_then(|(id, _)| scheduler.task(id));
+    match (&recorded.effect, &recorded.team) {
+        (Effect::ReportExposure(_), _) => metrics.wall_exposed(),
+        (Effect::DeclineHandoff { how, .. }, Some(team)) => metrics.handoff_ended(team, refusal(how)),
+        (Effect::PassHandoff { to, next_assignment, .. }, _) => {
+            metrics.handoff_ended(to, HandoffOutcome::Passed);
+            if let Some(TaskState::Active(active)) = task.map(|task| &task.state)
+                && active.assignment == *next_assignment
+            {
+                metrics.handoff_accepted(active.at - active.offered_at);
+            }
+        }
+        (Effect::Accept { .. }, _) => {
+            if let Some(task) = task
+                && task.holders.is_empty()
+                && let Some(ready_at) = task.ready_at
+            {
+                metrics.routed(task.priority, recorded.at - ready_at);
+            }
+        }
+        _ => {}
     }
-    let (Effect::Accept { .. }, Some((id, _))) = (&recorded.effect, &recorded.task) else { return };
-    if let Some(task) = scheduler.task(id)
-        && task.holders.is_empty()
-        && let Some(ready_at) = task.ready_at
-    {
-        metrics.routed(task.priority, recorded.at - ready_at);
+}
+
+fn refusal(how: &HandoffRefusal) -> HandoffOutcome {
+    match how {
+        HandoffRefusal::Declined { .. } => HandoffOutcome::Declined,
+        HandoffRefusal::Lapsed => HandoffOutcome::Lapsed,
+        HandoffRefusal::ShiftEnded => HandoffOutcome::ShiftEnded,
+        HandoffRefusal::Unreachable => HandoffOutcome::Unreachable,
     }
 }
 

@@ -4,6 +4,7 @@
 //! scrape sees one picture or the next, never a mixture.
 
 mod broker;
+mod handoffs;
 mod picture;
 
 use std::sync::{PoisonError, RwLock};
@@ -13,16 +14,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
 
 use crate::engine::event::RefusalCode;
+use crate::engine::id::TeamId;
 use crate::engine::request::Priority;
 use crate::engine::scheduler::Census;
 use crate::wire::message::ReplyIgnored;
 
 use self::broker::Broker;
+use self::handoffs::Handoffs;
 use self::picture::Picture;
 pub use self::picture::TeamGauge;
 use super::families::Families;
 use super::logs::LogCounts;
-pub use super::words::{Outcome, PublishFailure, Queue, SlaResult, StoreOperation};
+pub use super::words::{HandoffOutcome, Outcome, PublishFailure, Queue, SlaResult, StoreOperation};
 
 /// Bucket edges of waits and turnarounds, in seconds; the roster's SLA targets come beside them.
 pub const WAIT_BUCKETS_SECONDS: [u32; 15] =
@@ -76,6 +79,7 @@ pub struct Metrics {
     routing_wait: HistogramVec,
     turnaround: HistogramVec,
     completed: IntCounterVec,
+    handoffs: Handoffs,
     wall_exposures: IntCounter,
     clock_difference: Gauge,
     timer_lag: Histogram,
@@ -134,6 +138,7 @@ impl Metrics {
                 "Tasks that were completed, by how they stood to their promises.",
                 &["priority", "sla"],
             ),
+            handoffs: Handoffs::new(&make, &waits),
             wall_exposures: make.counter("wall_exposures_total", "Walls behind which a team had received work before."),
             clock_difference: make
                 .float_gauge("clock_difference_seconds", "Engine time minus the wall clock of the machine."),
@@ -261,10 +266,20 @@ impl Metrics {
         self.turnaround.with_label_values(&[priority.as_str()]).observe(seconds(after));
     }
 
+    /// A team that was asked to have a task next has answered, or has not.
+    pub fn handoff_ended(&self, to: &TeamId, outcome: HandoffOutcome) {
+        self.handoffs.ended(to, outcome);
+    }
+
+    /// A team took a task over this long after it was asked.
+    pub fn handoff_accepted(&self, after: TimeDelta) {
+        self.handoffs.accepted_after(seconds(after));
+    }
+
     /// Shows open tasks and all teams as they are now, in place of those shown before.
     pub fn show<'a>(&self, census: &Census, teams: impl IntoIterator<Item = TeamGauge<'a>>) {
         let _replacing = self.replacing.write().unwrap_or_else(PoisonError::into_inner);
-        self.picture.replace(census, teams);
+        self.picture.replace(census, teams.into_iter().inspect(|gauge| self.handoffs.know(gauge.team)));
     }
 
     /// Engine time minus the wall clock.

@@ -122,6 +122,38 @@ impl StoreOperation {
     }
 }
 
+/// What became of a hand-off that the next team was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HandoffOutcome {
+    /// It owns the task now.
+    Passed,
+    /// It declined.
+    Declined,
+    /// It did not answer in time.
+    Lapsed,
+    /// Its shift ended first.
+    ShiftEnded,
+    /// The message could not be delivered.
+    Unreachable,
+}
+
+impl HandoffOutcome {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Passed, Self::Declined, Self::Lapsed, Self::ShiftEnded, Self::Unreachable];
+
+    /// The value of the label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Declined => "declined",
+            Self::Lapsed => "lapsed",
+            Self::ShiftEnded => "shift_ended",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
 /// How a completed task stands to its promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SlaResult {

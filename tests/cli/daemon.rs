@@ -83,6 +83,11 @@ fn tasks_are_listed_with_the_filters_that_were_given() {
     let lines: Vec<_> = ran.data().lines().collect();
     assert!(lines[0].starts_with("TASK") && lines[1].starts_with(TASK) && lines[1].contains("manila"), "{ran:?}");
     assert_eq!(lines[3], "more with --cursor 17");
+    let mut moving = page.clone();
+    moving["tasks"][0]["owned_while_closed"] = json!("planned");
+    moving["tasks"][0]["handoff"] = json!({ "to": "sydney", "offer_at": "2026-11-24T22:00:00Z" });
+    let (ran, _) = asked(&["tasks"], [(200, moving)]);
+    assert!(ran.data().contains("active, closed: planned, next sydney"), "{ran:?}");
     let (ran, _) = asked(&["tasks", "--format", "json"], [(200, page.clone())]);
     assert_eq!(ran.json(), page);
 }

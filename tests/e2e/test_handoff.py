@@ -66,6 +66,8 @@ def test_a_brief_is_handed_round_the_world_with_its_notes(world):
         target.says("accept", assignment + 1)
         ended = owner.inbox.first("ended", task=TASK, assignment=assignment)
         assert (ended["type"], ended["to"], ended["next_assignment"]) == ("handoff.passed", target.name, assignment + 1)
+        # The count is of one process, and each stop is one.
+        assert daemon.metric(f'heliograph_handoffs_total{{outcome="passed",to_team="{target.name}"}}') == 1
         owner, assignment = target, assignment + 1
         trail.append(owner.name)
     owner.says("complete", assignment)

@@ -413,6 +413,55 @@ fn a_declined_hand_off_is_tried_again_when_the_turn_down_ends() {
 }
 
 #[test]
+fn a_busy_team_is_asked_again_as_soon_as_it_has_a_seat_free() {
+    let mut world = brief_in_london(vec![london(), always("zurich")], 900, None);
+    let _ = world.send(WorkRequest { excluded_teams: vec![team_id("london")], ..request("b") });
+    world.accept("b");
+    world.run_to("2026-11-23T17:00:00Z");
+    next_team(&mut world, "zurich", |assignment| Change::Decline {
+        assignment,
+        reason: DeclineReason::Busy,
+        note: None,
+    });
+    world.run_to("2026-11-23T17:10:00Z");
+    assert_eq!(plan(&world), None);
+    world.complete("b");
+    assert!(world.task("a").handoff_offer().is_some_and(|offer| offer.team == team_id("zurich")));
+}
+
+#[test]
+fn what_was_decided_for_one_shift_end_does_not_stand_when_the_next_is_near_before_anybody_looked() {
+    let mut world = brief_in_london(vec![london(), new_york()], 1_800, None);
+    world.run_to("2026-11-23T16:40:00Z");
+    world.holder("a", |assignment| Change::Keep { assignment, reason: "the witness calls tonight".into() });
+    let restored = Restored { open: vec![world.task("a").clone()], next_arrival: 9, ..Restored::default() };
+    let now = at("2026-11-24T16:45:00Z");
+    let roster = Arc::clone(world.scheduler.roster());
+    let mut later = World::around(Scheduler::restore(roster, Limits::default(), restored, now), now);
+    let _ = later.step(Event::DeadlineReached);
+    assert_eq!(plan(&later).map(|(to, _)| to), Some("new-york".into()), "Tuesday's shift end is decided for itself");
+}
+
+#[test]
+fn an_offer_to_a_next_team_that_another_roster_closes_is_taken_back_and_is_no_turn_down() {
+    let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+    world.run_to("2026-11-23T17:00:00Z");
+    assert!(world.task("a").handoff_offer().is_some());
+    let at_night = calendar("America/New_York", &WEEKDAYS, &["20:00-23:00"], &[]);
+    let other = roster(vec![london(), Team { calendar: at_night, ..new_york() }]);
+    let _ = world.step(Event::RosterChanged(Arc::new(other)));
+    assert_eq!(world.task("a").handoff_offer(), None);
+    assert_eq!(world.task("a").turn_downs, []);
+    let shorter = calendar("America/New_York", &WEEKDAYS, &["09:00-12:20"], &[]);
+    let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+    world.run_to("2026-11-23T17:00:00Z");
+    let other = roster(vec![london(), Team { calendar: shorter, ..new_york() }]);
+    let _ = world.step(Event::RosterChanged(Arc::new(other)));
+    let offer = world.task("a").handoff_offer().expect("it stands");
+    assert_eq!((offer.until, offer.until_shift_end), (at("2026-11-23T17:20:00Z"), true));
+}
+
+#[test]
 fn a_team_that_was_walled_meanwhile_cannot_complete_late() {
     let mut world =
         brief_in_london(vec![london(), Team { acceptance: Acceptance::Implicit, ..always("zurich") }], 60, None);

@@ -71,7 +71,7 @@ fn an_amendment_tells_an_emptied_list_from_an_absent_one() {
 
 #[test]
 fn each_fault_names_its_field() {
-    let cases: [(String, RefusalCode, &str, &str); 9] = [
+    let cases: [(String, RefusalCode, &str, &str); 10] = [
         (
             of_team("acept", ""),
             InvalidField,
@@ -86,6 +86,12 @@ fn each_fault_names_its_field() {
         ),
         (of_team("accept", ""), MissingField, "assignment", "is required; add it"),
         (of_team("resume", ""), MissingField, "assignment", "is required; add it"),
+        (
+            of_team("amend", ""),
+            MissingField,
+            "kind",
+            "amend changes nothing here; give at least one of deadline, effort_minutes, consent, allowed_countries, denied_countries, excluded_teams, not_before",
+        ),
         (
             of_team("accept", r#","assignment":0"#),
             InvalidField,

@@ -10,10 +10,11 @@ use crate::engine::forecast;
 use crate::engine::queue::WaitKey;
 use crate::engine::request::Priority;
 use crate::engine::roster::{Capacity, TeamIndex};
+use crate::engine::task::TaskState;
 
 impl Scheduler {
     /// Looks at the waiting tasks of the teams that opened or have a freed seat, then at the tasks that are to be decided
-    /// for themselves.
+    /// for themselves: those that wait, and those that nobody would take over from their owner.
     pub(super) fn place_waiting(&mut self) {
         while !self.to_fill.is_empty() || !self.to_route.is_empty() {
             let teams = std::mem::take(&mut self.to_fill);
@@ -25,7 +26,10 @@ impl Scheduler {
                 self.release_awaiting(*team);
             }
             for arrival in std::mem::take(&mut self.to_route) {
-                self.route(arrival);
+                match self.task_of(arrival).map(|task| &task.state) {
+                    Some(TaskState::Active(_)) => self.decide_handoff(arrival),
+                    _ => self.route(arrival),
+                }
             }
         }
     }

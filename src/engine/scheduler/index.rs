@@ -11,7 +11,7 @@ use crate::engine::id::{TaskId, TeamId};
 use crate::engine::load::{Coming, Holding};
 use crate::engine::queue::WaitKey;
 use crate::engine::request::Priority;
-use crate::engine::roster::{Capacity, TeamIndex};
+use crate::engine::roster::{Capacity, Roster, TeamIndex};
 use crate::engine::task::{
     Active, Arrival, ClosedBecause, Passing, Task, TaskState, TurnDownCause, WaitReason, Waiting,
 };
@@ -25,6 +25,8 @@ pub struct Census {
     pub waiting: BTreeMap<(Priority, WaitReason), u64>,
     /// Offered and active tasks by team and state.
     pub with_team: BTreeMap<(TeamId, &'static str), u64>,
+    /// Owned tasks by the team that is to have them next, planned or asked already.
+    pub next_team: BTreeMap<TeamId, u64>,
     /// Since when waiting tasks that some team may do have waited, by priority.
     since: BTreeMap<Priority, BTreeMap<DateTime<Utc>, u64>>,
 }
@@ -48,6 +50,9 @@ impl Census {
                 if let Some(team) = task.state.team() {
                     *self.with_team.entry((team.clone(), task.state.as_str())).or_default() += 1;
                 }
+                if let Some(next) = next_team(task) {
+                    *self.next_team.entry(next.clone()).or_default() += 1;
+                }
             }
             TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
         }
@@ -70,10 +75,18 @@ impl Census {
                 if let Some(team) = task.state.team() {
                     take_one(&mut self.with_team, &(team.clone(), task.state.as_str()));
                 }
+                if let Some(next) = next_team(task) {
+                    take_one(&mut self.next_team, next);
+                }
             }
             TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
         }
     }
+}
+
+fn next_team(task: &Task) -> Option<&TeamId> {
+    let TaskState::Active(active) = &task.state else { return None };
+    active.handoff.passing.as_ref().map(|passing| &passing.to)
 }
 
 fn take_one<K: Ord>(counts: &mut BTreeMap<K, u64>, key: &K) {
@@ -154,8 +167,7 @@ impl Scheduler {
 
     /// The team that is to have a task next.
     fn next_team_of(&self, arrival: Arrival) -> Option<TeamIndex> {
-        let TaskState::Active(active) = &self.task_of(arrival)?.state else { return None };
-        self.board.roster.team_index(&active.handoff.passing.as_ref()?.to)
+        self.board.roster.team_index(next_team(self.task_of(arrival)?)?)
     }
 
     /// The seat that a task uses.
@@ -249,14 +261,11 @@ impl Scheduler {
                         self.queue.insert_awaiting(&entry.awaits, entry.class, key);
                     }
                 }
-                for turn_down in &task.turn_downs {
-                    let Some(until) = turn_down.until.filter(|until| *until > self.now) else { continue };
+                for until in task.turn_downs.iter().filter_map(|it| it.until).filter(|until| *until > self.now) {
                     self.timers.set(until, Timer::TurnDownEnds(arrival));
-                    if is_busy(turn_down.cause)
-                        && let Some(team) = self.board.roster.team_index(&turn_down.team)
-                    {
-                        self.board.load_mut(team).busy.insert(arrival);
-                    }
+                }
+                for team in busy_teams(task, &self.board.roster, self.now) {
+                    self.board.load_mut(team).busy.insert(arrival);
                 }
             }
             TaskState::Offered(_) | TaskState::Active(_) => {
@@ -267,6 +276,12 @@ impl Scheduler {
                 if let TaskState::Active(active) = &task.state {
                     if let Some((at, timer)) = handoff_timer(active, arrival) {
                         self.timers.set(at, timer);
+                    }
+                    // Nobody takes it over for now: a team that was busy is asked again when a seat frees there.
+                    if active.handoff.look_again_at.is_some() {
+                        for team in busy_teams(task, &self.board.roster, self.now) {
+                            self.board.load_mut(team).busy.insert(arrival);
+                        }
                     }
                     if let Some(passing) = active.handoff.passing.as_deref()
                         && let Some(next) = self.board.roster.team_index(&passing.to)
@@ -295,6 +310,11 @@ impl Scheduler {
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         let task = &entry.task;
         self.census.remove(task);
+        for turn_down in &task.turn_downs {
+            if let Some(team) = self.board.roster.team_index(&turn_down.team) {
+                self.board.load_mut(team).busy.remove(&arrival);
+            }
+        }
         for predecessor in &task.after {
             if let Some(waiting) = self.dependants.get_mut(predecessor) {
                 waiting.remove(&arrival);
@@ -318,13 +338,8 @@ impl Scheduler {
                         self.queue.remove_awaiting(&entry.awaits, &key);
                     }
                 }
-                for turn_down in &task.turn_downs {
-                    if let Some(until) = turn_down.until {
-                        self.timers.clear(until, Timer::TurnDownEnds(arrival));
-                    }
-                    if let Some(team) = self.board.roster.team_index(&turn_down.team) {
-                        self.board.load_mut(team).busy.remove(&arrival);
-                    }
+                for until in task.turn_downs.iter().filter_map(|it| it.until) {
+                    self.timers.clear(until, Timer::TurnDownEnds(arrival));
                 }
             }
             TaskState::Offered(_) | TaskState::Active(_) => {
@@ -335,9 +350,7 @@ impl Scheduler {
                     if let Some((at, timer)) = handoff_timer(active, arrival) {
                         self.timers.clear(at, timer);
                     }
-                    if let Some(next) =
-                        active.handoff.passing.as_ref().and_then(|it| self.board.roster.team_index(&it.to))
-                    {
+                    if let Some(next) = next_team(task).and_then(|team| self.board.roster.team_index(team)) {
                         self.board.load_mut(next).free_seat(arrival);
                     }
                 }
@@ -394,6 +407,10 @@ fn holding_of(task: &Task) -> Holding {
     Holding { remaining_minutes: task.remaining_minutes(), worked_since, uses_seat: task.paused.is_none() }
 }
 
-fn is_busy(cause: TurnDownCause) -> bool {
-    cause == TurnDownCause::Declined(DeclineReason::Busy)
+/// The teams that declined a task as busy, as far as that still holds.
+fn busy_teams(task: &Task, roster: &Roster, now: DateTime<Utc>) -> Vec<TeamIndex> {
+    let is_busy = |cause: TurnDownCause| cause == TurnDownCause::Declined(DeclineReason::Busy);
+    let in_force = |until: Option<DateTime<Utc>>| until.is_some_and(|until| until > now);
+    let busy = task.turn_downs.iter().filter(|it| is_busy(it.cause) && in_force(it.until));
+    busy.filter_map(|it| roster.team_index(&it.team)).collect()
 }

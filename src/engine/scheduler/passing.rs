@@ -10,6 +10,7 @@ use crate::engine::explain::Filter;
 use crate::engine::forecast;
 use crate::engine::handoff::{self, Comparison, KeepReason, Question, Verdict};
 use crate::engine::id::{RequestId, TeamId};
+use crate::engine::load::TeamLoad;
 use crate::engine::roster::{Acceptance, HandoffRule, Moment, TeamIndex};
 use crate::engine::routing;
 use crate::engine::task::{
@@ -113,7 +114,9 @@ impl Scheduler {
 
     fn grant_grace(&mut self, arrival: Arrival, point: Point) {
         let grace = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_grace_minutes));
+        let shift_end = self.board.load(point.owner).open_shift_end();
         self.change_active(arrival, |active| {
+            active.handoff.shift_end = shift_end.or(active.handoff.shift_end);
             active.handoff.at_close = Some(ClosedBecause::Grace);
             active.handoff.grace_until.get_or_insert(point.free_at + grace);
             if !point.open {
@@ -134,13 +137,15 @@ impl Scheduler {
         let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { return };
         let is_news = active.handoff.kept_for != Some(reason) || said.is_some();
         let (team, assignment) = (active.team.clone(), active.assignment);
-        let open = self.board.roster.team_index(&team).is_none_or(|team| self.board.load(team).open);
+        let owner = self.board.roster.team_index(&team).map(|team| self.board.load(team));
+        let (open, shift_end) = (owner.is_none_or(|load| load.open), owner.and_then(TeamLoad::open_shift_end));
         let no_taker = reason == KeepReason::NoTaker;
         let because = if no_taker { ClosedBecause::NoTaker } else { ClosedBecause::Kept };
         let turn_downs = self.task_of(arrival).map_or(&[][..], |task| &task.turn_downs);
         let ends = turn_downs.iter().filter_map(|it| it.until).filter(|until| *until > self.now);
         let look_again_at = ends.min().filter(|_| no_taker);
         self.change_active(arrival, |active| {
+            active.handoff.shift_end = shift_end.or(active.handoff.shift_end);
             active.handoff.at_close = Some(because);
             active.handoff.kept_for = Some(reason);
             active.handoff.look_again_at = look_again_at;
@@ -198,7 +203,9 @@ impl Scheduler {
         // The holder is told anew when it has less time than it was told.
         let has_less = !is_due(offer_at) && before.is_none_or(|it| offer_at < it.offer_at);
         let asks = !active.handoff.answered && (!active.handoff.requested || has_less);
+        let shift_end = self.board.load(point.owner).open_shift_end();
         self.change_active(arrival, |active| {
+            active.handoff.shift_end = shift_end.or(active.handoff.shift_end);
             active.handoff.passing = Some(Box::new(passing));
             active.handoff.at_close = Some(ClosedBecause::Planned);
             active.handoff.kept_for = None;
@@ -369,7 +376,8 @@ impl Scheduler {
         let was_closed = active.closed_because.is_some_and(|because| because != ClosedBecause::Break);
         let notice = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_notice_minutes));
         let close = self.board.load(owner).open_shift_end();
-        let is_of_this_shift = active.handoff.answered || close.is_some_and(|close| close - notice <= self.now);
+        let is_near = active.handoff.answered || close.is_some_and(|close| close - notice <= self.now);
+        let is_of_this_shift = is_near && active.handoff.shift_end.is_none_or(|decided_for| decided_for > self.now);
         if !was_closed && is_of_this_shift || active.handoff.is_undecided() && !active.handoff.requested {
             return;
         }
@@ -397,12 +405,30 @@ impl Scheduler {
         let stands = target.is_some_and(|target| {
             routing::still_stands(&self.board, &entry.task, entry.class, target, self.now).is_ok()
         });
+        let offered = target.filter(|_| passing.offer.is_some());
         if !stands || reason == WithdrawReason::Amended {
             self.drop_plan(arrival, reason);
-        } else if passing.offer.is_some() {
-            return;
+        } else if let Some(target) = offered {
+            if self.board.load(target).open || self.in_break(target) {
+                self.refit_handoff_offer(arrival, target);
+                return;
+            }
+            self.drop_plan(arrival, WithdrawReason::ShiftEnd);
         }
         self.decide_handoff(arrival);
+    }
+
+    /// The offer to the next team ends by that team's hours as they are now.
+    fn refit_handoff_offer(&mut self, arrival: Arrival, target: TeamIndex) {
+        let Some(task) = self.task_of(arrival) else { return };
+        let Some(offered_at) = task.handoff_offer().map(|offer| offer.at) else { return };
+        let shift_end = self.board.load(target).shift_end.unwrap_or(self.now);
+        let until = self.offer_until(target, task.priority, offered_at, shift_end);
+        self.change_active(arrival, |active| {
+            if let Some(offer) = active.handoff.passing.as_mut().and_then(|passing| passing.offer.as_mut()) {
+                (offer.until, offer.until_shift_end) = (until, until >= shift_end);
+            }
+        });
     }
 
     /// Whether a completion comes from the holder before this one, soon enough to count.

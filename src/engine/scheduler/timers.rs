@@ -115,6 +115,10 @@ impl Scheduler {
     }
 
     fn set_closed_because(&mut self, arrival: Arrival, because: Option<ClosedBecause>) {
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { return };
+        if active.closed_because == because {
+            return;
+        }
         self.change_active(arrival, |active| active.closed_because = because);
     }
 

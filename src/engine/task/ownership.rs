@@ -39,6 +39,9 @@ pub struct HandoffState {
     /// Why it keeps it, as last told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_for: Option<KeepReason>,
+    /// The shift end that is decided for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift_end: Option<DateTime<Utc>>,
     /// Until when it may finish past the close.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace_until: Option<DateTime<Utc>>,

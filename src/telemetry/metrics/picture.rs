@@ -34,6 +34,7 @@ pub(super) struct Picture {
     open: IntGaugeVec,
     waiting: IntGaugeVec,
     oldest_waiting: GaugeVec,
+    handoffs_pending: IntGaugeVec,
     undelivered: IntGaugeVec,
     team_open: IntGaugeVec,
     team_transition: GaugeVec,
@@ -50,6 +51,11 @@ impl Picture {
                 "Since when the oldest task waits that some team may do; 0 when none does.",
                 &["priority"],
             ),
+            handoffs_pending: make.gauges(
+                "handoffs_pending",
+                "Owned tasks that the team is to have next, planned or asked already.",
+                &["to_team"],
+            ),
             undelivered: make.gauges("messages_undelivered", "Messages that could not be delivered yet.", &["team"]),
             team_open: make.gauges("team_open", "Whether the team is open.", &["team"]),
             team_transition: make.float_gauges(
@@ -63,7 +69,7 @@ impl Picture {
 
     /// Shows these in place of those shown before.
     pub fn replace<'a>(&self, census: &Census, teams: impl IntoIterator<Item = TeamGauge<'a>>) {
-        for family in [&self.open, &self.undelivered, &self.team_open, &self.team_seats] {
+        for family in [&self.open, &self.handoffs_pending, &self.undelivered, &self.team_open, &self.team_seats] {
             family.reset();
         }
         self.team_transition.reset();
@@ -72,6 +78,9 @@ impl Picture {
         }
         for ((team, state), tasks) in &census.with_team {
             self.open.with_label_values(&[team.as_str(), state]).set(count(*tasks));
+        }
+        for (team, tasks) in &census.next_team {
+            self.handoffs_pending.with_label_values(&[team.as_str()]).set(count(*tasks));
         }
         self.show_waiting(census);
     }
@@ -84,6 +93,7 @@ impl Picture {
         if let Some(seats) = gauge.seats {
             self.team_seats.with_label_values(&[team]).set(seats.into());
         }
+        let _ = self.handoffs_pending.with_label_values(&[team]);
         let _ = STATES_WITH_TEAM.map(|state| self.open.with_label_values(&[team, state]));
     }
 

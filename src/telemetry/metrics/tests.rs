@@ -6,7 +6,7 @@ use crate::engine::task::WaitReason;
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 32] = [
+const PAGE: [(&str, &str, &[&str]); 35] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -30,6 +30,9 @@ const PAGE: [(&str, &str, &[&str]); 32] = [
     ("messages_undelivered", "gauge", &["team"]),
     ("wall_exposures_total", "counter", &[]),
     ("tasks_completed_total", "counter", &["priority", "sla"]),
+    ("handoffs_total", "counter", &["to_team", "outcome"]),
+    ("handoffs_pending", "gauge", &["to_team"]),
+    ("handoff_acceptance_seconds", "histogram", &[]),
     ("team_open", "gauge", &["team"]),
     ("team_next_transition_timestamp_seconds", "gauge", &["team"]),
     ("team_seats", "gauge", &["team"]),
@@ -162,6 +165,7 @@ fn a_team_that_left_the_roster_is_no_longer_shown() {
     let mut census = Census::default();
     census.with_team.insert((sydney.clone(), "active"), 2);
     census.waiting.insert((Priority::High, WaitReason::NoTeamOpen), 5);
+    census.next_team.insert(sydney.clone(), 4);
     metrics.show(&census, [gauge(&sydney), gauge(&london)]);
     let text = metrics.render();
     let samples = [
@@ -171,14 +175,34 @@ fn a_team_that_left_the_roster_is_no_longer_shown() {
         ("heliograph_team_next_transition_timestamp_seconds{team=\"london\"}", 1_795_453_200.5),
         ("heliograph_team_seats{team=\"london\"}", 3.0),
         ("heliograph_messages_undelivered{team=\"london\"}", 2.0),
+        ("heliograph_handoffs_pending{to_team=\"sydney\"}", 4.0),
+        ("heliograph_handoffs_pending{to_team=\"london\"}", 0.0),
     ];
     for (sample, expected) in samples {
         assert_eq!(value(&text, sample), expected, "{sample}");
     }
     metrics.show(&Census::default(), [gauge(&london)]);
     let text = metrics.render();
-    assert!(!text.contains("sydney"), "{text}");
+    let counts = |line: &&str| line.starts_with("heliograph_handoffs_total");
+    assert!(!text.lines().filter(|it| !counts(it)).any(|it| it.contains("sydney")), "{text}");
     assert_eq!(value(&text, samples[2].0), 0.0);
+}
+
+#[test]
+fn hand_offs_are_counted_by_outcome_with_the_time_to_the_accept() {
+    let metrics = metrics();
+    let sydney = team("sydney");
+    metrics.show(&Census::default(), [gauge(&sydney)]);
+    metrics.handoff_ended(&sydney, HandoffOutcome::Passed);
+    metrics.handoff_accepted(TimeDelta::minutes(10));
+    metrics.handoff_ended(&sydney, HandoffOutcome::Lapsed);
+    let text = metrics.render();
+    for (outcome, expected) in [("passed", 1.0), ("lapsed", 1.0), ("declined", 0.0)] {
+        let sample = format!("heliograph_handoffs_total{{outcome=\"{outcome}\",to_team=\"sydney\"}}");
+        assert_eq!(value(&text, &sample), expected, "{outcome}");
+    }
+    assert_eq!(value(&text, "heliograph_handoff_acceptance_seconds_bucket{le=\"300\"}"), 0.0);
+    assert_eq!(value(&text, "heliograph_handoff_acceptance_seconds_bucket{le=\"900\"}"), 1.0);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
-use crate::engine::update::{Change, Sender, Update, UpdateDigest};
+use crate::engine::update::{Amendment, Change, Sender, Update, UpdateDigest};
 
 use self::kinds::{KINDS, Kind};
 use super::form::{At, Fielded, Form, Line, fields, form};
@@ -86,6 +86,10 @@ fn read(head: &Node<'_>, rest: &Node<'_>, hint: &SenderHint, at: &At<'_>) -> Res
         return Err(at.field(key).unknown(&known));
     }
     let change = (kind.read)(rest, at)?;
+    if matches!(&change, Change::Amend(amendment) if **amendment == Amendment::default()) {
+        let message = format!("amend changes nothing here; give at least one of {}", kind.names.join(", "));
+        return Err(at.field("kind").refuse(RefusalCode::MissingField, message));
+    }
     let assignment_missing = match &change {
         Change::Pause { assignment, .. } | Change::Resume { assignment } => assignment.is_none(),
         _ => false,
