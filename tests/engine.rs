@@ -16,6 +16,8 @@ mod hindsight;
 mod kept;
 #[path = "engine/offers.rs"]
 mod offers;
+#[path = "engine/overrides.rs"]
+mod overrides;
 #[path = "engine/random.rs"]
 mod random;
 #[path = "engine/restart.rs"]

@@ -12,6 +12,8 @@ mod fake;
 mod limits;
 #[path = "http/messages.rs"]
 mod messages;
+#[path = "http/overrides.rs"]
+mod overrides;
 #[path = "http/reads.rs"]
 mod reads;
 #[path = "http/roster.rs"]

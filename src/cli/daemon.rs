@@ -127,6 +127,15 @@ impl Daemon {
         self.document(reply)
     }
 
+    /// Removes what stands at an address and reads the answer.
+    ///
+    /// # Errors
+    /// The daemon does not answer, says no, or answers something else.
+    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let reply = self.reply(self.agent.delete(format!("{}{path}", self.url)).call())?;
+        self.document(reply)
+    }
+
     /// Reads whatever stands at an address.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ mod hours;
 mod instant;
 mod man;
 mod output;
+mod overrides;
 mod plan;
 mod route;
 mod schema;
@@ -81,6 +82,10 @@ enum Command {
     Task(tasks::TaskArguments),
     /// Send an update of a task
     Update(Box<update::UpdateArguments>),
+    /// Close, open, drain or size a team for a time
+    Override(overrides::OverrideArguments),
+    /// Let a team take nothing new for a time, and hand off at its shift end
+    Drain(overrides::DrainArguments),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
     /// Print a script that completes commands in a shell
@@ -129,6 +134,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Tasks(arguments) => tasks::list(&arguments, &mut output),
         Command::Task(arguments) => tasks::show(&arguments, &mut output),
         Command::Update(arguments) => update::run(&arguments, &mut output),
+        Command::Override(arguments) => overrides::run(arguments, &mut output),
+        Command::Drain(arguments) => overrides::drain(arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command(), &mut output),
         Command::Man(arguments) => man::run(&arguments, Arguments::command(), &mut output),

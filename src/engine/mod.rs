@@ -18,6 +18,7 @@ pub mod handoff;
 pub mod hindsight;
 pub mod id;
 pub mod load;
+pub mod overrides;
 pub mod queue;
 pub mod recent;
 pub mod request;

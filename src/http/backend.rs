@@ -13,14 +13,16 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::engine::effect::WorkMessage;
-use crate::engine::event::Refusal;
+use crate::engine::event::{OverrideWish, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, TaskId, TeamId};
+use crate::engine::overrides::Override;
 use crate::engine::roster::Delivery;
 use crate::engine::task::{Arrival, Task};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
 
+use super::overrides::OverrideAnswer;
 use super::roster::{NoPlan, RosterPlan};
 
 /// The daemon behind the routes.
@@ -121,6 +123,15 @@ pub trait Backend: Clone + Send + Sync + 'static {
         check_index: u64,
         forced: bool,
     ) -> impl Future<Output = Result<RosterPlan, NoPlan>> + Send;
+
+    /// Sets or removes an override, answered after the commit; or, with `preview`, says what that would bring about.
+    fn override_team(&self, wish: OverrideWish, preview: bool) -> impl Future<Output = OverrideAnswer> + Send;
+
+    /// The overrides that stand or are to come, by number, and the check index.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the daemon cannot answer now.
+    fn overrides(&self) -> impl Future<Output = Result<(Vec<Override>, u64), Unavailable>> + Send;
 
     /// The number of the last committed fact, as it rises.
     fn committed(&self) -> watch::Receiver<FactSeq>;

@@ -15,6 +15,7 @@ mod input;
 mod limits;
 mod messages;
 mod openapi;
+mod overrides;
 mod problem;
 mod reads;
 mod roster;
@@ -32,6 +33,7 @@ pub use limits::{
     STALLED_WITHIN,
 };
 pub use openapi::document as openapi;
+pub use overrides::{OverrideAnswer, OverrideList, OverrideOutcome, OverrideRequest};
 pub use problem::Problem;
 pub use roster::{Consequence, Consequences, NoPlan, RosterPlan, RosterRefusal};
 pub use routes::{Method, Operation, ROUTES, Route};

@@ -11,6 +11,7 @@ use crate::wire::view::TaskView;
 use super::answer::{
     Applied, ExplanationView, HistoryPage, Liveness, MessageList, Readiness, Submitted, TaskPage, TeamList,
 };
+use super::overrides::{OverrideList, OverrideOutcome, OverrideRequest};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::roster::RosterPlan;
 use super::routes::{Operation, ROUTES, Route};
@@ -48,7 +49,7 @@ fn operation(route: &Route, types: &mut SchemaGenerator) -> Value {
         "parameters": parameters(route),
         "responses": responses(route.operation, types),
     });
-    if let Some((media, body)) = request_body(route.operation) {
+    if let Some((media, body)) = request_body(route.operation, types) {
         whole["requestBody"] = json!({ "required": true, "content": { media: { "schema": body } } });
     }
     whole
@@ -70,7 +71,7 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What is sent, with its media type.
-fn request_body(operation: Operation) -> Option<(&'static str, Value)> {
+fn request_body(operation: Operation, types: &mut SchemaGenerator) -> Option<(&'static str, Value)> {
     let json = "application/json";
     let one = json!({ "$ref": "#/components/schemas/WorkRequest" });
     match operation {
@@ -78,6 +79,7 @@ fn request_body(operation: Operation) -> Option<(&'static str, Value)> {
             Some((json, json!({ "oneOf": [one, { "type": "array", "maxItems": 1000, "items": one }] })))
         }
         Operation::Update => Some((json, json!({ "$ref": "#/components/schemas/Update" }))),
+        Operation::SetOverride => Some((json, of::<OverrideRequest>(types))),
         Operation::PlanRoster | Operation::ApplyRoster => Some(("application/toml", json!({ "type": "string" }))),
         _ => None,
     }
@@ -103,6 +105,13 @@ fn responses(operation: Operation, types: &mut SchemaGenerator) -> Value {
         Operation::Teams => ("application/json", of::<TeamList>(types)),
         Operation::Messages => ("application/json", of::<MessageList>(types)),
         Operation::PlanRoster | Operation::ApplyRoster => ("application/json", of::<RosterPlan>(types)),
+        Operation::Overrides => ("application/json", of::<OverrideList>(types)),
+        Operation::SetOverride => {
+            let done = of::<OverrideOutcome>(types);
+            all.insert("201".into(), good("application/json", &done));
+            ("application/json", done)
+        }
+        Operation::RemoveOverride => ("application/json", of::<OverrideOutcome>(types)),
         Operation::Live => with_503::<Liveness>(&mut all, types),
         Operation::Ready => with_503::<Readiness>(&mut all, types),
         Operation::Schema | Operation::OpenApi => ("application/json", json!({ "type": "object" })),

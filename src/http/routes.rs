@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Backend;
 use super::limits::{Options, Places};
 use super::problem::Problem;
-use super::{documents, events, guard, health, messages, reads, roster, writes};
+use super::{documents, events, guard, health, messages, overrides, reads, roster, writes};
 
 /// An address and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,8 @@ pub enum Method {
     Get,
     /// Writes.
     Post,
+    /// Removes.
+    Delete,
 }
 
 impl Method {
@@ -52,6 +54,7 @@ impl Method {
         match self {
             Self::Get => "get",
             Self::Post => "post",
+            Self::Delete => "delete",
         }
     }
 }
@@ -79,6 +82,12 @@ pub enum Operation {
     PlanRoster,
     /// Brings another roster into force.
     ApplyRoster,
+    /// Lists overrides.
+    Overrides,
+    /// Sets an override.
+    SetOverride,
+    /// Removes an override.
+    RemoveOverride,
     /// Streams events.
     Events,
     /// Metrics.
@@ -98,7 +107,7 @@ pub enum Operation {
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
 /// Every address.
-pub const ROUTES: [Route; 17] = [
+pub const ROUTES: [Route; 20] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -194,6 +203,31 @@ pub const ROUTES: [Route; 17] = [
     },
     Route {
         method: Method::Get,
+        path: "/api/v1/overrides",
+        operation: Operation::Overrides,
+        summary: "List the overrides that stand or are to come",
+        query: &[],
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/overrides",
+        operation: Operation::SetOverride,
+        summary: "Close, open, drain a team or set its seats for a time; with preview, say what that would bring about",
+        query: &[],
+    },
+    Route {
+        method: Method::Delete,
+        path: "/api/v1/overrides/{id}",
+        operation: Operation::RemoveOverride,
+        summary: "End an override before its time",
+        query: &[
+            Parameter { name: "author", about: "Who ends it." },
+            Parameter { name: "reason", about: "Why." },
+            Parameter { name: "preview", about: "With true, only say what that would bring about." },
+        ],
+    },
+    Route {
+        method: Method::Get,
         path: "/api/v1/events",
         operation: Operation::Events,
         summary: "Stream events as they are committed, as server-sent events; from now on without a number",
@@ -262,6 +296,9 @@ impl Operation {
             Self::Messages => "messages",
             Self::PlanRoster => "plan_roster",
             Self::ApplyRoster => "apply_roster",
+            Self::Overrides => "overrides",
+            Self::SetOverride => "set_override",
+            Self::RemoveOverride => "remove_override",
             Self::Events => "events",
             Self::Metrics => "metrics",
             Self::Live => "live",
@@ -289,6 +326,9 @@ impl Operation {
             Self::Messages => get(messages::read),
             Self::PlanRoster => post(roster::plan),
             Self::ApplyRoster => post(roster::apply),
+            Self::Overrides => get(overrides::list),
+            Self::SetOverride => post(overrides::set),
+            Self::RemoveOverride => delete(overrides::remove),
             Self::Events => get(events::stream),
             Self::Metrics => get(health::metrics),
             Self::Live => get(health::live),

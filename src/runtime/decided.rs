@@ -2,18 +2,17 @@
 //!
 //! It carries what is to be acknowledged, published and answered once its facts are on disk.
 
-use std::sync::Arc;
-
 use tokio::sync::oneshot;
 
 use crate::broker::DeliveryToken;
 use crate::engine::effect::Answer;
-use crate::engine::roster::Roster;
-use crate::http::{SubmitAnswer, UpdateAnswer};
+use crate::engine::overrides::Override;
+use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
 use crate::store::Batch;
 use crate::wire::message::Outgoing;
 
 use super::candidate::Judged;
+use super::in_force::Adopted;
 use super::intake::{Explained, Inspection};
 use super::observe::Settled;
 
@@ -36,7 +35,7 @@ pub struct Decided {
     /// How many messages it holds.
     pub messages: usize,
     /// The roster in force after it, when that is another one.
-    pub in_force: Option<Arc<Roster>>,
+    pub in_force: Option<Adopted>,
 }
 
 /// A message that rests on no fact of its own.
@@ -67,6 +66,10 @@ pub enum Reply {
     MessagesRead(oneshot::Sender<()>),
     /// To a look at the state.
     Inspect(oneshot::Sender<Inspection>, Box<Inspection>),
+    /// To whoever set or removed an override, or tried one.
+    Override(oneshot::Sender<OverrideAnswer>, Box<OverrideAnswer>),
+    /// To whoever asked for the overrides.
+    Overrides(oneshot::Sender<(Vec<Override>, u64)>, (Vec<Override>, u64)),
     /// To whoever brought a roster.
     Roster(oneshot::Sender<Judged>, Box<Judged>),
     /// To a question about a task.
@@ -85,6 +88,7 @@ impl Decided {
             && self.batch.suspects.is_empty()
             && self.batch.cleared_suspects.is_empty()
             && self.batch.roster.is_none()
+            && self.batch.overrides.is_empty()
             && self.batch.kept.is_empty()
             && self.batch.kept_done.is_empty()
             && self.settle.is_empty()

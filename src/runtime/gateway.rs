@@ -6,12 +6,14 @@ use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::engine::effect::WorkMessage;
+use crate::engine::event::OverrideWish;
 use crate::engine::explain::Decision;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::overrides::Override;
 use crate::engine::task::Task;
 use crate::http::{
-    Backend, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, RosterPlan, SubmitAnswer, TaskFilter, TeamMessage,
-    TeamView, Unavailable, UpdateAnswer,
+    Backend, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, RosterPlan, SubmitAnswer, TaskFilter,
+    TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 use crate::roster::nearest;
 use crate::roster::zones::ZoneSource;
@@ -304,6 +306,15 @@ impl Backend for Gateway {
 
     async fn apply_roster(&self, text: String, check_index: u64, forced: bool) -> Result<RosterPlan, NoPlan> {
         self.ask_of_roster(text, Some(Apply { check_index: FactSeq(check_index), forced })).await
+    }
+
+    async fn override_team(&self, wish: OverrideWish, preview: bool) -> OverrideAnswer {
+        let answer = self.ask(|reply| Inbound::Override { wish, preview, reply }).await;
+        answer.unwrap_or_else(OverrideAnswer::Unavailable)
+    }
+
+    async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {
+        self.ask(Inbound::Overrides).await
     }
 
     fn committed(&self) -> watch::Receiver<FactSeq> {

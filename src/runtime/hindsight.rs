@@ -36,6 +36,8 @@ pub struct Made<'a> {
 /// [`StoreError`] when the store cannot be read.
 pub fn look_back(reader: &mut dyn Reader, made: Made<'_>, roster: Arc<Roster>) -> Result<AsDecided, StoreError> {
     let Made { decision, seq, row } = made;
+    // The decision was made on the view of its time.
+    let roster = reader.overrides_before(seq)?.view(&roster, decision.at);
     let teams: Vec<TeamId> = roster.teams.iter().map(|team| team.id.clone()).collect();
     let held = reader.held_before(seq, &teams)?;
     let conflicts = reader.conflicts_before(seq, &row.client, &row.matter)?;
@@ -89,7 +91,7 @@ impl Rosters {
         digest: &RosterDigest,
         at: DateTime<Utc>,
     ) -> Result<Result<Arc<Roster>, String>, StoreError> {
-        let in_force = self.in_force.roster();
+        let in_force = self.in_force.base();
         if in_force.digest == *digest {
             return Ok(Ok(in_force));
         }

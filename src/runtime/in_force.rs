@@ -16,16 +16,33 @@ use crate::wire::fact::FactSeq;
 #[derive(Debug, Clone)]
 pub struct InForce(Arc<RwLock<Held>>);
 
+/// A roster that comes into force, or goes on being so under other overrides.
+#[derive(Debug, Clone)]
+pub struct Adopted {
+    /// With the overrides as they stand.
+    pub roster: Arc<Roster>,
+    /// Without them.
+    pub base: Arc<Roster>,
+}
+
+impl From<Arc<Roster>> for Adopted {
+    /// A roster without overrides.
+    fn from(roster: Arc<Roster>) -> Self {
+        Self { base: Arc::clone(&roster), roster }
+    }
+}
+
 #[derive(Debug)]
 struct Held {
     roster: Arc<Roster>,
+    base: Arc<Roster>,
     http_teams: BTreeSet<TeamId>,
     undelivered_within: Duration,
     mailboxes: BTreeMap<TeamId, watch::Sender<FactSeq>>,
 }
 
 impl Held {
-    fn of(roster: Arc<Roster>, mut mailboxes: BTreeMap<TeamId, watch::Sender<FactSeq>>) -> Self {
+    fn of(Adopted { roster, base }: Adopted, mut mailboxes: BTreeMap<TeamId, watch::Sender<FactSeq>>) -> Self {
         mailboxes.retain(|team, _| roster.team_index(team).is_some());
         for team in &roster.teams {
             mailboxes.entry(team.id.clone()).or_insert_with(|| watch::channel(FactSeq(0)).0);
@@ -35,6 +52,7 @@ impl Held {
             http_teams: http_teams.map(|team| team.id.clone()).collect(),
             undelivered_within: Duration::from_secs(u64::from(roster.routing.undelivered_within_seconds)),
             roster,
+            base,
             mailboxes,
         }
     }
@@ -43,18 +61,24 @@ impl Held {
 impl InForce {
     /// A roster that is in force.
     #[must_use]
-    pub fn new(roster: Arc<Roster>) -> Self {
-        Self(Arc::new(RwLock::new(Held::of(roster, BTreeMap::new()))))
+    pub fn new(adopted: impl Into<Adopted>) -> Self {
+        Self(Arc::new(RwLock::new(Held::of(adopted.into(), BTreeMap::new()))))
     }
 
     /// Another one is in force from now on. Readers of a team that is gone end.
-    pub fn adopt(&self, roster: Arc<Roster>) {
+    pub fn adopt(&self, adopted: Adopted) {
         let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mailboxes = std::mem::take(&mut held.mailboxes);
-        *held = Held::of(roster, mailboxes);
+        *held = Held::of(adopted, mailboxes);
     }
 
-    /// The roster.
+    /// The roster without the overrides.
+    #[must_use]
+    pub fn base(&self) -> Arc<Roster> {
+        Arc::clone(&self.read().base)
+    }
+
+    /// The roster with the overrides as they stand.
     #[must_use]
     pub fn roster(&self) -> Arc<Roster> {
         Arc::clone(&self.read().roster)
@@ -94,7 +118,7 @@ impl InForce {
 impl InForce {
     /// A roster in force of which these teams read over HTTP and offers may stay undelivered for so long.
     pub fn with(roster: Arc<Roster>, http_teams: BTreeSet<TeamId>, undelivered_within: Duration) -> Self {
-        let held = Held { http_teams, undelivered_within, ..Held::of(roster, BTreeMap::new()) };
+        let held = Held { http_teams, undelivered_within, ..Held::of(roster.into(), BTreeMap::new()) };
         Self(Arc::new(RwLock::new(held)))
     }
 }

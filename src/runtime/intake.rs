@@ -7,10 +7,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use crate::broker;
+use crate::engine::event::OverrideWish;
 use crate::engine::explain::{Obstacle, Verdict};
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::overrides::Override;
 use crate::engine::scheduler::Census;
-use crate::http::{SubmitAnswer, UpdateAnswer};
+use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
 use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
 
@@ -52,6 +54,17 @@ pub enum Inbound {
         /// Told when it is durable.
         reply: oneshot::Sender<()>,
     },
+    /// An override is to be set or removed, or only tried.
+    Override {
+        /// What is wished.
+        wish: OverrideWish,
+        /// Only to say what it would bring about.
+        preview: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<OverrideAnswer>,
+    },
+    /// The overrides that stand or are to come, and the check index.
+    Overrides(oneshot::Sender<(Vec<Override>, u64)>),
     /// A roster that may come into force.
     Roster(Box<Candidate>),
     /// A look at the loop's state, answered once what it rests on is committed.
@@ -87,6 +100,8 @@ pub struct Inspection {
     pub open_tasks: usize,
     /// Every team, in the order of team ids.
     pub teams: Vec<TeamSnapshot>,
+    /// How many overrides of each kind stand.
+    pub overrides: BTreeMap<&'static str, u64>,
     /// Messages that could not be delivered, by team.
     pub undelivered: BTreeMap<TeamId, u64>,
 }

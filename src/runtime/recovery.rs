@@ -93,6 +93,7 @@ pub fn recover(
         ended: recovered.recent_ended,
         conflicts: recovered.conflicts,
         kept: recovered.kept,
+        overrides: recovered.overrides,
         next_arrival: recovered.next_arrival,
     };
     let open_tasks = restored.open.len();
@@ -102,7 +103,7 @@ pub fn recover(
     Ok(Recovery {
         new_text,
         roster_fault: fault,
-        check_index: recovered.roster.map_or(FactSeq(0), |version| version.seq),
+        check_index: recovered.check_index,
         scheduler,
         sealer: Sealer::after(Head { seq: recovered.last_seq, link: recovered.last_link }),
         incarnation: recovered.incarnation,
@@ -145,16 +146,18 @@ fn choose(
         }
         Ok(Loaded { roster, text, warnings }) => {
             let missing = missing_in(&recovered.open, &roster);
-            if missing.is_empty() && reader.roster(&roster.digest)?.is_none() {
-                warn(&warnings);
-                return Ok(Chosen { roster: Arc::new(roster), new_text: Some(text), fault: None });
-            }
-            if missing.is_empty() {
+            let overridden = recovered.overrides.missing_in(&roster).next();
+            if !missing.is_empty() {
+                ServeError::RosterLacks(missing).to_string()
+            } else if let Some(it) = overridden {
+                format!("override {} is on team {}, which it lacks; remove the override first", it.id, it.team)
+            } else if reader.roster(&roster.digest)?.is_some() {
                 "these very bytes were in force before another roster was; when they are meant, force them with \
                  heliograph plan --apply --force"
                     .to_owned()
             } else {
-                ServeError::RosterLacks(missing).to_string()
+                warn(&warnings);
+                return Ok(Chosen { roster: Arc::new(roster), new_text: Some(text), fault: None });
             }
         }
         Err(faults) => faults.to_string(),

@@ -25,7 +25,7 @@ use super::clock::Clock;
 use super::committer::Committer;
 use super::decider::{Decider, DeciderParts};
 use super::gateway::{Gateway, GatewayParts};
-use super::in_force::InForce;
+use super::in_force::{Adopted, InForce};
 use super::intake::INTAKE_LIMIT;
 use super::links::{self, Links};
 use super::notify;
@@ -261,7 +261,8 @@ fn core(
     let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics))?;
     let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
-    let in_force = InForce::new(Arc::clone(&roster));
+    let view = Arc::clone(scheduler.roster());
+    let in_force = InForce::new(Adopted { roster: view, base: Arc::clone(&roster) });
     let (intake_sender, intake) = mpsc::channel(INTAKE_LIMIT);
     let (consumer, publisher) = match &links {
         Some(links) => {

@@ -7,14 +7,18 @@ mod broker;
 mod handoffs;
 mod picture;
 
+use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
+use prometheus::{
+    Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+};
 
 use crate::engine::event::RefusalCode;
 use crate::engine::id::TeamId;
+use crate::engine::overrides::OverrideKind;
 use crate::engine::request::Priority;
 use crate::engine::scheduler::Census;
 use crate::wire::message::ReplyIgnored;
@@ -83,6 +87,7 @@ pub struct Metrics {
     wall_exposures: IntCounter,
     clock_difference: Gauge,
     timer_lag: Histogram,
+    overrides: IntGaugeVec,
     reload_successful: IntGauge,
     reload_success_at: Gauge,
     roster_horizon_at: Gauge,
@@ -147,6 +152,7 @@ impl Metrics {
                 "Time from a timer's due time to its firing.",
                 &WORK_BUCKETS_SECONDS,
             ),
+            overrides: make.gauges("overrides_active", "Overrides of teams that stand now.", &["kind"]),
             reload_successful: make
                 .gauge("roster_last_reload_successful", "Whether the last reading of the roster gave one to use."),
             reload_success_at: make.float_gauge(
@@ -174,6 +180,7 @@ impl Metrics {
             let _ = self.turnaround.with_label_values(&[priority.as_str()]);
             let _ = SlaResult::ALL.map(|it| self.completed.with_label_values(&[priority.as_str(), it.as_str()]));
         }
+        let _ = OverrideKind::WORDS.map(|kind| self.overrides.with_label_values(&[kind]));
         self.picture.show_waiting(&Census::default());
     }
 
@@ -290,6 +297,13 @@ impl Metrics {
     /// A timer fired this long after it was due.
     pub fn timer_fired(&self, late_by: TimeDelta) {
         self.timer_lag.observe(seconds(late_by));
+    }
+
+    /// How many overrides of each kind stand now.
+    pub fn set_overrides(&self, active: &BTreeMap<&'static str, u64>) {
+        for (kind, overrides) in active {
+            self.overrides.with_label_values(&[kind]).set(count(*overrides));
+        }
     }
 
     /// The roster was read and is in force; its hours are worked out until `horizon`.

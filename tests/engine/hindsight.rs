@@ -11,6 +11,7 @@ use heliograph::engine::event::Event;
 use heliograph::engine::explain::{Decision, Filter, Verdict};
 use heliograph::engine::hindsight::Premises;
 use heliograph::engine::id::TaskId;
+use heliograph::engine::overrides::Override;
 use heliograph::engine::request::WorkRequest;
 use heliograph::engine::roster::{Acceptance, Roster, RosterDigest, Team};
 use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
@@ -68,7 +69,8 @@ impl Record {
             self.commit();
             self.pending.walls = Some(Walls::of(&roster.walls).iter().collect());
         }
-        self.rosters.entry(roster.digest.0.to_string()).or_insert_with(|| Arc::clone(roster));
+        let base = scheduler.base_roster();
+        self.rosters.entry(base.digest.0.to_string()).or_insert_with(|| Arc::clone(base));
         for recorded in effects.recorded {
             let table = recorded.decision.as_ref().and_then(|it| it.table.clone());
             if let (Some(key), Some(table)) = (recorded.task.clone(), table) {
@@ -79,7 +81,12 @@ impl Record {
             }
             let declared =
                 matches!(recorded.effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared });
+            let overridden = match &recorded.effect {
+                Effect::ChangeOverride { it, .. } => Some(Override::clone(it)),
+                _ => None,
+            };
             let fact = self.sealer.seal(recorded);
+            self.pending.overrides.extend(overridden.map(|it| (it, fact.seq)));
             if declared {
                 let (team, client, matter) = scheduler.conflicts()[self.conflicts_stored].clone();
                 self.conflicts_stored += 1;
@@ -110,9 +117,10 @@ impl Record {
             ended: found.recent_ended,
             conflicts: found.conflicts,
             kept: found.kept,
+            overrides: found.overrides,
             next_arrival: found.next_arrival,
         };
-        let roster = Arc::clone(walk.world.scheduler.roster());
+        let roster = Arc::clone(walk.world.scheduler.base_roster());
         walk.world.scheduler = Scheduler::restore(roster, Limits::default(), restored, walk.world.now);
         walk.world.scheduler.keep_tables();
     }

@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
 use heliograph::engine::effect::WorkMessage;
+use heliograph::engine::event::OverrideWish;
 use heliograph::engine::explain::Rejection;
 use heliograph::engine::id::{TaskId, TeamId};
+use heliograph::engine::overrides::Override;
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
 use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Task, TaskState};
 use heliograph::http::{
-    Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, Role, RosterPlan, SubmitAnswer, TaskFilter,
-    TeamMessage, TeamView, Unavailable, UpdateAnswer,
+    Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, Role, RosterPlan, SubmitAnswer,
+    TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 use heliograph::wire::fact::{Fact, FactSeq};
 use heliograph::wire::update::SenderHint;
@@ -50,6 +52,11 @@ pub struct State {
     pub submitted: Vec<Bytes>,
     pub updated: Vec<(TaskId, Bytes, SenderHint)>,
     pub asked: Vec<TaskFilter>,
+    /// What was wished of overrides, and whether it was to be tried only.
+    pub wishes: Vec<(OverrideWish, bool)>,
+    /// How that is answered.
+    pub overridden: OverrideAnswer,
+    pub overrides: Vec<Override>,
     /// How rosters are answered; unavailable without.
     pub roster: Option<Result<RosterPlan, NoPlan>>,
     /// Rosters that were sent, with check index and force when they were to be applied.
@@ -72,6 +79,9 @@ impl Default for Fake {
             submitted: Vec::new(),
             updated: Vec::new(),
             asked: Vec::new(),
+            wishes: Vec::new(),
+            overridden: OverrideAnswer::Done(3),
+            overrides: Vec::new(),
             roster: None,
             rosters: Vec::new(),
         };
@@ -235,6 +245,16 @@ impl Backend for Fake {
             let behind = after.unwrap_or(state.read);
             Mailbox::Messages(state.mail.iter().filter(|it| it.seq > behind).take(limit).cloned().collect())
         })
+    }
+
+    async fn override_team(&self, wish: OverrideWish, preview: bool) -> OverrideAnswer {
+        let mut state = self.state();
+        state.wishes.push((wish, preview));
+        state.overridden.clone()
+    }
+
+    async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {
+        self.if_available(|state| (state.overrides.clone(), 7))
     }
 
     async fn plan_roster(&self, text: String) -> Result<RosterPlan, NoPlan> {

@@ -23,6 +23,8 @@ pub struct Effects {
     pub changed: BTreeSet<Arrival>,
     /// Tasks that ended in this step, in their last state; the scheduler no longer holds them.
     pub ended: Vec<Task>,
+    /// The number of the override that was set or removed, or why it was not.
+    pub overridden: Option<Result<u64, Refusal>>,
     /// Updates that came before their request, to be kept with the store.
     pub kept: Vec<KeptUpdate>,
     /// Kept updates that were applied or ran out, with the refusal of those that did not apply after all.

@@ -8,6 +8,7 @@ mod filling;
 mod index;
 mod invariants;
 mod kept;
+mod overriding;
 mod passing;
 mod permission;
 mod placing;
@@ -29,6 +30,7 @@ use super::effect::{Answer, Effect, Effects, Recorded, WorkMessage};
 use super::event::{EndedTask, Event, UpdateResult};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use super::load::Held;
+use super::overrides::Overrides;
 use super::queue::{Queue, WaitKey};
 use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
@@ -95,6 +97,8 @@ pub struct Restored {
     pub walls: Walls,
     /// Updates that came before their request.
     pub kept: Vec<KeptUpdate>,
+    /// Overrides, with those that ended not long ago.
+    pub overrides: Overrides,
     /// The next arrival number.
     pub next_arrival: u64,
 }
@@ -104,6 +108,11 @@ pub struct Restored {
 pub struct Scheduler {
     now: DateTime<Utc>,
     limits: Limits,
+    /// The roster in force, without overrides; the board has the view with them.
+    base: Arc<Roster>,
+    overrides: Overrides,
+    /// When one of them begins or ends next.
+    overrides_turn_at: Option<DateTime<Utc>>,
     board: Board,
     tasks: BTreeMap<Arrival, Entry>,
     by_id: HashMap<TaskId, Arrival>,
@@ -145,10 +154,14 @@ impl Scheduler {
     /// [`Scheduler::missing_in`]); what became possible meanwhile is decided by the first step.
     #[must_use]
     pub fn restore(roster: Arc<Roster>, limits: Limits, restored: Restored, now: DateTime<Utc>) -> Self {
+        let overrides = restored.overrides;
         let mut scheduler = Self {
             now,
             limits,
-            board: Board::new(roster, restored.conflicts, now),
+            board: Board::new(overrides.view(&roster, now), restored.conflicts, now),
+            base: roster,
+            overrides,
+            overrides_turn_at: None,
             tasks: BTreeMap::new(),
             by_id: HashMap::new(),
             by_matter: HashMap::new(),
@@ -194,6 +207,10 @@ impl Scheduler {
     #[must_use]
     pub fn step(&mut self, now: DateTime<Utc>, event: Event) -> Effects {
         self.now = now.max(self.now);
+        if self.overrides_turn_now() {
+            // Before anything else, so that all that is decided in a step sees the same teams.
+            self.turn_overrides();
+        }
         let fires_now = matches!(event, Event::DeadlineReached);
         self.fire_timers(fires_now);
         self.place_waiting();
@@ -216,6 +233,7 @@ impl Scheduler {
             Event::OfferUndeliverable { task, assignment } => self.withdraw_undeliverable(&task, assignment),
             Event::WallExposed(exposure) => self.report_exposure(exposure),
             Event::RosterChanged(roster) => self.change_roster(roster),
+            Event::OverrideWished(wish) => self.change_override(wish),
             Event::DeadlineReached => {}
         }
         self.place_waiting();

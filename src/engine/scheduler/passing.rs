@@ -80,7 +80,7 @@ impl Scheduler {
             Err(because) if because.filter() <= Filter::Presence => return None,
             standing => standing.is_err(),
         };
-        let always = answered || unfit || self.board.roster.team(owner).retired;
+        let always = answered || unfit || self.board.roster.team(owner).winds_down();
         let asked_to_keep = active.handoff.kept_for == Some(KeepReason::Asked);
         if entry.task.paused.is_some() || !answered && !unfit && self.in_break(owner) || asked_to_keep && !always {
             return None;
@@ -109,7 +109,9 @@ impl Scheduler {
         let TaskState::Active(active) = &task.state else { return false };
         let is_over = active.handoff.grace_until.is_some_and(|until| until <= self.now);
         let little = task.remaining_minutes() <= routing.handoff_grace_minutes;
-        little && !is_over && point.rule != HandoffRule::Always && active.handoff.passing.is_none()
+        // One that is closed by an override does not work on.
+        let may_finish = !self.board.roster.team(point.owner).closed_by_override;
+        little && may_finish && !is_over && point.rule != HandoffRule::Always && active.handoff.passing.is_none()
     }
 
     fn grant_grace(&mut self, arrival: Arrival, point: Point) {

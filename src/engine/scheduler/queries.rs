@@ -77,7 +77,13 @@ impl Scheduler {
         &self.census
     }
 
-    /// The roster in force.
+    /// The roster in force, without the overrides on it.
+    #[must_use]
+    pub fn base_roster(&self) -> &Arc<Roster> {
+        &self.base
+    }
+
+    /// The roster in force with the overrides as they stand.
     #[must_use]
     pub fn roster(&self) -> &Arc<Roster> {
         &self.board.roster

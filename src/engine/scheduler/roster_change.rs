@@ -56,20 +56,37 @@ impl Scheduler {
     }
 
     pub(super) fn change_roster(&mut self, roster: Arc<Roster>) {
-        let is_start = self.board.roster.digest == roster.digest;
-        let affinity = std::mem::take(&mut self.board.affinity);
-        let conflicts = std::mem::take(&mut self.board.conflicts);
+        let is_start = self.base.digest == roster.digest;
         let adopted = Effect::AdoptRoster { digest: roster.digest.clone(), tzdata: Arc::clone(&roster.tzdata) };
-        self.board = Board::new(roster, conflicts, self.now);
-        self.board.affinity = affinity;
+        self.base = roster;
         let before = self.out.recorded.len();
         self.record_aside(None, None, None, adopted);
+        self.take_board();
         self.tell_new_walls();
         if is_start {
             // What is decided already was decided under this roster.
             let told = self.out.recorded.split_off(before);
             self.out.recorded.splice(0..0, told);
         }
+        self.renew_all();
+    }
+
+    /// The overrides changed: the view of the roster with them is taken anew, and everything that rests on it.
+    pub(super) fn take_view(&mut self) {
+        self.take_board();
+        self.renew_all();
+    }
+
+    /// A board of the roster with the overrides as they stand now.
+    fn take_board(&mut self) {
+        let affinity = std::mem::take(&mut self.board.affinity);
+        let conflicts = std::mem::take(&mut self.board.conflicts);
+        self.board = Board::new(self.overrides.view(&self.base, self.now), conflicts, self.now);
+        self.board.affinity = affinity;
+    }
+
+    /// Works out anew what rests on the board.
+    fn renew_all(&mut self) {
         self.reindex();
         self.start_teams();
         for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
@@ -91,8 +108,10 @@ impl Scheduler {
         let Some(TaskState::Offered(offer)) = self.task_of(arrival).map(|task| &task.state) else { return };
         let Some(team) = self.board.roster.team_index(&offer.team) else { return };
         let load = self.board.load(team);
-        if !load.open && !self.in_break(team) {
-            self.withdraw(arrival, WithdrawReason::ShiftEnd);
+        let closed_by_override = self.board.roster.team(team).closed_by_override;
+        if !load.open && (closed_by_override || !self.in_break(team)) {
+            let why = if closed_by_override { WithdrawReason::ClosedByOverride } else { WithdrawReason::ShiftEnd };
+            self.withdraw(arrival, why);
             self.to_route.insert(arrival);
             return;
         }

@@ -1,15 +1,18 @@
 //! The rules themselves change: another roster comes into force, or does not.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::oneshot;
 
 use crate::engine::difference;
 use crate::engine::effect::Effects;
-use crate::engine::event::Event;
+use crate::engine::event::{Event, OverrideWish};
+use crate::engine::overrides::OverrideKind;
 use crate::engine::roster::Roster;
 use crate::engine::walls::Walls;
-use crate::http::{Consequence, Consequences, RosterPlan, RosterRefusal};
+use crate::http::{Consequence, Consequences, OverrideAnswer, RosterPlan, RosterRefusal, Unavailable};
 use crate::store::{RosterVersion, StoreError};
 use crate::wire::fact::FactSeq;
 
@@ -33,7 +36,7 @@ impl Decider {
         decided: &mut Decided,
     ) -> Result<(), StoreError> {
         let Candidate { roster, text, wanted, reply } = candidate;
-        let before = Arc::clone(self.scheduler.roster());
+        let before = Arc::clone(self.scheduler.base_roster());
         let is_same = before.digest == roster.digest;
         let refused = if is_same { None } else { self.refusal(&roster, wanted, decided)? };
         let mut plan = RosterPlan {
@@ -70,6 +73,47 @@ impl Decider {
         decided.batch.roster = Some(RosterVersion { digest, text, at: now, seq: self.check_index });
     }
 
+    /// Sets or removes an override, or says what that would bring about.
+    pub(super) fn override_team(
+        &mut self,
+        now: DateTime<Utc>,
+        wish: OverrideWish,
+        preview: bool,
+        reply: oneshot::Sender<OverrideAnswer>,
+        decided: &mut Decided,
+    ) {
+        let event = Event::OverrideWished(wish);
+        let effects = if preview {
+            if self.scheduler.open_count() > MAX_TRIED_TASKS {
+                decided.answers.push(Reply::Override(reply, Box::new(OverrideAnswer::Previewed(None))));
+                return;
+            }
+            self.scheduler.trial(now, event)
+        } else {
+            self.scheduler.step(now, event)
+        };
+        let answer = match &effects.overridden {
+            Some(Ok(_)) if preview => OverrideAnswer::Previewed(Some(told(&effects))),
+            Some(Ok(id)) => OverrideAnswer::Done(*id),
+            Some(Err(refusal)) => OverrideAnswer::Refused(refusal.clone()),
+            None => OverrideAnswer::Unavailable(Unavailable("the override was taken for something else".into())),
+        };
+        if !preview {
+            self.take(effects, decided);
+        }
+        decided.answers.push(Reply::Override(reply, Box::new(answer)));
+    }
+
+    /// How many overrides of each kind stand now.
+    pub(super) fn active_overrides(&self) -> BTreeMap<&'static str, u64> {
+        let now = self.scheduler.now();
+        let mut active: BTreeMap<_, _> = OverrideKind::WORDS.map(|word| (word, 0)).into();
+        for it in self.scheduler.overrides().standing().filter(|it| it.stands_at(now)) {
+            *active.entry(it.kind.as_str()).or_default() += 1;
+        }
+        active
+    }
+
     /// Why a roster cannot come into force.
     fn refusal(
         &mut self,
@@ -91,6 +135,11 @@ impl Decider {
         if !missing.is_empty() {
             let detail = "it lacks what open tasks need; put it back, or keep the entry and mark it `retired = true`";
             return Ok(Some(RosterRefusal { missing, ..refusal("in_use", detail.into()) }));
+        }
+        if let Some(it) = self.scheduler.overrides().missing_in(roster).next() {
+            let detail =
+                format!("override {} is on team {}, which it lacks; remove the override first", it.id, it.team);
+            return Ok(Some(refusal("overrides", detail)));
         }
         if wanted.is_forced() {
             return Ok(None);
@@ -119,17 +168,17 @@ impl Decider {
         if self.scheduler.open_count() > MAX_TRIED_TASKS {
             return None;
         }
-        Some(told(self.scheduler.trial(now, event)))
+        Some(told(&self.scheduler.trial(now, event)))
     }
 }
 
-fn told(effects: Effects) -> Consequences {
+fn told(effects: &Effects) -> Consequences {
     let mut told = Consequences::default();
-    for recorded in effects.recorded {
+    for recorded in &effects.recorded {
         let event = recorded.effect.event_type();
         *told.events.entry(event.into()).or_default() += 1;
-        if let Some((task, _)) = recorded.task.filter(|_| told.tasks.len() < MAX_NAMED_TASKS) {
-            let team = recorded.team.map(|team| team.to_string());
+        if let Some((task, _)) = recorded.task.as_ref().filter(|_| told.tasks.len() < MAX_NAMED_TASKS) {
+            let team = recorded.team.as_ref().map(ToString::to_string);
             told.tasks.push(Consequence { task: task.to_string(), event: event.into(), team });
         }
     }

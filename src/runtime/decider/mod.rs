@@ -16,11 +16,12 @@ use crate::broker::Delivery;
 use crate::engine::effect::{Answer, Effect, Effects, EscalationReason, Exposure};
 use crate::engine::event::Event;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::overrides::Override;
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Arrival, Task, TaskState};
 use crate::engine::walls::Walled;
-use crate::http::{SubmitAnswer, Unavailable, UpdateAnswer};
+use crate::http::{OverrideAnswer, SubmitAnswer, Unavailable, UpdateAnswer};
 use crate::store::{Conflict, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::Rules;
@@ -29,6 +30,7 @@ use crate::wire::fact::{FactSeq, Link};
 
 use super::decided::{Decided, Reply};
 use super::identity::Identities;
+use super::in_force::Adopted;
 use super::intake::{Explained, Inbound, Inspection};
 use super::observe;
 use super::snapshot::TeamSnapshot;
@@ -138,6 +140,7 @@ impl Decider {
         for inbound in arrived {
             match inbound {
                 Inbound::Roster(candidate) => self.judge(now, *candidate, decided)?,
+                Inbound::Override { wish, preview, reply } => self.override_team(now, wish, preview, reply, decided),
                 inbound => messages.push(inbound),
             }
         }
@@ -179,6 +182,11 @@ impl Decider {
                 decided.answers.push(Reply::MessagesRead(reply));
             }
             Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
+            Inbound::Override { reply, .. } => drop(reply.send(OverrideAnswer::Unavailable(unavailable()))),
+            Inbound::Overrides(reply) => {
+                let listed = self.scheduler.overrides().standing().cloned().collect();
+                decided.answers.push(Reply::Overrides(reply, (listed, self.check_index.0)));
+            }
             Inbound::Roster(candidate) => drop(candidate.reply.send(Err(unavailable()))),
             Inbound::Explain { task, team, reply } => {
                 let explained = self.explain(&task, team.as_ref());
@@ -240,7 +248,11 @@ impl Decider {
         for recorded in effects.recorded {
             observe::recorded(&self.metrics, &recorded, &self.scheduler);
             let declares_conflict = is_conflict(&recorded.effect);
-            let changes_rules = matches!(recorded.effect, Effect::AdoptRoster { .. });
+            let changes_rules = matches!(recorded.effect, Effect::AdoptRoster { .. } | Effect::ChangeOverride { .. });
+            let overridden = match &recorded.effect {
+                Effect::ChangeOverride { it, .. } => Some(Override::clone(it)),
+                _ => None,
+            };
             let fact = self.sealer.seal(recorded);
             if declares_conflict {
                 self.store_conflict(fact.seq, decided);
@@ -248,11 +260,13 @@ impl Decider {
             if changes_rules {
                 self.check_index = fact.seq;
             }
+            decided.batch.overrides.extend(overridden.map(|it| (it, fact.seq)));
             decided.batch.facts.push(fact);
         }
         if !Arc::ptr_eq(&self.shown, self.scheduler.roster()) {
             self.shown = Arc::clone(self.scheduler.roster());
-            decided.in_force = Some(Arc::clone(&self.shown));
+            let base = Arc::clone(self.scheduler.base_roster());
+            decided.in_force = Some(Adopted { roster: Arc::clone(&self.shown), base });
         }
         if effects.walls_changed {
             self.walls.set(self.scheduler.walls().clone());
@@ -317,6 +331,7 @@ impl Decider {
             census: self.scheduler.census().clone(),
             open_tasks: self.scheduler.open_count(),
             teams: self.scheduler.teams().map(|(team, load)| TeamSnapshot::of(team, load)).collect(),
+            overrides: self.active_overrides(),
             undelivered: self.undelivered.clone(),
         }
     }

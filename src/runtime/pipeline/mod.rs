@@ -231,6 +231,7 @@ impl Pipeline {
             undelivered: undelivered(&team.id),
         });
         self.parts.metrics.show(&inspection.census, gauges);
+        self.parts.metrics.set_overrides(&inspection.overrides);
         self.write_idle_progress();
     }
 

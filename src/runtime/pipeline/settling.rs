@@ -19,9 +19,9 @@ impl Pipeline {
         if let Some(consumer) = &self.parts.consumer {
             consumer.settle(&decided.settle);
         }
-        if let Some(roster) = decided.in_force {
-            self.parts.status.roster_in_force(&roster.digest);
-            self.parts.in_force.adopt(roster);
+        if let Some(adopted) = decided.in_force {
+            self.parts.status.roster_in_force(&adopted.base.digest);
+            self.parts.in_force.adopt(adopted);
         }
         let last = batch.facts.last().map(|fact| fact.seq);
         match &self.parts.outbox {
@@ -154,6 +154,8 @@ fn give(answer: Reply) {
         Reply::Update(reply, answer) => drop(reply.send(answer)),
         Reply::MessagesRead(reply) => drop(reply.send(())),
         Reply::Inspect(reply, inspection) => drop(reply.send(*inspection)),
+        Reply::Override(reply, answer) => drop(reply.send(*answer)),
+        Reply::Overrides(reply, listed) => drop(reply.send(listed)),
         Reply::Roster(reply, judged) => drop(reply.send(*judged)),
         Reply::Explain(reply, explained) => drop(reply.send(*explained)),
     }

@@ -10,6 +10,7 @@
 mod columns;
 mod guard;
 mod open;
+mod overrides;
 mod read;
 mod recover;
 mod schema;

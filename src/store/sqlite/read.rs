@@ -8,9 +8,11 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_i
 
 use super::columns::{FACT_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned};
 use super::open;
+use super::overrides;
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
+use crate::engine::overrides::Overrides;
 use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
@@ -199,6 +201,10 @@ impl Reader for SqliteReader {
         found.sort_unstable_by_key(|task| task.arrival);
         found.truncate(query.limit);
         Ok(found)
+    }
+
+    fn overrides_before(&mut self, fact: FactSeq) -> Result<Overrides, StoreError> {
+        overrides::before(&self.connection, fact)
     }
 
     fn roster(&mut self, digest: &RosterDigest) -> Result<Option<RosterVersion>, StoreError> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{bad, fault, id, id_of, instant, meta, roster, task, unsigned};
+use super::overrides;
 use super::write::Tip;
 use crate::engine::id::{ClientId, MatterId, TeamId};
 use crate::engine::task::Task;
@@ -47,6 +48,8 @@ pub(super) fn recover(connection: &mut Connection, path: &Path) -> Result<Recove
         })?,
         walls: walls(&snapshot)?,
         roster: last_roster(&snapshot)?,
+        overrides: overrides::recover(&snapshot, tip.last_at)?,
+        check_index: overrides::check_index(&snapshot)?,
     };
     snapshot.finish().map_err(fault("end of the recovery"))?;
     Ok(recovered)

@@ -10,6 +10,7 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::columns::{fault, integer, meta, sender, unsigned};
 use super::guard::Guard;
+use super::overrides;
 use crate::engine::event::Refusal;
 use crate::engine::id::{RequestId, TaskId};
 use crate::engine::task::{Task, TaskState};
@@ -77,6 +78,7 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     if let Some(roster) = &batch.roster {
         write_roster(connection, roster)?;
     }
+    overrides::write(connection, &batch.overrides)?;
     if let Some(walls) = &batch.walls {
         write_walls(connection, walls)?;
     }
@@ -350,11 +352,11 @@ fn write_walls(connection: &Connection, walls: &[Walled]) -> Result<(), StoreErr
     Ok(())
 }
 
-fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreError> {
+pub(super) fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreError> {
     connection.prepare_cached(sql).map_err(fault("preparing a statement"))
 }
 
-fn execute(
+pub(super) fn execute(
     statement: &mut CachedStatement<'_>,
     values: impl rusqlite::Params,
     during: &'static str,

@@ -6,7 +6,7 @@ use crate::engine::task::WaitReason;
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 35] = [
+const PAGE: [(&str, &str, &[&str]); 36] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -38,6 +38,7 @@ const PAGE: [(&str, &str, &[&str]); 35] = [
     ("team_seats", "gauge", &["team"]),
     ("clock_difference_seconds", "gauge", &[]),
     ("timer_lag_seconds", "histogram", &[]),
+    ("overrides_active", "gauge", &["kind"]),
     ("roster_last_reload_successful", "gauge", &[]),
     ("roster_last_reload_success_timestamp_seconds", "gauge", &[]),
     ("roster_horizon_timestamp_seconds", "gauge", &[]),
