@@ -2,6 +2,10 @@
 
 #[path = "engine/admission.rs"]
 mod admission;
+#[path = "engine/clocks.rs"]
+mod clocks;
+#[path = "engine/coverage.rs"]
+mod coverage;
 #[path = "engine/due.rs"]
 mod due;
 #[path = "engine/filters.rs"]
@@ -14,8 +18,12 @@ mod handoff;
 mod hindsight;
 #[path = "engine/kept.rs"]
 mod kept;
+#[path = "engine/ledger.rs"]
+mod ledger;
 #[path = "engine/offers.rs"]
 mod offers;
+#[path = "engine/orders.rs"]
+mod orders;
 #[path = "engine/overrides.rs"]
 mod overrides;
 #[path = "engine/random.rs"]

@@ -12,13 +12,16 @@
 mod check;
 mod completions;
 mod configuration;
+mod coverage;
 mod daemon;
 mod explanation;
 mod failure;
 mod healthcheck;
 mod hours;
 mod instant;
+mod ledger;
 mod man;
+mod orders;
 mod output;
 mod overrides;
 mod plan;
@@ -66,6 +69,8 @@ enum Command {
     Check(check::CheckArguments),
     /// Say what a roster would change on a daemon, and bring it into force
     Plan(plan::PlanArguments),
+    /// Say when anybody is open for each capability in the days ahead
+    Coverage(coverage::CoverageArguments),
     /// Ask a calendar of the roster
     Hours(hours::HoursArguments),
     /// Say where a request would go, and why, without a daemon
@@ -86,6 +91,10 @@ enum Command {
     Override(overrides::OverrideArguments),
     /// Let a team take nothing new for a time, and hand off at its shift end
     Drain(overrides::DrainArguments),
+    /// Take a task back from the team that has it
+    Recall(orders::RecallArguments),
+    /// Have a task offered to a team
+    OfferTo(orders::OfferToArguments),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
     /// Print a script that completes commands in a shell
@@ -126,6 +135,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(arguments) => serve::demo(&arguments),
         Command::Check(arguments) => check::run(&arguments, &mut output),
         Command::Plan(arguments) => plan::run(&arguments, &mut output),
+        Command::Coverage(arguments) => coverage::run(&arguments, &mut output),
         Command::Hours(arguments) => hours::run(&arguments, &mut output),
         Command::Route(arguments) => route::run(&arguments, &mut output),
         Command::Why(arguments) => why::why(&arguments, &mut output),
@@ -136,6 +146,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Update(arguments) => update::run(&arguments, &mut output),
         Command::Override(arguments) => overrides::run(arguments, &mut output),
         Command::Drain(arguments) => overrides::drain(arguments, &mut output),
+        Command::Recall(arguments) => orders::recall(&arguments, &mut output),
+        Command::OfferTo(arguments) => orders::offer_to(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command(), &mut output),
         Command::Man(arguments) => man::run(&arguments, Arguments::command(), &mut output),

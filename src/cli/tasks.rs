@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::daemon::{Daemon, DaemonArguments, encoded};
 use super::failure::{Failure, warn};
+use super::ledger;
 use super::output::Output;
 use crate::engine::id::{ClientId, TaskId, TeamId};
 use crate::roster;
@@ -132,7 +133,7 @@ fn warn_unless_in_roster(team: &TeamId, daemon: &Daemon) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Prints a task: its state, what it needs, who held it, and its facts.
+/// Prints a task: its state, what it needs, who held it, its clocks with their ledger, and its facts.
 pub(super) fn show(arguments: &TaskArguments, output: &mut Output) -> Result<(), Failure> {
     let daemon = arguments.daemon.daemon()?;
     let address = format!("/api/v1/tasks/{}", encoded(arguments.task.as_str()));
@@ -156,6 +157,7 @@ pub(super) fn show(arguments: &TaskArguments, output: &mut Output) -> Result<(),
     print_task(&task, output)?;
     print_needs(&task.needs, output)?;
     print_people(&task, output)?;
+    ledger::print(&task, output)?;
     output.heading("History")?;
     let rows: Vec<_> = facts.iter().map(fact_row).collect();
     output.table(&["AT", "EVENT", "TEAM", "DETAIL"], &rows)
@@ -239,7 +241,7 @@ fn print_needs(needs: &NeedsView, output: &mut Output) -> Result<(), Failure> {
     output.field("excluded", &needs.excluded_teams.join(", "))
 }
 
-/// Who held it, who turned it down, and its clocks.
+/// Who held it, and who turned it down.
 fn print_people(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     if !task.holders.is_empty() {
@@ -259,16 +261,6 @@ fn print_people(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
         let rows: Vec<_> =
             task.turn_downs.iter().map(|it| vec![it.team.clone(), it.cause.clone(), or_dash(&it.until)]).collect();
         output.table(&["TEAM", "CAUSE", "UNTIL"], &rows)?;
-    }
-    if !task.clocks.is_empty() {
-        output.heading("Clocks")?;
-        let rows: Vec<_> = (task.clocks.iter())
-            .map(|it| {
-                let target = format!("{} min", it.target_minutes);
-                vec![it.name.clone(), target, or_dash(&it.started_at), or_dash(&it.stopped_at), or_dash(&it.paused)]
-            })
-            .collect();
-        output.table(&["CLOCK", "TARGET", "STARTED", "STOPPED", "PAUSED"], &rows)?;
     }
     Ok(())
 }

@@ -105,10 +105,7 @@ impl UpdateArguments {
 
     /// The update as JSON: what was given, under the names of the contract.
     fn body(&self, now: DateTime<Utc>) -> Value {
-        let id = self.id.as_ref().map_or_else(
-            || format!("cli-{}-{}", now.format("%Y%m%dT%H%M%S%3f"), std::process::id()),
-            ToString::to_string,
-        );
+        let id = self.id.as_ref().map_or_else(|| fresh_id(now), ToString::to_string);
         let at = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
         let fields = [
             ("id", json!(id)),
@@ -135,4 +132,9 @@ impl UpdateArguments {
         let given = fields.into_iter().filter(|(_, value)| !value.is_null());
         Value::Object(given.map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>())
     }
+}
+
+/// An id of an update that no other has: made of the time and of this process.
+pub(super) fn fresh_id(now: DateTime<Utc>) -> String {
+    format!("cli-{}-{}", now.format("%Y%m%dT%H%M%S%3f"), std::process::id())
 }

@@ -6,7 +6,8 @@ use super::event::{Refusal, RefusalCode};
 use super::id::{SlaId, TaskId};
 use super::request::WorkRequest;
 use super::roster::{Client, HandoffRule, Roster, WorkType};
-use super::task::{Arrival, Clock, Needs, Task, TaskState, Waiting};
+use super::sla::Clock;
+use super::task::{Arrival, Needs, Task, TaskState, Waiting};
 
 /// The largest effort of a task, in minutes: a year.
 pub const MAX_EFFORT_MINUTES: u32 = 525_600;
@@ -26,12 +27,7 @@ pub fn admit(
     let sla = sla(request, client, work_type, roster)?;
     teams_exist(request, roster)?;
     let clocks = sla.as_ref().and_then(|id| roster.sla.get(id)).map(|policy| &policy.clocks[..]).unwrap_or_default();
-    let clock = |rule: &super::roster::SlaClock| Clock {
-        rule: rule.clone(),
-        started_at: None,
-        stopped_at: None,
-        pauses: Vec::new(),
-    };
+    let deadline = request.deadline.map(Clock::of_deadline);
     Ok(Task {
         arrival,
         id: TaskId::of(&request.client, &request.id),
@@ -46,7 +42,7 @@ pub fn admit(
         not_before: request.not_before,
         after: request.after.clone(),
         after_cancelled: Vec::new(),
-        clocks: clocks.iter().map(clock).collect(),
+        clocks: clocks.iter().map(Clock::new).chain(deadline).collect(),
         sla,
         admitted_at: now,
         ready_at: None,

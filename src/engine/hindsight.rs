@@ -21,17 +21,15 @@ use super::load::Held;
 use super::request::Presence;
 use super::roster::{Moment, Roster};
 use super::routing;
-use super::task::{Clock, ClockPause, Task, TaskState, TurnDown, Waiting};
+use super::sla::{Clock, OpenSegment};
+use super::task::{Task, TaskState, TurnDown, Waiting};
 use super::terms::Terms;
 
 /// What a decision rested on that cannot be told from the task's row afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Premises {
-    /// How many holders the task had had.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub holders: usize,
-    /// What the last of them had left, in minutes.
+    /// What the last holder had left, in minutes; `None` when the task had had none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remaining_minutes: Option<u32>,
     /// The turn-downs in force.
@@ -63,13 +61,17 @@ pub struct ClockProgress {
     /// When it had stopped.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub stopped_at: Option<DateTime<Utc>>,
-    /// Ranges in which it had stood.
-    #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub pauses: Vec<ClockPause>,
+    /// The segment that was open.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub open: Option<OpenSegment>,
+    /// What those before it had counted, in milliseconds of its basis.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub counted_ms: i64,
 }
 
-fn is_zero(count: &usize) -> bool {
-    *count == 0
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_nothing(number: &i64) -> bool {
+    *number == 0
 }
 
 impl Premises {
@@ -79,7 +81,6 @@ impl Premises {
         let in_force = |it: &&TurnDown| it.until.is_none_or(|until| until > now);
         let are_fresh = task.clocks.iter().all(|clock| is_fresh(clock, task));
         Self {
-            holders: task.holders.len(),
             remaining_minutes: task.holders.last().map(|holder| holder.remaining_minutes),
             turn_downs: task.turn_downs.iter().filter(in_force).cloned().collect(),
             clocks: (!are_fresh).then(|| task.clocks.iter().map(ClockProgress::of).collect()),
@@ -104,7 +105,8 @@ impl Premises {
         if let Some(terms) = self.terms.clone().or(admitted) {
             terms.put_on(&mut task);
         }
-        task.holders.truncate(self.holders);
+        // What earlier holders used of a clock stands in the clock; what is left of the work is all that they tell here.
+        task.holders.truncate(usize::from(self.remaining_minutes.is_some()));
         if let (Some(holder), Some(minutes)) = (task.holders.last_mut(), self.remaining_minutes) {
             holder.remaining_minutes = minutes;
         }
@@ -113,8 +115,8 @@ impl Premises {
         for (position, clock) in task.clocks.iter_mut().enumerate() {
             let progress = self.clocks.as_ref().and_then(|clocks| clocks.get(position)).cloned();
             let progress = progress.unwrap_or_else(|| ClockProgress::fresh(clock, row.admitted_at, ready_at));
-            (clock.started_at, clock.stopped_at, clock.pauses) =
-                (progress.started_at, progress.stopped_at, progress.pauses);
+            (clock.started_at, clock.stopped_at) = (progress.started_at, progress.stopped_at);
+            (clock.open, clock.counted_ms) = (progress.open, progress.counted_ms);
         }
         task.state = TaskState::Waiting(Waiting::undecided(row.admitted_at));
         task
@@ -123,7 +125,12 @@ impl Premises {
 
 impl ClockProgress {
     fn of(clock: &Clock) -> Self {
-        Self { started_at: clock.started_at, stopped_at: clock.stopped_at, pauses: clock.pauses.clone() }
+        Self {
+            started_at: clock.started_at,
+            stopped_at: clock.stopped_at,
+            open: clock.open.clone(),
+            counted_ms: clock.counted_ms,
+        }
     }
 
     /// A clock of a task that is ready and was never offered.
@@ -133,14 +140,13 @@ impl ClockProgress {
             Moment::Ready => ready_at,
             Moment::Offered | Moment::Accepted | Moment::Completed => None,
         };
-        Self { started_at, stopped_at: None, pauses: Vec::new() }
+        let open = started_at.map(|from| OpenSegment { from, holder: None, standing: None });
+        Self { started_at, stopped_at: None, open, counted_ms: 0 }
     }
 }
 
 fn is_fresh(clock: &Clock, task: &Task) -> bool {
-    clock.stopped_at.is_none()
-        && clock.pauses.is_empty()
-        && clock.started_at == ClockProgress::fresh(clock, task.admitted_at, task.ready_at).started_at
+    ClockProgress::of(clock) == ClockProgress::fresh(clock, task.admitted_at, task.ready_at)
 }
 
 /// What is known of the world in which a decision was made, beside the decision and its task.

@@ -24,6 +24,14 @@ pub enum Timer {
     QualificationEnds(TeamIndex),
     /// An update that came before its request is kept no longer.
     KeptEnds(u64),
+    /// The clocks of a paused task run again, since its pause has reached its cap.
+    PauseCapped(Arrival),
+    /// So much of a clock of a task is used up that it warns.
+    SlaWarns(Arrival),
+    /// A clock of a task has used up its target.
+    SlaBreached(Arrival),
+    /// So much of a clock of a task is used up that an escalation step is taken.
+    SlaEscalates(Arrival),
     /// A team opens.
     TeamOpens(TeamIndex),
     /// A task is to be offered to the team that has it next.
@@ -81,14 +89,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn closings_come_before_lapses_and_lapses_before_openings() {
+    fn closings_lapses_warnings_breaches_and_openings_come_in_this_order() {
         let at = DateTime::<Utc>::UNIX_EPOCH;
         let mut timers = Timers::default();
         timers.set(at, Timer::TeamOpens(TeamIndex(0)));
+        timers.set(at, Timer::SlaBreached(Arrival(1)));
+        timers.set(at, Timer::SlaWarns(Arrival(7)));
         timers.set(at, Timer::OfferLapses(Arrival(1)));
         timers.set(at, Timer::TeamCloses(TeamIndex(9)));
         let order: Vec<_> = std::iter::from_fn(|| timers.pop_due(at)).map(|(_, timer)| timer).collect();
-        let wanted = [Timer::TeamCloses(TeamIndex(9)), Timer::OfferLapses(Arrival(1)), Timer::TeamOpens(TeamIndex(0))];
+        let wanted = [
+            Timer::TeamCloses(TeamIndex(9)),
+            Timer::OfferLapses(Arrival(1)),
+            Timer::SlaWarns(Arrival(7)),
+            Timer::SlaBreached(Arrival(1)),
+            Timer::TeamOpens(TeamIndex(0)),
+        ];
         assert_eq!(order, wanted);
     }
 }

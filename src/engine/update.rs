@@ -120,6 +120,18 @@ pub enum Change {
         /// Why.
         reason: String,
     },
+    /// An operator takes the task from the team that has it, offered or owned.
+    Recall(Order),
+    /// An operator has it offered to a team.
+    OfferTo {
+        /// To whom.
+        to: TeamId,
+        /// On whose word and why.
+        #[serde(flatten)]
+        order: Order,
+        /// What is not to be in the way.
+        set_aside: Vec<SetAside>,
+    },
     /// The firm stops the task from being offered.
     Hold,
     /// The firm lets it go on.
@@ -148,6 +160,8 @@ impl Change {
             Self::Release { .. } => "release",
             Self::Complete { .. } => "complete",
             Self::Cancel { .. } => "cancel",
+            Self::Recall(_) => "recall",
+            Self::OfferTo { .. } => "offer_to",
             Self::Hold => "hold",
             Self::Unhold => "unhold",
             Self::Reprioritise { .. } => "reprioritise",
@@ -167,7 +181,13 @@ impl Change {
             | Self::Release { assignment, .. }
             | Self::Complete { assignment, .. } => Some(*assignment),
             Self::Pause { assignment, .. } | Self::Resume { assignment } => *assignment,
-            Self::Cancel { .. } | Self::Hold | Self::Unhold | Self::Reprioritise { .. } | Self::Amend(_) => None,
+            Self::Recall(_)
+            | Self::OfferTo { .. }
+            | Self::Cancel { .. }
+            | Self::Hold
+            | Self::Unhold
+            | Self::Reprioritise { .. }
+            | Self::Amend(_) => None,
         }
     }
 }
@@ -175,6 +195,29 @@ impl Change {
 /// SHA-256 over what an update says: the same id with another one is not a repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpdateDigest(pub [u8; 32]);
+
+/// On whose word an operator acts, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What an operator may set aside for one offer: obstacles that pass by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SetAside {
+    /// The team turned the task down.
+    TurnedDown,
+    /// The team takes no new work.
+    Drained,
+    /// The team's shift ends soon.
+    Open,
+    /// The team is full.
+    Seats,
+}
 
 /// Why a team refuses an offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -12,12 +12,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::engine::coverage::Coverage;
 use crate::engine::effect::WorkMessage;
 use crate::engine::event::{OverrideWish, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, TaskId, TeamId};
 use crate::engine::overrides::Override;
 use crate::engine::roster::Delivery;
+use crate::engine::sla::Segment;
 use crate::engine::task::{Arrival, Task};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
@@ -38,6 +40,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] when committed state cannot be read now.
     fn task(&self, id: &TaskId) -> impl Future<Output = Result<Option<Task>, Unavailable>> + Send;
+
+    /// The closed segments of a task's clocks, in order; none for an unknown task.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn segments(&self, id: &TaskId) -> impl Future<Output = Result<Vec<Segment>, Unavailable>> + Send;
 
     /// Tasks that match, in order of arrival, at most `filter.limit`.
     ///
@@ -126,6 +134,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Sets or removes an override, answered after the commit; or, with `preview`, says what that would bring about.
     fn override_team(&self, wish: OverrideWish, preview: bool) -> impl Future<Output = OverrideAnswer> + Send;
+
+    /// The coverage of so many days ahead, with the overrides as they stand.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the daemon cannot answer now.
+    fn coverage(&self, days: u32) -> impl Future<Output = Result<Coverage, Unavailable>> + Send;
 
     /// The overrides that stand or are to come, by number, and the check index.
     ///

@@ -114,7 +114,9 @@ fn responses(operation: Operation, types: &mut SchemaGenerator) -> Value {
         Operation::RemoveOverride => ("application/json", of::<OverrideOutcome>(types)),
         Operation::Live => with_503::<Liveness>(&mut all, types),
         Operation::Ready => with_503::<Readiness>(&mut all, types),
-        Operation::Schema | Operation::OpenApi => ("application/json", json!({ "type": "object" })),
+        Operation::Schema | Operation::OpenApi | Operation::Coverage => {
+            ("application/json", json!({ "type": "object" }))
+        }
         Operation::Events => ("text/event-stream", json!({ "type": "string" })),
         Operation::Metrics => ("text/plain", json!({ "type": "string" })),
         Operation::Index => ("text/html", json!({ "type": "string" })),

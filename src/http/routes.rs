@@ -82,6 +82,8 @@ pub enum Operation {
     PlanRoster,
     /// Brings another roster into force.
     ApplyRoster,
+    /// Shows the coverage of the days ahead.
+    Coverage,
     /// Lists overrides.
     Overrides,
     /// Sets an override.
@@ -107,7 +109,7 @@ pub enum Operation {
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
 /// Every address.
-pub const ROUTES: [Route; 20] = [
+pub const ROUTES: [Route; 21] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -200,6 +202,13 @@ pub const ROUTES: [Route; 20] = [
             },
             Parameter { name: "force", about: "With true, a roster that was in force before comes back." },
         ],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/coverage",
+        operation: Operation::Coverage,
+        summary: "Show when anybody is open for each capability in the days ahead, the gaps, and single points of failure",
+        query: &[Parameter { name: "days", about: "How many days, 1 to 92; 14 when absent." }],
     },
     Route {
         method: Method::Get,
@@ -296,6 +305,7 @@ impl Operation {
             Self::Messages => "messages",
             Self::PlanRoster => "plan_roster",
             Self::ApplyRoster => "apply_roster",
+            Self::Coverage => "coverage",
             Self::Overrides => "overrides",
             Self::SetOverride => "set_override",
             Self::RemoveOverride => "remove_override",
@@ -326,6 +336,7 @@ impl Operation {
             Self::Messages => get(messages::read),
             Self::PlanRoster => post(roster::plan),
             Self::ApplyRoster => post(roster::apply),
+            Self::Coverage => get(reads::coverage),
             Self::Overrides => get(overrides::list),
             Self::SetOverride => post(overrides::set),
             Self::RemoveOverride => delete(overrides::remove),

@@ -5,6 +5,7 @@ use super::values;
 use crate::engine::id::{CalendarId, SlaId, Term};
 use crate::engine::request::Priority;
 use crate::engine::roster::{Basis, Escalation, EscalationAction, Moment, Party, PauseReason, SlaClock, SlaPolicy};
+use crate::engine::sla::DEADLINE;
 
 /// SLA policies of a roster at most.
 pub const MAX_POLICIES: usize = 1_000;
@@ -37,6 +38,10 @@ pub(super) fn policy(at: At, node: Node, calendars: &Names, pauses: &Names, repo
     let nodes = fields.list("clocks", MAX_CLOCKS, report, |node, _| Some(node));
     for node in &nodes {
         let Some(clock) = clock(*node, calendars, pauses, report) else { continue };
+        if clock.name.as_str() == DEADLINE {
+            report
+                .fault(node.at, "a clock is called \"deadline\", which is the name of the deadline's own: use another");
+        }
         if clocks.iter().any(|other| other.name == clock.name) {
             report.fault(node.at, format!("clock {:?} is defined twice in its policy", clock.name.as_str()));
         }

@@ -81,6 +81,7 @@ impl Decided {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.batch.facts.is_empty()
+            && self.batch.segments.is_empty()
             && self.batch.cursors.is_empty()
             && self.batch.watermark.is_none()
             && self.batch.undelivered.is_empty()

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use crate::engine::coverage::{self, Coverage};
 use crate::engine::effect::WorkMessage;
 use crate::engine::event::OverrideWish;
 use crate::engine::explain::Decision;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::overrides::Override;
+use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::http::{
     Backend, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, RosterPlan, SubmitAnswer, TaskFilter,
@@ -194,6 +196,11 @@ impl Backend for Gateway {
         self.read(move |reader| reader.task(&id)).await
     }
 
+    async fn segments(&self, id: &TaskId) -> Result<Vec<Segment>, Unavailable> {
+        let id = id.clone();
+        self.read(move |reader| reader.segments(&id)).await
+    }
+
     async fn tasks(&self, filter: TaskFilter) -> Result<Vec<Task>, Unavailable> {
         let query = TaskQuery {
             client: filter.client,
@@ -311,6 +318,12 @@ impl Backend for Gateway {
     async fn override_team(&self, wish: OverrideWish, preview: bool) -> OverrideAnswer {
         let answer = self.ask(|reply| Inbound::Override { wish, preview, reply }).await;
         answer.unwrap_or_else(OverrideAnswer::Unavailable)
+    }
+
+    async fn coverage(&self, days: u32) -> Result<Coverage, Unavailable> {
+        let (roster, now) = (self.shared.in_force.roster(), self.shared.clock.now());
+        let worked_out = tokio::task::spawn_blocking(move || coverage::coverage(&roster, now, days));
+        worked_out.await.map_err(|_| Unavailable("working it out was broken off; see the log".into()))
     }
 
     async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {

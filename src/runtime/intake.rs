@@ -12,6 +12,7 @@ use crate::engine::explain::{Obstacle, Verdict};
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::overrides::Override;
 use crate::engine::scheduler::Census;
+use crate::engine::sla::SlaPicture;
 use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
 use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
@@ -96,6 +97,8 @@ pub struct Explained {
 pub struct Inspection {
     /// Counts of open tasks.
     pub census: Census,
+    /// How they stand to their clocks.
+    pub sla: SlaPicture,
     /// How many tasks are open.
     pub open_tasks: usize,
     /// Every team, in the order of team ids.

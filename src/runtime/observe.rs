@@ -2,8 +2,6 @@
 
 use crate::engine::effect::{Answer, Effect, HandoffRefusal, Recorded};
 use crate::engine::event::RefusalCode;
-use crate::engine::forecast;
-use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Task, TaskState};
 use crate::telemetry::metrics::Metrics;
@@ -31,11 +29,13 @@ pub fn outcome(answer: &Answer) -> Settled {
     Settled { outcome, refused }
 }
 
-/// The first accept of a task ends its wait for a team; hand-offs and exposures are counted.
+/// The first accept of a task ends its wait for a team; hand-offs, exposures, warnings and breaches are counted.
 pub fn recorded(metrics: &Metrics, recorded: &Recorded, scheduler: &Scheduler) {
     let task = recorded.task.as_ref().and_then(|(id, _)| scheduler.task(id));
     match (&recorded.effect, &recorded.team) {
         (Effect::ReportExposure(_), _) => metrics.wall_exposed(),
+        (Effect::WarnSla(notice), _) => metrics.sla_warned(notice.policy.as_ref(), &notice.clock),
+        (Effect::BreachSla(notice), _) => metrics.sla_breached(notice.policy.as_ref(), &notice.clock),
         (Effect::DeclineHandoff { how, .. }, Some(team)) => metrics.handoff_ended(team, refusal(how)),
         (Effect::PassHandoff { to, next_assignment, .. }, _) => {
             metrics.handoff_ended(to, HandoffOutcome::Passed);
@@ -66,18 +66,15 @@ fn refusal(how: &HandoffRefusal) -> HandoffOutcome {
     }
 }
 
-/// A task ended; a completed one met its due time, missed it, or had none.
-pub fn ended(metrics: &Metrics, task: &Task, roster: &Roster) {
-    let TaskState::Completed { at, team } = &task.state else { return };
-    let mut as_running = task.clone();
-    for clock in &mut as_running.clocks {
-        clock.stopped_at = None;
-    }
-    let team = roster.team_index(team).map(|index| roster.team(index));
-    let sla = match forecast::due_at(&as_running, roster, team, None, *at) {
-        None => SlaResult::None,
-        Some(due_at) if *at <= due_at => SlaResult::Met,
-        Some(_) => SlaResult::Breached,
+/// A task ended; a completed one met all of its clocks, breached one, or had none.
+pub fn ended(metrics: &Metrics, task: &Task) {
+    let TaskState::Completed { at, .. } = &task.state else { return };
+    let sla = if task.clocks.is_empty() {
+        SlaResult::None
+    } else if task.clocks.iter().all(|clock| clock.breached_at.is_none()) {
+        SlaResult::Met
+    } else {
+        SlaResult::Breached
     };
     metrics.completed(task.priority, sla, *at - task.admitted_at);
 }

@@ -1,6 +1,5 @@
 //! What a start finds: the roster, the store, and whether they fit each other and the clock.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,7 +12,7 @@ use crate::roster::zones::ZoneSource;
 use crate::roster::{self, Faults, Loaded};
 use crate::settings::Settings;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Reader, Recovered, StoreError, Writer};
+use crate::store::{Reader, Recovered, RosterVersion, StoreError, Writer};
 use crate::telemetry::Metrics;
 use crate::telemetry::logs::LogCounts;
 use crate::telemetry::metrics::Setup;
@@ -87,6 +86,8 @@ pub fn recover(
     let mut walls = Walls::default();
     recovered.walls.iter().for_each(|wall| walls.add(wall));
     recovered.conflicts.iter().for_each(|(team, client, matter)| walls.raise(team, client, matter));
+    let other = recovered.roster.as_ref().filter(|_| new_text.is_some());
+    let roster_before = other.and_then(|version| roster_before(version, zones, now));
     let restored = Restored {
         walls,
         open: recovered.open,
@@ -95,6 +96,7 @@ pub fn recover(
         kept: recovered.kept,
         overrides: recovered.overrides,
         next_arrival: recovered.next_arrival,
+        roster_before,
     };
     let open_tasks = restored.open.len();
     let limits = Limits { max_open_tasks: usize::try_from(settings.limits.max_open_tasks).unwrap_or(usize::MAX) };
@@ -185,6 +187,20 @@ fn start_time(clock: &Clock, last_at: Option<DateTime<Utc>>) -> Result<DateTime<
     Ok(clock.now())
 }
 
+/// The roster that was in force until this start: what clocks counted was counted by it.
+fn roster_before(version: &RosterVersion, zones: ZoneSource, now: DateTime<Utc>) -> Option<Arc<Roster>> {
+    match roster::parse_text(&version.text, zones, now) {
+        Ok(loaded) => Some(Arc::new(loaded.roster)),
+        Err(faults) => {
+            let first = faults.0.first().map(ToString::to_string).unwrap_or_default();
+            tracing::warn!(roster = %version.digest.0, fault = first,
+                "this version does not read the roster before: running clocks are counted by the new one from the start \
+                 of their last segment");
+            None
+        }
+    }
+}
+
 fn readers(store: &SqliteStore) -> Result<Readers, StoreError> {
     let for_http = (0..READERS).map(|_| store.reader()).collect::<Result<_, _>>()?;
     Ok(Readers { for_decider: store.reader()?, for_outbox: store.reader()?, for_http })
@@ -198,8 +214,7 @@ fn load_roster(source: &RosterSource, zones: ZoneSource, now: DateTime<Utc>) -> 
 }
 
 fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
-    let targets: BTreeSet<u32> =
-        roster.sla.values().flat_map(|policy| &policy.clocks).map(|clock| clock.target_minutes).collect();
+    let policies: Vec<_> = roster.sla.values().cloned().collect();
     let zones = roster::zones::Zones::open(zone_source(settings.zones.source));
     let source = zones.as_ref().map_or("", |zones| zones.version().source.as_str());
     let setup = Setup {
@@ -207,7 +222,7 @@ fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
         revision: option_env!("HELIOGRAPH_REVISION").unwrap_or("unknown"),
         tzdata_version: &roster.tzdata,
         tzdata_source: source,
-        sla_targets_minutes: &targets.into_iter().collect::<Vec<_>>(),
+        policies: &policies,
         broker: settings.amqp.is_some(),
     };
     Metrics::new(setup, logs)

@@ -15,6 +15,7 @@ use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
 use crate::engine::overrides::{Override, Overrides};
 use crate::engine::roster::RosterDigest;
+use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::engine::update::{KeptUpdate, Sender};
 use crate::engine::walls::Walled;
@@ -27,6 +28,8 @@ pub struct Batch {
     pub facts: Vec<Fact>,
     /// Tasks that changed, in their state after the batch; at most one entry a task.
     pub tasks: Vec<TaskRow>,
+    /// Segments of clocks that were closed, each where the one before it ended; they are never changed.
+    pub segments: Vec<Segment>,
     /// Payloads of admitted requests.
     pub payloads: Vec<(TaskId, Arc<[u8]>)>,
     /// Answers to updates, for their repeats.
@@ -270,6 +273,12 @@ pub trait Reader: Send {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError>;
+
+    /// The closed segments of a task's clocks, clock by clock, in order; none for an unknown task.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn segments(&mut self, task: &TaskId) -> Result<Vec<Segment>, StoreError>;
 
     /// Tasks that match, in order of arrival.
     ///

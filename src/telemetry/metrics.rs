@@ -6,6 +6,7 @@
 mod broker;
 mod handoffs;
 mod picture;
+mod sla;
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
@@ -13,20 +14,23 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use prometheus::{
-    Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
 };
 
 use crate::engine::event::RefusalCode;
-use crate::engine::id::TeamId;
+use crate::engine::id::{SlaId, TeamId, Term};
 use crate::engine::overrides::OverrideKind;
 use crate::engine::request::Priority;
+use crate::engine::roster::SlaPolicy;
 use crate::engine::scheduler::Census;
+use crate::engine::sla::SlaPicture;
 use crate::wire::message::ReplyIgnored;
 
 use self::broker::Broker;
 use self::handoffs::Handoffs;
 use self::picture::Picture;
 pub use self::picture::TeamGauge;
+use self::sla::Sla;
 use super::families::Families;
 use super::logs::LogCounts;
 pub use super::words::{HandoffOutcome, Outcome, PublishFailure, Queue, SlaResult, StoreOperation};
@@ -58,8 +62,8 @@ pub struct Setup<'a> {
     pub tzdata_version: &'a str,
     /// Where they come from, `system` or `bundled`.
     pub tzdata_source: &'a str,
-    /// Targets of the roster's SLA clocks, in minutes.
-    pub sla_targets_minutes: &'a [u32],
+    /// The SLA policies of the roster.
+    pub policies: &'a [SlaPolicy],
     /// Whether a broker is configured; without one there are no metrics of a broker.
     pub broker: bool,
 }
@@ -83,11 +87,13 @@ pub struct Metrics {
     routing_wait: HistogramVec,
     turnaround: HistogramVec,
     completed: IntCounterVec,
+    sla: Sla,
     handoffs: Handoffs,
     wall_exposures: IntCounter,
     clock_difference: Gauge,
     timer_lag: Histogram,
     overrides: IntGaugeVec,
+    gaps: GaugeVec,
     reload_successful: IntGauge,
     reload_success_at: Gauge,
     roster_horizon_at: Gauge,
@@ -105,7 +111,8 @@ impl Metrics {
             .with_label_values(&[setup.tzdata_version, setup.tzdata_source])
             .set(1);
         make.adopt(logs.family());
-        let waits = wait_buckets(setup.sla_targets_minutes);
+        let clocks = || setup.policies.iter().flat_map(|policy| policy.clocks.iter().map(|clock| (&policy.id, clock)));
+        let waits = wait_buckets(clocks().map(|(_, clock)| clock.target_minutes));
         let metrics = Self {
             replacing: RwLock::new(()),
             picture: Picture::new(&make),
@@ -144,6 +151,7 @@ impl Metrics {
                 &["priority", "sla"],
             ),
             handoffs: Handoffs::new(&make, &waits),
+            sla: Sla::new(&make),
             wall_exposures: make.counter("wall_exposures_total", "Walls behind which a team had received work before."),
             clock_difference: make
                 .float_gauge("clock_difference_seconds", "Engine time minus the wall clock of the machine."),
@@ -153,6 +161,11 @@ impl Metrics {
                 &WORK_BUCKETS_SECONDS,
             ),
             overrides: make.gauges("overrides_active", "Overrides of teams that stand now.", &["kind"]),
+            gaps: make.float_gauges(
+                "coverage_gap_next_start_timestamp_seconds",
+                "When nobody is open next though by the weekly hours somebody would be; 0 within 14 days never.",
+                &["capability"],
+            ),
             reload_successful: make
                 .gauge("roster_last_reload_successful", "Whether the last reading of the roster gave one to use."),
             reload_success_at: make.float_gauge(
@@ -165,6 +178,8 @@ impl Metrics {
             ),
             registry: make.into_registry(),
         };
+        metrics.sla.know_deadline();
+        clocks().for_each(|(policy, clock)| metrics.sla.know(Some(policy), clock.name.as_str()));
         metrics.start_at_zero();
         metrics
     }
@@ -195,6 +210,16 @@ impl Metrics {
         self.settled.with_label_values(&[outcome.as_str()]).inc();
         self.unsettled.dec();
         self.handling.observe(after.as_secs_f64());
+    }
+
+    /// A clock warned; the deadline is of no policy.
+    pub fn sla_warned(&self, policy: Option<&SlaId>, clock: &Term) {
+        self.sla.warned(policy, clock);
+    }
+
+    /// A clock used up its target.
+    pub fn sla_breached(&self, policy: Option<&SlaId>, clock: &Term) {
+        self.sla.breached(policy, clock);
     }
 
     /// A team had received work behind a wall before that was raised.
@@ -284,8 +309,10 @@ impl Metrics {
     }
 
     /// Shows open tasks and all teams as they are now, in place of those shown before.
-    pub fn show<'a>(&self, census: &Census, teams: impl IntoIterator<Item = TeamGauge<'a>>) {
+    pub fn show<'a>(&self, census: &Census, sla: &SlaPicture, teams: impl IntoIterator<Item = TeamGauge<'a>>) {
+        let teams: Vec<_> = teams.into_iter().collect();
         let _replacing = self.replacing.write().unwrap_or_else(PoisonError::into_inner);
+        self.sla.show(sla, teams.iter().map(|gauge| gauge.team));
         self.picture.replace(census, teams.into_iter().inspect(|gauge| self.handoffs.know(gauge.team)));
     }
 
@@ -297,6 +324,15 @@ impl Metrics {
     /// A timer fired this long after it was due.
     pub fn timer_fired(&self, late_by: TimeDelta) {
         self.timer_lag.observe(seconds(late_by));
+    }
+
+    /// The next gap of each capability, in place of those shown before.
+    pub fn show_gaps<'a>(&self, next: impl IntoIterator<Item = (&'a str, Option<DateTime<Utc>>)>) {
+        let _replacing = self.replacing.write().unwrap_or_else(PoisonError::into_inner);
+        self.gaps.reset();
+        for (capability, at) in next {
+            self.gaps.with_label_values(&[capability]).set(at.map_or(0.0, timestamp));
+        }
     }
 
     /// How many overrides of each kind stand now.
@@ -327,9 +363,9 @@ impl Metrics {
 }
 
 /// The edges of waits, rising, each once.
-fn wait_buckets(sla_targets_minutes: &[u32]) -> Vec<f64> {
+fn wait_buckets(sla_targets_minutes: impl Iterator<Item = u32>) -> Vec<f64> {
     let mut edges: Vec<u64> = WAIT_BUCKETS_SECONDS.map(u64::from).to_vec();
-    let mut targets: Vec<u64> = sla_targets_minutes.iter().map(|minutes| u64::from(*minutes) * 60).collect();
+    let mut targets: Vec<u64> = sla_targets_minutes.map(|minutes| u64::from(minutes) * 60).collect();
     targets.sort_unstable();
     targets.dedup();
     targets.retain(|target| *target > 0 && !edges.contains(target));

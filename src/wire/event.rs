@@ -68,13 +68,67 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     ),
     (
         "task.recalled",
-        "Taken away from its holder.",
+        "Taken away from the team that has it: one that may not have it any more, or by an operator's order.",
         &[
-            ("assignment", Number, Never, "The number of its ownership."),
-            ("because", Object, Never, "What the holder fails."),
+            ("assignment", Number, Never, "The number of its ownership, or of the offer."),
+            ("because", Object, Absent, "What the holder fails."),
+            ("by", Text, Absent, "Who ordered it."),
+            ("reason", Text, Absent, "Why it was ordered."),
         ],
     ),
-    ("escalation.raised", "On-call staff are told.", &[("reason", Text, Never, "What happened.")]),
+    (
+        "task.directed",
+        "An operator has it offered to the team.",
+        &[
+            ("by", Text, Never, "Who ordered it."),
+            ("reason", Text, Never, "Why."),
+            ("set_aside", List, Never, "What was not to be in the way."),
+        ],
+    ),
+    (
+        "escalation.raised",
+        "On-call staff are told.",
+        &[
+            ("reason", Text, Never, "What happened: conflict_declared or sla_step, which has the fields below."),
+            ("clock", Text, Absent, "The clock."),
+            ("policy", Text, Absent, "Its policy."),
+            ("percent", Number, Absent, "The percentage of the target that is used up."),
+            ("reached_at", Instant, Absent, "When that was reached."),
+            ("action", Text, Absent, "What is done: raise_priority, reroute or notify."),
+            ("priority", Text, Absent, "The priority to which it is raised."),
+            ("contact", Text, Absent, "Who is to be told."),
+            ("late_by_ms", Number, Absent, "How many milliseconds later it is told, when that is a second or more."),
+        ],
+    ),
+    ("sla.warned", "So much of a clock is used up; each percentage is told once.", CLOCK_REACHED),
+    ("sla.breached", "The target of a clock is used up, which is told once.", CLOCK_REACHED),
+    (
+        "sla.moved",
+        "A clock is due at another time.",
+        &[
+            ("clock", Text, Never, "The clock."),
+            ("from", Instant, Allowed, "When it was due; null when it stood or was not due within the horizon."),
+            ("to", Instant, Allowed, "When it is due now."),
+            (
+                "because",
+                Text,
+                Never,
+                "Why: holder_changed, paused, resumed, pause_capped, hours_changed, teams_changed or amended.",
+            ),
+        ],
+    ),
+    (
+        "sla.stopped",
+        "A clock stopped.",
+        &[
+            ("clock", Text, Never, "The clock."),
+            ("policy", Text, Allowed, "Its policy; null of the deadline."),
+            ("outcome", Text, Never, "How: met, breached, or cancelled, which is neither."),
+            ("stopped_at", Instant, Never, "When."),
+            ("counted_ms", Number, Never, "What it counted, in milliseconds of its basis."),
+            ("target_ms", Number, Never, "Its limit, in milliseconds of its basis."),
+        ],
+    ),
     (
         "wall.raised",
         "A team must not receive or see the matter, or anything of the client, from now on.",
@@ -110,6 +164,7 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
             ("priority", Text, Never, "Priority."),
             ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
             ("due_at", Instant, Allowed, "When it must be done."),
+            ("clocks", List, Never, "Its running clocks so far: counted_ms of target_ms, stop, due_at, breached."),
         ],
     ),
     (
@@ -277,6 +332,15 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         "Another roster is in force.",
         &[("digest", Text, Never, "Its digest."), ("tzdata", Text, Never, "Version of the zone rules.")],
     ),
+];
+
+const CLOCK_REACHED: &[Field] = &[
+    ("clock", Text, Never, "The clock."),
+    ("policy", Text, Allowed, "Its policy; null of the deadline."),
+    ("percent", Number, Never, "The percentage of the target that is used up."),
+    ("reached_at", Instant, Never, "When that was reached."),
+    ("due_at", Instant, Allowed, "When the target is used up."),
+    ("late_by_ms", Number, Absent, "How many milliseconds later it is told, when that is a second or more."),
 ];
 
 const REFUSED: &[Field] = &[

@@ -5,6 +5,7 @@
 
 mod asyncapi;
 pub mod chain;
+pub mod clock_view;
 pub mod cloudevents;
 mod digest;
 mod event;

@@ -7,8 +7,10 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::task::{Clock, Holder, Passing, Task, TaskState, TurnDown, TurnDownCause, WakeCause};
+use crate::engine::sla::Segment;
+use crate::engine::task::{Holder, Passing, Task, TaskState, TurnDown, TurnDownCause, WakeCause};
 
+use super::clock_view::{self, ClockView};
 use super::form::word_of;
 use super::instant;
 
@@ -143,21 +145,6 @@ pub struct SkillView {
     pub level: u8,
 }
 
-/// An SLA clock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ClockView {
-    /// Its name.
-    pub name: String,
-    /// Its limit in minutes of its basis.
-    pub target_minutes: u32,
-    /// When it started.
-    pub started_at: Option<String>,
-    /// When it stopped.
-    pub stopped_at: Option<String>,
-    /// The reason for which it stands now.
-    pub paused: Option<String>,
-}
-
 /// A team that turned the task down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TurnDownView {
@@ -214,7 +201,7 @@ impl From<&Task> for TaskView {
             after: task.after.iter().map(text).collect(),
             needs: NeedsView::from(task),
             sla: task.sla.as_ref().map(text),
-            clocks: task.clocks.iter().map(ClockView::from).collect(),
+            clocks: clock_view::clocks(task, &[]),
             turn_downs: task.turn_downs.iter().map(TurnDownView::from).collect(),
             holders: task.holders.iter().map(HolderView::from).collect(),
             admitted_at: instant::text(task.admitted_at),
@@ -230,6 +217,12 @@ impl From<&Task> for TaskView {
 }
 
 impl TaskView {
+    /// A task with the closed segments of its clocks.
+    #[must_use]
+    pub fn with_ledger(task: &Task, segments: &[Segment]) -> Self {
+        Self { clocks: clock_view::clocks(task, segments), ..Self::from(task) }
+    }
+
     /// Fills in what only this state has.
     fn show_state(&mut self, state: &TaskState) {
         let since = match state {
@@ -296,24 +289,13 @@ impl From<&Task> for NeedsView {
     }
 }
 
-impl From<&Clock> for ClockView {
-    fn from(clock: &Clock) -> Self {
-        Self {
-            name: text(&clock.rule.name),
-            target_minutes: clock.rule.target_minutes,
-            started_at: at(clock.started_at),
-            stopped_at: at(clock.stopped_at),
-            paused: clock.pauses.last().filter(|pause| pause.until.is_none()).map(|pause| text(&pause.reason)),
-        }
-    }
-}
-
 impl From<&TurnDown> for TurnDownView {
     fn from(turn_down: &TurnDown) -> Self {
         let cause = match turn_down.cause {
             TurnDownCause::Declined(reason) => word_of(reason),
             TurnDownCause::Lapsed => "lapsed",
             TurnDownCause::Released => "released",
+            TurnDownCause::Recalled => "recalled",
             TurnDownCause::Unreachable => "unreachable",
         };
         Self { team: text(&turn_down.team), cause: cause.into(), until: at(turn_down.until) }

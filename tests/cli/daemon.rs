@@ -130,6 +130,33 @@ fn a_task_is_shown_with_needs_holders_and_its_whole_history() {
 }
 
 #[test]
+fn a_task_shows_its_clocks_with_every_segment_of_their_ledger() {
+    let mut task = task();
+    task["clocks"] = json!([{
+        "name": "turnaround", "basis": "holder", "start": "ready", "stop": "completed", "target_minutes": 240,
+        "started_at": "2026-11-24T09:00:00.000Z", "stopped_at": null, "outcome": null, "paused": "awaiting_client",
+        "due_at": null, "warnings": 1, "breached_at": null, "counted_ms": 90_500,
+        "open": { "from": "2026-11-24T10:00:00.000Z", "holder": "manila", "paused": "awaiting_client" },
+        "segments": [{
+            "number": 1, "from": "2026-11-24T09:00:00.000Z", "until": "2026-11-24T10:00:00.000Z", "holder": "manila",
+            "paused": null, "counted_ms": 90_500, "closed_by": "paused",
+        }],
+        "shares": [{ "holder": "manila", "counted_ms": 90_500 }],
+    }]);
+    let (ran, _) = asked(&["task", TASK], [(200, task), (200, json!({ "facts": [], "next": null }))]);
+    let lines: Vec<Vec<&str>> = ran.data().lines().map(|line| line.split_whitespace().collect()).collect();
+    let wanted = [
+        "turnaround holder 240 min 1.5083333 min 2026-11-24T09:00:00.000Z - stands: awaiting_client",
+        "turnaround manila 1.5083333 min",
+        "turnaround 2026-11-24T09:00:00.000Z 2026-11-24T10:00:00.000Z manila 1.5083333 min - paused",
+        "turnaround 2026-11-24T10:00:00.000Z - manila - awaiting_client -",
+    ];
+    for line in wanted {
+        assert!(lines.contains(&line.split(' ').collect()), "{line}: {ran:?}");
+    }
+}
+
+#[test]
 fn text_of_others_cannot_steer_the_terminal() {
     let pages = [(200, task()), (200, json!({ "facts": [], "next": null }))];
     let (ran, _) = asked(&["task", TASK], pages);
@@ -169,6 +196,30 @@ fn why_prints_the_last_decision_at_a_shift_end_with_its_numbers() {
     document["handoff"]["body"] = json!({ "reason": "asked", "note": "the witness calls tonight" });
     let (ran, _) = asked(&["why", TASK], [(200, document)]);
     assert!(ran.data().contains("london keeps it: asked") && ran.data().contains("witness calls"), "{ran:?}");
+}
+
+#[test]
+fn an_order_is_looked_at_before_it_is_sent() {
+    let offer = ["offer-to", TASK, "--team", "manila", "--reason", "r", "--set-aside", "seats", "--dry-run"];
+    let mut document = explanation();
+    document["obstacles"] = json!([Obstacle::from(Rejection::NoSeat { seats: 1, used: 1 })]);
+    let (ran, calls) = asked(&offer, [(200, document.clone())]);
+    assert_eq!(calls, [format!("GET {ADDRESS}/explanation?team=manila")], "nothing is sent");
+    assert!(ran.stdout.contains("set aside") && ran.stdout.contains("would be offered to manila"), "{ran:?}");
+    let (ran, _) = asked(&[&offer[..6], &["--dry-run"]].concat(), [(200, document)]);
+    assert!(ran.code == 1 && ran.stdout.contains("in the way") && ran.stderr.contains("1 in the way"), "{ran:?}");
+    let recall = ["recall", TASK, "--reason", "r", "--dry-run"];
+    let (ran, calls) = asked(&recall, [(200, task())]);
+    assert_eq!(calls, [format!("GET {ADDRESS}")]);
+    assert!(ran.data().contains("would be taken from manila"), "{ran:?}");
+}
+
+#[test]
+fn an_order_is_sent_with_its_reason_and_answered_with_where_the_task_is() {
+    let applied = json!({ "outcome": "applied", "task": TASK });
+    let (ran, calls) = asked(&["recall", TASK, "--reason", "r", "--by", "ana"], [(200, applied), (200, task())]);
+    assert!(calls[0].starts_with(&format!("POST {ADDRESS}/updates")), "{calls:?}");
+    assert!(ran.data().contains("recall applied; it is active manila now"), "{ran:?}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! an offer goes only to a team that passes all nine filters, and no task waits that could be offered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{Effect, Effects};
@@ -10,11 +11,12 @@ use heliograph::engine::id::{RequestId, TaskId, TeamId};
 use heliograph::engine::overrides::{NewOverride, OverrideKind};
 use heliograph::engine::request::{Presence, Priority};
 use heliograph::engine::roster::{
-    Acceptance, Basis, Capability, Capacity, Client, Offshoring, Roster, RosterDigest, Team, Wall,
+    Acceptance, Basis, Capability, Capacity, Client, Escalation, EscalationAction, Moment, Offshoring, Roster,
+    RosterDigest, SlaClock, SlaPolicy, Team, Wall,
 };
 use heliograph::engine::scheduler::Scheduler;
 use heliograph::engine::task::{Task, TaskState, WaitReason};
-use heliograph::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
+use heliograph::engine::update::{Amendment, Change, DeclineReason, Order, Sender, Update};
 
 use crate::world::*;
 
@@ -79,8 +81,12 @@ fn varied(version: usize) -> Roster {
     ];
     let mut roster = roster(teams);
     roster.digest = RosterDigest(format!("{version:064}").into());
-    let policy = policy(Basis::Holder, 900);
+    let policy = promises();
     roster.sla.insert(policy.id.clone(), policy);
+    roster.pauses.values_mut().for_each(|rule| rule.cap_minutes = Some(45));
+    let office = if version.is_multiple_of(2) { "09:00-17:00" } else { "08:00-15:30" };
+    let office = calendar("Europe/London", &WEEKDAYS, &[office], &["12:00-12:30"]);
+    roster.calendars.values_mut().for_each(|calendar| *calendar = Arc::clone(&office));
     roster.clients.get_mut("bolt").expect("a client").offshoring = Offshoring::Consent;
     if version % 2 == 1 {
         let walled = matter("M-2");
@@ -88,6 +94,26 @@ fn varied(version: usize) -> Roster {
             vec![Wall { team: team_id("sydney"), client: client_id("acme"), matter: Some(walled), reason: "r".into() }];
     }
     roster
+}
+
+/// A clock on each kind of time, with warnings and every kind of step.
+fn promises() -> SlaPolicy {
+    let clock =
+        |name, basis, target_minutes| SlaClock { name: term(name), ..policy(basis, target_minutes).clocks.remove(0) };
+    let step = |at_percent, action| Escalation { at_percent, action };
+    let escalations = vec![
+        step(40, EscalationAction::Reroute),
+        step(80, EscalationAction::RaisePriority(Priority::High)),
+        step(120, EscalationAction::Notify("desk".into())),
+    ];
+    let clocks = vec![
+        SlaClock { warn_at_percent: vec![50, 75], escalations, ..clock("held", Basis::Holder, 300) },
+        SlaClock { pause_on: Vec::new(), warn_at_percent: vec![90], ..clock("wall", Basis::Wall, 500) },
+        SlaClock { start: Moment::Admitted, ..clock("office", Basis::Calendar("office".parse().expect("an id")), 200) },
+        SlaClock { warn_at_percent: vec![10], stop: Moment::Accepted, ..clock("client", Basis::Client, 45) },
+        SlaClock { start: Moment::Offered, ..clock("covered", Basis::Coverage, 240) },
+    ];
+    SlaPolicy { clocks, ..policy(Basis::Wall, 1) }
 }
 
 /// In the long walk every so many steps are checked against all tasks.
@@ -245,6 +271,10 @@ impl Walk {
                 (team, if dice.one_in(3) { decline } else { Change::Accept { assignment } })
             }
             (TaskState::Active(_), Some((team, assignment))) if !dice.one_in(6) => (team, self.of_owner(assignment)),
+            _ if dice.one_in(12) => {
+                let order = Order { by: "ana".into(), reason: "asked".into() };
+                (Sender::Operator("local".into()), Change::Recall(order))
+            }
             _ => (Sender::Client(task.client.clone()), self.of_firm(&task)),
         };
         let id = RequestId::new(&format!("u{}", self.dice.next())).expect("an id");
@@ -344,6 +374,25 @@ impl Rules<'_> {
             OverrideKind::Close | OverrideKind::Open | OverrideKind::Drain => None,
         };
         self.standing(team).filter_map(seats).last().unwrap_or(by_roster)
+    }
+
+    /// Whether the standing rules let a team have a task at all, whenever it is open and qualified.
+    pub fn is_eligible(&self, team: &Team, task: &Task) -> bool {
+        let roster = self.scheduler.roster();
+        let client = &roster.clients[&task.client];
+        let asked = |held: &Capability| {
+            held.jurisdiction.is_none()
+                || task.needs.jurisdiction.is_none()
+                || held.jurisdiction == task.needs.jurisdiction
+        };
+        let skilled =
+            task.needs.skills.iter().all(|it| team.skills.get(&it.name).is_some_and(|level| *level >= it.level));
+        self.not_walled(team, task)
+            && consented(team, client, task)
+            && team.capabilities.iter().any(asked)
+            && skilled
+            && team.vetted_until.is_some()
+            && !task.needs.excluded_teams.contains(&team.id)
     }
 
     fn not_walled(&self, team: &Team, task: &Task) -> bool {

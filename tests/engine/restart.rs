@@ -22,6 +22,7 @@ fn reborn(walk: &Walk, roster: Arc<Roster>) -> Scheduler {
         kept: walk.world.scheduler.kept_updates().cloned().collect(),
         next_arrival: walk.world.scheduler.next_arrival(),
         overrides: walk.world.scheduler.overrides().clone(),
+        roster_before: None,
     };
     Scheduler::restore(roster, Limits::default(), restored, walk.world.now)
 }

@@ -14,6 +14,7 @@ use heliograph::engine::roster::{
     PayloadOn, Roster, RosterDigest, Routing, SlaClock, SlaPolicy, Team, WorkType,
 };
 use heliograph::engine::scheduler::{Limits, Scheduler};
+use heliograph::engine::sla::Segment;
 use heliograph::engine::task::{Arrival, Task, TaskState, WaitReason, Waiting};
 use heliograph::engine::update::{Change, DeclineReason, Sender, Update};
 use heliograph::engine::zone::Zone;
@@ -271,6 +272,8 @@ pub struct World {
     pub ended: Vec<Task>,
     /// The open tasks as a store has them that writes what is said to have changed.
     pub stored: BTreeMap<Arrival, Task>,
+    /// The closed segments of clocks, as a store has them.
+    pub segments: BTreeMap<(Arrival, Term), Vec<Segment>>,
     /// Whether the invariants are checked after each step, or after every so many.
     pub checked_every: u32,
     steps: u32,
@@ -284,7 +287,17 @@ impl World {
 
     pub fn around(scheduler: Scheduler, now: DateTime<Utc>) -> Self {
         let stored = scheduler.open_tasks().map(|task| (task.arrival, task.clone())).collect();
-        Self { scheduler, now, log: Vec::new(), ended: Vec::new(), stored, checked_every: 1, steps: 0, updates: 0 }
+        Self {
+            scheduler,
+            now,
+            log: Vec::new(),
+            ended: Vec::new(),
+            stored,
+            segments: BTreeMap::new(),
+            checked_every: 1,
+            steps: 0,
+            updates: 0,
+        }
     }
 
     /// One step, after which the invariants hold and a store knows each task as it is.
@@ -302,6 +315,14 @@ impl World {
     }
 
     fn store(&mut self, effects: &Effects) {
+        for segment in &effects.segments {
+            let earlier = self.segments.entry((segment.task, segment.clock.clone())).or_default();
+            assert_eq!(usize::try_from(segment.number), Ok(earlier.len() + 1), "{segment:?}");
+            assert!(earlier.last().is_none_or(|last| last.until == segment.from), "a gap before {segment:?}");
+            assert!(segment.from < segment.until && segment.counted_ms >= 0, "{segment:?}");
+            assert!(segment.standing.is_none() || segment.counted_ms == 0, "{segment:?}");
+            earlier.push(segment.clone());
+        }
         for arrival in &effects.changed {
             if let Some(task) = self.scheduler.task_of(*arrival) {
                 self.stored.insert(*arrival, task.clone());
@@ -459,7 +480,12 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::Lapse { .. } => "lapse",
         Effect::Release { .. } => "release",
         Effect::Recall { .. } => "recall",
+        Effect::Direct { .. } => "direct",
         Effect::RaiseEscalation { .. } => "raise_escalation",
+        Effect::WarnSla(_) => "warn_sla",
+        Effect::BreachSla(_) => "breach_sla",
+        Effect::MoveDue(_) => "move_due",
+        Effect::StopSla(_) => "stop_sla",
         Effect::Progress { .. } => "progress",
         Effect::Pause { .. } => "pause",
         Effect::Resume {} => "resume",

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
+use heliograph::engine::coverage::Coverage;
 use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::event::OverrideWish;
 use heliograph::engine::explain::Rejection;
@@ -12,6 +13,7 @@ use heliograph::engine::id::{TaskId, TeamId};
 use heliograph::engine::overrides::Override;
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
+use heliograph::engine::sla::Segment;
 use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Task, TaskState};
 use heliograph::http::{
     Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, Role, RosterPlan, SubmitAnswer,
@@ -40,6 +42,7 @@ pub struct Fake {
 #[derive(Debug)]
 pub struct State {
     pub tasks: BTreeMap<TaskId, Task>,
+    pub segments: Vec<Segment>,
     pub facts: Vec<Fact>,
     pub mail: Vec<TeamMessage>,
     pub read: FactSeq,
@@ -68,6 +71,7 @@ impl Default for Fake {
         let check = Check { name: "store", ok: true, detail: "open".into() };
         let state = State {
             tasks: BTreeMap::new(),
+            segments: Vec::new(),
             facts: Vec::new(),
             mail: Vec::new(),
             read: FactSeq(0),
@@ -179,6 +183,10 @@ impl Backend for Fake {
         self.if_available(|state| state.tasks.get(id).cloned())
     }
 
+    async fn segments(&self, _: &TaskId) -> Result<Vec<Segment>, Unavailable> {
+        self.if_available(|state| state.segments.clone())
+    }
+
     async fn tasks(&self, filter: TaskFilter) -> Result<Vec<Task>, Unavailable> {
         self.if_available(|state| {
             state.asked.push(filter.clone());
@@ -251,6 +259,13 @@ impl Backend for Fake {
         let mut state = self.state();
         state.wishes.push((wish, preview));
         state.overridden.clone()
+    }
+
+    async fn coverage(&self, days: u32) -> Result<Coverage, Unavailable> {
+        let from = instant().date_naive() + chrono::Days::new(u64::from(days));
+        let empty =
+            Coverage { from, capabilities: Vec::new(), holiday_collisions: Vec::new(), clock_shifts: Vec::new() };
+        self.if_available(|_| empty)
     }
 
     async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {

@@ -29,6 +29,16 @@ fn a_dangling_reference_is_a_fault_at_its_place() {
 }
 
 #[test]
+fn a_clock_cannot_have_the_name_of_the_deadlines_own() {
+    let clock = "\n[[sla.gold.clocks]]\nname = \"deadline\"\nstop = \"completed\"\ntarget = \"1h\"\nbasis = \"wall\"\n";
+    let faults = faults_of(&format!("{}{clock}", include_str!("../fixtures/roster/london-only.toml")));
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(
+        faults[0].ends_with("a clock is called \"deadline\", which is the name of the deadline's own: use another")
+    );
+}
+
+#[test]
 fn syntax_errors_come_alone_and_all_at_once() {
     let faults = faults_of("[[teams]]\nid = \nname = 'x'\nname = 'y'\n[calendars\n");
     assert!(faults.len() >= 3, "{faults:#?}");

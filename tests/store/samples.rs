@@ -8,6 +8,7 @@ use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
 use heliograph::engine::request::{Place, Presence, Priority, RequestDigest, SkillNeed};
 use heliograph::engine::roster::{HandoffRule, PayloadOn, RosterDigest};
+use heliograph::engine::sla::{Segment, SegmentEnd};
 use heliograph::engine::task::{
     Active, Arrival, HandoffState, Needs, Offer, Task, TaskState, WaitReason, Waiting, WakeCause,
 };
@@ -120,6 +121,21 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
         handoff_limit_told: false,
         as_admitted: None,
         task_seq: 1,
+    }
+}
+
+/// A segment of a clock of task `arrival` between two minutes, all of which it counted for sydney.
+pub fn segment(arrival: u64, clock: &str, number: u32, from: i64, until: i64) -> Segment {
+    Segment {
+        task: Arrival(arrival),
+        clock: term(clock),
+        number,
+        from: at(from),
+        until: at(until),
+        holder: Some(team("sydney")),
+        standing: None,
+        counted_ms: (until - from) * 60_000,
+        closed_by: SegmentEnd::HolderChanged,
     }
 }
 

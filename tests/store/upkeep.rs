@@ -13,7 +13,7 @@ use heliograph::wire::fact::FactSeq;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::samples::{Chain, active, at, completed, facts, offered, roster, row, task, tasks, team, waiting};
+use crate::samples::{Chain, active, at, completed, facts, offered, roster, row, segment, task, tasks, team, waiting};
 
 struct Place {
     directory: TempDir,
@@ -287,6 +287,27 @@ fn version_1() -> Batch {
         at: Some(at(7)),
         ..Batch::default()
     }
+}
+
+#[test]
+fn a_segment_is_never_changed_and_any_tool_can_redo_the_sums() {
+    let place = place();
+    let batch = Batch {
+        segments: vec![segment(1, "finish", 1, 0, 10), segment(1, "finish", 2, 10, 25)],
+        ..tasks(&[task(1, active("sydney"))])
+    };
+    place.open().commit(&batch).expect("a commit");
+    let tool = place.tool();
+    let error = tool.execute("UPDATE sla_segments SET counted_ms = 1", []).expect_err("it stays");
+    assert!(error.to_string().contains("segments of clocks are never changed"), "{error}");
+    let share = tool.query_row("SELECT task, clock, holder, counted_ms FROM sla_shares", [], |row| {
+        let words: [String; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+        Ok((words.join(" "), row.get::<_, i64>(3)?))
+    });
+    assert_eq!(share.expect("one share"), ("acme/req-000001 finish sydney".into(), 25 * 60_000));
+    let from: String =
+        tool.query_row("SELECT \"from\" FROM sla_ledger WHERE number = 2", [], |row| row.get(0)).expect("a row");
+    assert_eq!(from, "2026-11-23T08:10:00.000Z");
 }
 
 #[test]

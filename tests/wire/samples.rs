@@ -1,6 +1,6 @@
 //! One of each thing that the tests share.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{
     Admission, Effect, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, OfferBrief, OverrideChange,
     Recorded, WallSource, WithdrawReason, WorkMessage,
@@ -12,8 +12,9 @@ use heliograph::engine::id::{ClientId, RequestId, TaskId, TeamId, Term};
 use heliograph::engine::overrides::{Override, OverrideKind};
 use heliograph::engine::request::{Consent, Place, Priority, SkillNeed};
 use heliograph::engine::roster::{HandoffRule, RosterDigest};
+use heliograph::engine::sla::{Escalated, MovedDue, Outcome, SegmentEnd, SlaNotice, StoppedClock};
 use heliograph::engine::task::{Holder, Notes, WaitReason, Waiting, WakeCause};
-use heliograph::engine::update::{Amendment, DeclineReason};
+use heliograph::engine::update::{Amendment, DeclineReason, Order, SetAside};
 use heliograph::wire::Rules;
 use heliograph::wire::request::{Parsed, RefusedRequest, parse};
 
@@ -78,8 +79,20 @@ pub fn effects() -> Vec<Effect> {
         Effect::Decline { assignment: 1, reason: DeclineReason::Busy, note: Some("full".into()) },
         Effect::Lapse { assignment: 1, due_at: now },
         Effect::Release { assignment: 1, reason: "ill".into() },
-        Effect::Recall { assignment: 1, because: Rejection::WalledFromMatter },
-        Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared },
+        Effect::Recall { assignment: 1, because: Some(Rejection::WalledFromMatter), order: Some(order()) },
+        Effect::Direct { order: order(), set_aside: vec![SetAside::Seats] },
+        Effect::RaiseEscalation { reason: EscalationReason::SlaStep, step: Some(Box::new(step(now))) },
+        Effect::WarnSla(Box::new(notice(now))),
+        Effect::BreachSla(Box::new(notice(now))),
+        Effect::MoveDue(MovedDue { clock: term("finish"), from: Some(now), to: None, because: SegmentEnd::Paused }),
+        Effect::StopSla(Box::new(StoppedClock {
+            clock: term("finish"),
+            policy: Some("gold".parse().unwrap()),
+            outcome: Outcome::Met,
+            stopped_at: now,
+            counted_ms: 1,
+            target_ms: 2,
+        })),
         Effect::Progress { assignment: 1, remaining_minutes: 30, note: Some("half".into()) },
         Effect::Pause { reason: term("client_question") },
         Effect::Resume {},
@@ -160,7 +173,12 @@ pub fn effects() -> Vec<Effect> {
             | Effect::Lapse { .. }
             | Effect::Release { .. }
             | Effect::Recall { .. }
+            | Effect::Direct { .. }
             | Effect::RaiseEscalation { .. }
+            | Effect::WarnSla(_)
+            | Effect::BreachSla(_)
+            | Effect::MoveDue(_)
+            | Effect::StopSla(_)
             | Effect::Progress { .. }
             | Effect::Pause { .. }
             | Effect::Resume {}
@@ -191,6 +209,10 @@ pub fn effects() -> Vec<Effect> {
     all
 }
 
+fn order() -> Order {
+    Order { by: "ana".into(), reason: "the partner asked".into() }
+}
+
 fn comparison(now: DateTime<Utc>) -> Comparison {
     Comparison {
         due_at: Some(now),
@@ -199,6 +221,30 @@ fn comparison(now: DateTime<Utc>) -> Comparison {
         best_start_at: Some(now),
         best_finish_at: Some(now),
         rule: HandoffRule::WhenBetter,
+    }
+}
+
+fn notice(now: DateTime<Utc>) -> SlaNotice {
+    SlaNotice {
+        clock: term("finish"),
+        policy: Some("gold".parse().unwrap()),
+        percent: 75,
+        reached_at: now,
+        due_at: Some(now),
+        late_by: Some(TimeDelta::seconds(2)),
+    }
+}
+
+fn step(now: DateTime<Utc>) -> Escalated {
+    Escalated {
+        clock: term("finish"),
+        policy: Some("gold".parse().unwrap()),
+        percent: 90,
+        reached_at: now,
+        action: "notify",
+        priority: Some(Priority::High),
+        contact: Some("desk".into()),
+        late_by: Some(TimeDelta::seconds(2)),
     }
 }
 
@@ -217,6 +263,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
         priority: Priority::Normal,
         remaining_minutes: 90,
         due_at: Some(now),
+        clocks: vec![],
         packet: vec![Holder {
             team: TeamId::new("sydney-1").unwrap(),
             assignment: 1,

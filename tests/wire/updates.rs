@@ -3,7 +3,7 @@
 use heliograph::engine::event::RefusalCode::{
     self, DuplicateKey, Identity, InvalidField, InvalidJson, MissingField, UnknownField,
 };
-use heliograph::engine::update::{Change, DeclineReason, Sender, Update};
+use heliograph::engine::update::{Change, DeclineReason, Order, Sender, SetAside, Update};
 use heliograph::wire::Rules;
 use heliograph::wire::update::{RefusedUpdate, SenderHint, parse};
 
@@ -76,7 +76,7 @@ fn each_fault_names_its_field() {
             of_team("acept", ""),
             InvalidField,
             "kind",
-            r#""acept" is not one of accept, decline, progress, pause, resume, handoff, keep, release, complete, cancel, hold, unhold, reprioritise, amend; the nearest is "accept""#,
+            r#""acept" is not one of accept, decline, progress, pause, resume, handoff, keep, release, complete, cancel, recall, offer_to, hold, unhold, reprioritise, amend; the nearest is "accept""#,
         ),
         (
             of_team("accept", r#","assignment":1,"note":"x""#),
@@ -133,6 +133,24 @@ fn each_fault_names_its_field() {
     let nobody = of_team("hold", "").replace(r#""team":"manila-1","#, "");
     assert_eq!(read(&nobody).unwrap_err().refusal.code, MissingField);
     assert_eq!(read("[1]").unwrap_err().refusal.code, InvalidJson);
+}
+
+#[test]
+fn an_order_that_names_nobody_is_its_senders() {
+    let body =
+        r#"{"id":"u1","task":"acme-llp/r1","kind":"offer_to","to":"manila-1","reason":"r","set_aside":["seats"]}"#;
+    let ana = SenderHint::Known(Sender::Operator("ana".into()));
+    let change = parse(body.as_bytes(), &ana, &Rules::default()).unwrap().change;
+    let order = Order { by: "ana".into(), reason: "r".into() };
+    let to = "manila-1".parse().unwrap();
+    assert_eq!(change, Change::OfferTo { to, order, set_aside: vec![SetAside::Seats] });
+    let named = body.replace(r#""reason""#, r#""by":"ben","reason""#);
+    let Change::OfferTo { order, .. } = parse(named.as_bytes(), &ana, &Rules::default()).unwrap().change else {
+        panic!("an order")
+    };
+    assert_eq!(order.by, "ben");
+    let unknown = parse(body.replace("seats", "wall").as_bytes(), &ana, &Rules::default()).unwrap_err().refusal;
+    assert_eq!(unknown.field.as_deref(), Some("set_aside[0]"));
 }
 
 #[test]

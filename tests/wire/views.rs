@@ -1,7 +1,9 @@
 //! A task as it is shown.
 
+use chrono::TimeDelta;
 use heliograph::engine::request::{Consent, Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{HandoffRule, PayloadOn};
+use heliograph::engine::sla::{Clock, OpenSegment, Segment, SegmentEnd};
 use heliograph::engine::task::{
     Active, Arrival, HandoffState, Holder, Needs, Notes, Offer, Pause, Task, TaskState, TurnDown, TurnDownCause,
     WaitReason, Waiting, WakeCause,
@@ -48,7 +50,12 @@ fn task(state: TaskState) -> Task {
         admitted_at: at("2026-11-24T09:00:00Z"),
         ready_at: None,
         state,
-        paused: Some(Pause { reason: term("client_question"), from: at("2026-11-24T09:00:00Z") }),
+        paused: Some(Pause {
+            reason: term("client_question"),
+            from: at("2026-11-24T09:00:00Z"),
+            cap_at: None,
+            is_capped: false,
+        }),
         held: false,
         assignments: 2,
         turn_downs: vec![TurnDown {
@@ -129,6 +136,59 @@ fn a_view_shows_the_story_and_keeps_digest_and_consent_record_inside() {
     assert_eq!(view["holders"][0]["until"], "2026-11-23T17:00:00.000Z");
     assert_eq!((&view["needs"]["presence"], &view["needs"]["consent_offshore"]), (&json!("in_person"), &json!(true)));
     assert!(!view.to_string().contains("SECRET"));
+}
+
+#[test]
+fn a_clock_shows_its_ledger_and_what_each_holder_used_of_it() {
+    let mut clock = Clock::of_deadline(at("2026-11-24T22:00:00Z"));
+    clock.started_at = Some(at("2026-11-24T09:00:00Z"));
+    (clock.segments, clock.counted_ms, clock.due_at) = (2, 7_200_000, clock.deadline);
+    clock.open = Some(OpenSegment { from: at("2026-11-24T11:00:00Z"), holder: None, standing: None });
+    let segment = |number: u32, holder: Option<&str>| Segment {
+        task: Arrival(1),
+        clock: term("deadline"),
+        number,
+        from: at("2026-11-24T09:00:00Z") + TimeDelta::hours(i64::from(number - 1)),
+        until: at("2026-11-24T10:00:00Z") + TimeDelta::hours(i64::from(number - 1)),
+        holder: holder.map(|team| team.parse().unwrap()),
+        standing: None,
+        counted_ms: 3_600_000,
+        closed_by: SegmentEnd::HolderChanged,
+    };
+    let cancelled = TaskState::Cancelled { at: at("2026-11-24T13:00:00Z"), reason: "settled".into() };
+    let task = Task { clocks: vec![clock], ..task(cancelled) };
+    // The third was closed after the task was read.
+    let segments = [segment(1, None), segment(2, Some("manila-1")), segment(3, Some("manila-1"))];
+    let view = serde_json::to_value(TaskView::with_ledger(&task, &segments)).unwrap();
+    let shown = &view["clocks"][0];
+    assert_eq!(
+        (&shown["name"], &shown["basis"], &shown["stop"]),
+        (&json!("deadline"), &json!("wall"), &json!("completed"))
+    );
+    assert_eq!((&shown["target_minutes"], &shown["counted_ms"]), (&json!(780), &json!(7_200_000)));
+    assert_eq!((&shown["due_at"], &shown["outcome"]), (&json!("2026-11-24T22:00:00.000Z"), &Value::Null));
+    assert_eq!(shown["open"], json!({ "from": "2026-11-24T11:00:00.000Z", "holder": null, "paused": null }));
+    let shares =
+        [json!({ "holder": null, "counted_ms": 3_600_000 }), json!({ "holder": "manila-1", "counted_ms": 3_600_000 })];
+    assert_eq!(shown["shares"], json!(shares));
+    assert_eq!(shown["segments"].as_array().unwrap().len(), 2);
+    let second = json!({
+        "number": 2, "from": "2026-11-24T10:00:00.000Z", "until": "2026-11-24T11:00:00.000Z", "holder": "manila-1",
+        "paused": null, "counted_ms": 3_600_000, "closed_by": "holder_changed",
+    });
+    assert_eq!(shown["segments"][1], second);
+}
+
+#[test]
+fn only_a_clock_that_the_cancellation_stopped_is_neither_met_nor_breached() {
+    let ended = at("2026-11-24T13:00:00Z");
+    let stopped = |at| Clock { started_at: Some(at), stopped_at: Some(at), ..Clock::of_deadline(ended) };
+    let breached = Clock { breached_at: Some(ended), ..stopped(ended) };
+    let clocks = vec![stopped(at("2026-11-24T12:00:00Z")), stopped(ended), breached];
+    let cancelled = TaskState::Cancelled { at: ended, reason: "settled".into() };
+    let view = serde_json::to_value(TaskView::from(&Task { clocks, ..task(cancelled) })).unwrap();
+    let outcomes: Vec<_> = view["clocks"].as_array().unwrap().iter().map(|clock| &clock["outcome"]).collect();
+    assert_eq!(outcomes, ["met", "cancelled", "breached"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What single effects say.
 
+use crate::engine::sla::ClockBrief;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
@@ -149,6 +150,8 @@ pub struct OfferBrief {
     pub remaining_minutes: u32,
     /// When it must be done.
     pub due_at: Option<DateTime<Utc>>,
+    /// Its running clocks so far.
+    pub clocks: Vec<ClockBrief>,
     /// Earlier holders and what they said, for the team alone.
     #[serde(skip)]
     pub packet: Vec<Holder>,
@@ -163,6 +166,8 @@ pub struct OfferBrief {
 pub enum EscalationReason {
     /// A team declined with a conflict and is walled from the matter from now on.
     ConflictDeclared,
+    /// So much of a clock is used up that its policy asks for a step.
+    SlaStep,
 }
 
 /// Why an offer is taken back.
@@ -189,6 +194,8 @@ pub enum WithdrawReason {
     ClosedByOverride,
     /// The holder keeps the task, or another team is to have it next.
     Recalled,
+    /// A clock of the task is so far used up that another team is to have it.
+    Escalated,
 }
 
 impl WithdrawReason {
@@ -197,6 +204,7 @@ impl WithdrawReason {
     pub fn turn_down(self) -> Option<TurnDownCause> {
         match self {
             Self::Unreachable => Some(TurnDownCause::Unreachable),
+            Self::Escalated => Some(TurnDownCause::Lapsed),
             Self::ShiftEnd
             | Self::Paused
             | Self::Held

@@ -16,8 +16,9 @@ use super::id::{MatterId, RequestId, TeamId, Term};
 use super::overrides::Override;
 use super::request::Priority;
 use super::roster::RosterDigest;
+use super::sla::{Escalated, MovedDue, SlaNotice, StoppedClock};
 use super::task::{Holder, Waiting};
-use super::update::{Amendment, DeclineReason};
+use super::update::{Amendment, DeclineReason, Order, SetAside};
 
 pub use body::{
     Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, OfferBrief,
@@ -82,18 +83,41 @@ pub enum Effect {
         /// Why.
         reason: String,
     },
-    /// Take it away from its holder, who may not have it any more.
+    /// Take it away from the team that has it: one that may not have it any more, or by an operator's order.
     Recall {
-        /// The number of its ownership.
+        /// The number of its ownership, or of the offer.
         assignment: u32,
         /// What the holder fails.
-        because: Rejection,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        because: Option<Rejection>,
+        /// On whose word.
+        #[serde(flatten)]
+        order: Option<Order>,
+    },
+    /// An operator has it offered to the team.
+    Direct {
+        /// On whose word.
+        #[serde(flatten)]
+        order: Order,
+        /// What was not to be in the way.
+        set_aside: Vec<SetAside>,
     },
     /// Tell on-call staff.
     RaiseEscalation {
         /// What happened.
         reason: EscalationReason,
+        /// The step of a clock, when it is one.
+        #[serde(flatten)]
+        step: Option<Box<Escalated>>,
     },
+    /// Say that so much of a clock is used up.
+    WarnSla(Box<SlaNotice>),
+    /// Say that all of it is.
+    BreachSla(Box<SlaNotice>),
+    /// Say that a due time moved.
+    MoveDue(MovedDue),
+    /// Say that a clock stopped, and how.
+    StopSla(Box<StoppedClock>),
     /// The holder said how much is left.
     Progress {
         /// The number of its ownership.
@@ -281,7 +305,12 @@ impl Effect {
             Self::Lapse { .. } => "task.lapsed",
             Self::Release { .. } => "task.released",
             Self::Recall { .. } => "task.recalled",
+            Self::Direct { .. } => "task.directed",
             Self::RaiseEscalation { .. } => "escalation.raised",
+            Self::WarnSla(_) => "sla.warned",
+            Self::BreachSla(_) => "sla.breached",
+            Self::MoveDue(_) => "sla.moved",
+            Self::StopSla(_) => "sla.stopped",
             Self::Progress { .. } => "task.progressed",
             Self::Pause { .. } => "task.paused",
             Self::Resume {} => "task.resumed",

@@ -11,6 +11,7 @@ use crate::engine::event::Refusal;
 use crate::engine::explain::Decision;
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
+use crate::engine::sla::Segment;
 use crate::engine::task::{Arrival, Task};
 use crate::engine::update::{KeptUpdate, Sender};
 
@@ -21,6 +22,8 @@ pub struct Effects {
     pub recorded: Vec<Recorded>,
     /// Open tasks that are not as the store has them any more, whether or not something is recorded of it.
     pub changed: BTreeSet<Arrival>,
+    /// Segments of clocks that were closed.
+    pub segments: Vec<Segment>,
     /// Tasks that ended in this step, in their last state; the scheduler no longer holds them.
     pub ended: Vec<Task>,
     /// The number of the override that was set or removed, or why it was not.

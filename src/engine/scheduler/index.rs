@@ -15,7 +15,7 @@ use crate::engine::roster::{Capacity, Roster, TeamIndex};
 use crate::engine::task::{
     Active, Arrival, ClosedBecause, Passing, Task, TaskState, TurnDownCause, WaitReason, Waiting,
 };
-use crate::engine::timer::Timer;
+use crate::engine::timer::{Timer, Timers};
 use crate::engine::update::DeclineReason;
 
 /// Counts of open tasks, for metrics.
@@ -125,6 +125,7 @@ impl Scheduler {
         let matter = (task.client.clone(), task.matter.clone());
         self.by_matter.entry(matter).or_default().insert(arrival);
         self.tasks.insert(arrival, Entry { task, class, key: None, awaits: Vec::new() });
+        self.turn_clocks(arrival, class);
         self.index(arrival);
     }
 
@@ -151,7 +152,9 @@ impl Scheduler {
         let next_before = self.next_team_of(arrival);
         self.unindex(arrival);
         if let Some(entry) = self.tasks.get_mut(&arrival) {
+            let class_before = entry.class;
             change(entry);
+            self.turn_clocks(arrival, class_before);
         }
         self.index(arrival);
         if let Some(next) = next_before.filter(|next| self.next_team_of(arrival) != Some(*next)) {
@@ -231,6 +234,8 @@ impl Scheduler {
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         let task = &entry.task;
         self.census.add(task);
+        self.sla.add(task);
+        super::clocks::each_timer(task, &mut self.timers, Timers::set);
         for predecessor in &task.after {
             self.dependants.entry(predecessor.clone()).or_default().insert(arrival);
         }
@@ -310,6 +315,8 @@ impl Scheduler {
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         let task = &entry.task;
         self.census.remove(task);
+        self.sla.remove(task);
+        super::clocks::each_timer(task, &mut self.timers, Timers::clear);
         for turn_down in &task.turn_downs {
             if let Some(team) = self.board.roster.team_index(&turn_down.team) {
                 self.board.load_mut(team).busy.remove(&arrival);

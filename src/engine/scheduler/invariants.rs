@@ -5,6 +5,7 @@ use crate::engine::id::TaskId;
 use crate::engine::queue::Queue;
 use crate::engine::roster::TeamIndex;
 use crate::engine::routing;
+use crate::engine::sla::{self, SlaCensus};
 use crate::engine::task::{Task, TaskState};
 use crate::engine::timer::Timer;
 
@@ -88,6 +89,17 @@ impl Scheduler {
         if self.by_id.get(&task.id) != Some(&arrival) {
             return Err(broken("by id"));
         }
+        if sla::is_to_turn(task) {
+            return Err(broken("clocks"));
+        }
+        let due = [
+            (task.next_warning_at(), Timer::SlaWarns(arrival)),
+            (task.next_breach_at(), Timer::SlaBreached(arrival)),
+            (task.next_escalation_at(), Timer::SlaEscalates(arrival)),
+        ];
+        if due.into_iter().any(|(at, timer)| at.is_some_and(|at| !self.timers.contains(at, timer))) {
+            return Err(broken("timers of clocks"));
+        }
         match &task.state {
             TaskState::Waiting(waiting) => {
                 if waiting.is_undecided() {
@@ -158,9 +170,10 @@ impl Scheduler {
 
     /// The queue and the census are what the tasks make them.
     fn check_queue(&self) -> Result<(), Broken> {
-        let (mut queue, mut census) = (Queue::default(), Census::default());
+        let (mut queue, mut census, mut sla) = (Queue::default(), Census::default(), SlaCensus::default());
         for entry in self.tasks.values() {
             census.add(&entry.task);
+            sla.add(&entry.task);
             match entry.key {
                 Some(key) if entry.awaits.is_empty() => queue.insert(entry.class, key),
                 Some(key) => queue.insert_awaiting(&entry.awaits, entry.class, key),
@@ -170,6 +183,9 @@ impl Scheduler {
         if queue != self.queue {
             return Err(Broken::Differs("queue"));
         }
-        if census == self.census { Ok(()) } else { Err(Broken::Differs("census")) }
+        if census != self.census || sla != self.sla {
+            return Err(Broken::Differs("census"));
+        }
+        Ok(())
     }
 }

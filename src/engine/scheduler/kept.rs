@@ -125,6 +125,8 @@ fn early_sender(update: &Update) -> Option<&ClientId> {
         | Change::Keep { .. }
         | Change::Release { .. }
         | Change::Complete { .. }
+        | Change::Recall(_)
+        | Change::OfferTo { .. }
         | Change::Unhold
         | Change::Reprioritise { .. } => None,
     }

@@ -4,10 +4,12 @@
 //! when [`Scheduler::next_deadline`] has passed and a step says so. A task is in exactly one state, and every index
 //! beside the tasks is derived from them: [`Scheduler::check_invariants`] works them out anew and compares.
 
+mod clocks;
 mod filling;
 mod index;
 mod invariants;
 mod kept;
+mod operating;
 mod overriding;
 mod passing;
 mod permission;
@@ -34,10 +36,13 @@ use super::overrides::Overrides;
 use super::queue::{Queue, WaitKey};
 use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
+use super::sla::SlaCensus;
 use super::task::{Arrival, Task};
 use super::timer::Timers;
 use super::update::{KeptUpdate, Sender};
 use super::walls::Walls;
+
+use clocks::Told;
 
 pub use index::Census;
 pub use invariants::Broken;
@@ -101,6 +106,8 @@ pub struct Restored {
     pub overrides: Overrides,
     /// The next arrival number.
     pub next_arrival: u64,
+    /// The roster that was in force until now, when it is another one: what clocks counted was counted by it.
+    pub roster_before: Option<Arc<Roster>>,
 }
 
 /// All open tasks, the board they are routed on, and what time will bring.
@@ -121,6 +128,7 @@ pub struct Scheduler {
     queue: Queue,
     timers: Timers,
     census: Census,
+    sla: SlaCensus,
     /// Waiting tasks by the predecessor that they wait for.
     dependants: BTreeMap<TaskId, BTreeSet<Arrival>>,
     ended: Recent<TaskId, EndedTask>,
@@ -140,6 +148,8 @@ pub struct Scheduler {
     keeps_tables: bool,
     /// The walls that have been told of.
     told_walls: Walls,
+    /// What is to be told of clocks behind what turned them.
+    to_tell: Vec<(Arrival, Told)>,
     out: Effects,
 }
 
@@ -169,6 +179,7 @@ impl Scheduler {
             queue: Queue::default(),
             timers: Timers::default(),
             census: Census::default(),
+            sla: SlaCensus::default(),
             dependants: BTreeMap::new(),
             kept: BTreeMap::new(),
             kept_by_task: BTreeMap::new(),
@@ -181,6 +192,7 @@ impl Scheduler {
             to_route: BTreeSet::new(),
             keeps_tables: false,
             told_walls: restored.walls,
+            to_tell: Vec::new(),
             out: Effects::default(),
         };
         for task in &restored.ended {
@@ -194,6 +206,7 @@ impl Scheduler {
         for kept in restored.kept {
             scheduler.insert_kept(kept);
         }
+        scheduler.go_on_counting(restored.roster_before);
         scheduler.start_teams();
         scheduler
     }
@@ -237,6 +250,7 @@ impl Scheduler {
             Event::DeadlineReached => {}
         }
         self.place_waiting();
+        self.tell_all_clocks();
         std::mem::take(&mut self.out)
     }
 
@@ -249,12 +263,20 @@ impl Scheduler {
     /// [`Event::DeadlineReached`] fires it.
     #[must_use]
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
-        let is_left = !self.to_fill.is_empty() || !self.to_route.is_empty() || !self.out.recorded.is_empty();
+        let is_left = !self.to_fill.is_empty()
+            || !self.to_route.is_empty()
+            || !self.to_tell.is_empty()
+            || !self.out.recorded.is_empty();
         if is_left { Some(self.now) } else { self.timers.next() }
     }
 
-    /// Records an effect on an open task.
+    /// Records an effect on an open task, and behind it what it did to the task's clocks.
     fn record(&mut self, arrival: Arrival, said: Said, effect: Effect) {
+        self.record_one(arrival, said, effect);
+        self.tell_clocks(arrival);
+    }
+
+    fn record_one(&mut self, arrival: Arrival, said: Said, effect: Effect) {
         let held = self.held_by(&said, &effect);
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         entry.task.task_seq += 1;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Said, Scheduler};
-use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage};
+use crate::engine::effect::{Effect, HandoffRefusal, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::Filter;
 use crate::engine::forecast;
 use crate::engine::handoff::{self, Comparison, KeepReason, Question, Verdict};
@@ -248,7 +248,8 @@ impl Scheduler {
             || self.tasks.get(&arrival).and_then(|entry| self.board.classes.get(entry.class)?.coverage(&roster, now));
         let coverage = forecast::needs_coverage(task).then(coverage).flatten();
         let due_at = forecast::due_at(task, &roster, Some(team), coverage, now);
-        let brief = super::placing::brief(task, assignment, until, due_at, implicit, now);
+        let clocks = self.clocks_so_far(arrival);
+        let brief = OfferBrief { clocks, ..super::placing::brief(task, assignment, until, due_at, implicit, now) };
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
             task.assignments = assignment;
@@ -288,7 +289,7 @@ impl Scheduler {
             task.add_holder(ended_part(&owner, now));
             task.handoffs += 1;
             task.state = TaskState::Active(next);
-            super::placing::touch_clocks(task, Moment::Accepted, now);
+            crate::engine::sla::touch(task, Moment::Accepted, now);
         });
         self.remember_holder(&offer.team, arrival);
         let said = match update {

@@ -39,6 +39,7 @@ pub(super) fn may_know(update: &Update, task: &Task) -> Result<(), Refusal> {
 
 pub(super) fn may_send(update: &Update) -> Result<(), Refusal> {
     let from_team = matches!(update.sender, Sender::Team(_));
+    let from_operator = matches!(update.sender, Sender::Operator(_));
     let allowed = match &update.change {
         Change::Accept { .. }
         | Change::Decline { .. }
@@ -48,6 +49,7 @@ pub(super) fn may_send(update: &Update) -> Result<(), Refusal> {
         | Change::Release { .. }
         | Change::Complete { .. } => from_team,
         Change::Pause { .. } | Change::Resume { .. } => true,
+        Change::Recall(_) | Change::OfferTo { .. } => from_operator,
         Change::Cancel { .. } | Change::Hold | Change::Unhold | Change::Reprioritise { .. } | Change::Amend(_) => {
             !from_team
         }
@@ -55,7 +57,11 @@ pub(super) fn may_send(update: &Update) -> Result<(), Refusal> {
     if allowed {
         return Ok(());
     }
-    let who = if from_team { "a team" } else { "a firm or an operator" };
+    let who = match party(&update.sender) {
+        Party::Team => "a team",
+        Party::Client => "a firm",
+        Party::Operator => "an operator",
+    };
     let message = format!("{} is not for {who} to send", update.change.kind());
     Err(Refusal::of_field(RefusalCode::NotAllowed, "kind", message))
 }

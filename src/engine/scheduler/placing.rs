@@ -13,6 +13,7 @@ use crate::engine::id::{RequestId, TeamId};
 use crate::engine::request::Priority;
 use crate::engine::roster::{Acceptance, Moment, PayloadOn, TeamIndex};
 use crate::engine::routing::{self, Outcome};
+use crate::engine::sla;
 use crate::engine::task::{
     Active, Arrival, ClosedBecause, HandoffState, Holder, MAX_PACKET_HOLDERS, Offer, Task, TaskState, TurnDown,
     TurnDownCause, WaitReason, Waiting, WakeCause,
@@ -85,7 +86,7 @@ impl Scheduler {
     }
 
     /// Proposes a task to a team that no wall keeps from it; a team that accepts by its policy owns it at once.
-    fn offer(&mut self, arrival: Arrival, index: TeamIndex, decision: Arc<Decision>, _cleared: &Cleared) {
+    pub(super) fn offer(&mut self, arrival: Arrival, index: TeamIndex, decision: Arc<Decision>, _cleared: &Cleared) {
         let now = self.now;
         let roster = Arc::clone(&self.board.roster);
         let team = roster.team(index);
@@ -95,12 +96,13 @@ impl Scheduler {
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
         let due_at = decision.available.iter().find(|it| it.team == team.id).and_then(|it| it.due_at);
-        let brief = brief(task, assignment, until, due_at, implicit, now);
+        let brief =
+            OfferBrief { clocks: self.clocks_so_far(arrival), ..brief(task, assignment, until, due_at, implicit, now) };
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
             task.assignments = assignment;
             task.state = TaskState::Offered(offer);
-            touch_clocks(task, Moment::Offered, now);
+            sla::touch(task, Moment::Offered, now);
         });
         let said = Said { decision: Some(decision), ..Said::to(&team.id, WorkMessage::Offer) };
         self.record(arrival, said, Effect::Offer(Box::new(brief)));
@@ -144,7 +146,7 @@ impl Scheduler {
         let with_payload = !implicit && task.needs.payload_on == PayloadOn::Accept;
         self.change(arrival, |task| {
             task.state = TaskState::Active(active);
-            touch_clocks(task, Moment::Accepted, now);
+            sla::touch(task, Moment::Accepted, now);
         });
         self.remember_holder(&offer.team, arrival);
         let said = match &update {
@@ -222,7 +224,7 @@ impl Scheduler {
     fn mark_ready(&mut self, arrival: Arrival, ready_at: DateTime<Utc>) {
         self.change(arrival, |task| {
             task.ready_at = Some(ready_at);
-            touch_clocks(task, Moment::Ready, ready_at);
+            sla::touch(task, Moment::Ready, ready_at);
         });
         if self.task_of(arrival).is_some_and(|task| task.task_seq > 1) {
             self.record(arrival, Said::default(), Effect::MarkReady {});
@@ -281,13 +283,14 @@ pub(super) fn brief(
         priority: task.priority,
         remaining_minutes: task.remaining_minutes(),
         due_at,
+        clocks: Vec::new(),
         packet: packet(task, now),
         with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
     }
 }
 
 /// Why a task must wait whatever the teams can do.
-fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
+pub(super) fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
     let waiting = |reason, wakes_at, cause| Waiting {
         reason,
         since: now,
@@ -334,18 +337,7 @@ fn is_for_good(cause: TurnDownCause) -> bool {
         TurnDownCause::Declined(DeclineReason::Busy)
         | TurnDownCause::Lapsed
         | TurnDownCause::Released
+        | TurnDownCause::Recalled
         | TurnDownCause::Unreachable => false,
-    }
-}
-
-/// Starts and stops the clocks for which `moment` is the time, each once.
-pub(super) fn touch_clocks(task: &mut Task, moment: Moment, now: DateTime<Utc>) {
-    for clock in &mut task.clocks {
-        if clock.rule.start == moment && clock.started_at.is_none() {
-            clock.started_at = Some(now);
-        }
-        if clock.rule.stop == moment && clock.started_at.is_some() && clock.stopped_at.is_none() {
-            clock.stopped_at = Some(now);
-        }
     }
 }

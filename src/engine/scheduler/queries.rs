@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::placing::touch_clocks;
 use super::{Census, Scheduler};
 use crate::engine::admission;
 use crate::engine::board::Board;
@@ -16,6 +15,7 @@ use crate::engine::load::TeamLoad;
 use crate::engine::request::WorkRequest;
 use crate::engine::roster::{Moment, Roster, Team};
 use crate::engine::routing::{self, Outcome};
+use crate::engine::sla::{self, Hours, SlaPicture, Turn};
 use crate::engine::task::{Arrival, Task, Waiting};
 use crate::engine::update::KeptUpdate;
 use crate::engine::walls::Walls;
@@ -44,14 +44,15 @@ impl Scheduler {
         self.arrival_of(id).and_then(|arrival| self.task_of(arrival))
     }
 
-    /// When the next timer of a task that is offered is due.
+    /// When the next timer of a task is due, of its state or of its clocks.
     #[must_use]
     pub fn next_due_at(&self, task: &Task) -> Option<DateTime<Utc>> {
-        match &task.state {
+        let of_state = match &task.state {
             crate::engine::task::TaskState::Offered(offer) => Some(offer.until),
             crate::engine::task::TaskState::Waiting(waiting) => waiting.wakes_at,
             _ => None,
-        }
+        };
+        of_state.into_iter().chain(super::clocks::next_due_at(task)).min()
     }
 
     /// All open tasks, in order of arrival.
@@ -75,6 +76,12 @@ impl Scheduler {
     #[must_use]
     pub fn census(&self) -> &Census {
         &self.census
+    }
+
+    /// How open tasks stand to their clocks.
+    #[must_use]
+    pub fn sla_picture(&self) -> SlaPicture {
+        self.sla.picture()
     }
 
     /// The roster in force, without the overrides on it.
@@ -149,14 +156,17 @@ impl Preview {
     /// The refusal that the request would meet.
     pub fn of(request: &WorkRequest, roster: Arc<Roster>, at: DateTime<Utc>) -> Result<Self, Box<Refusal>> {
         let mut task = admission::admit(request, &roster, Arrival(0), at)?;
-        touch_clocks(&mut task, Moment::Admitted, at);
-        touch_clocks(&mut task, Moment::Ready, at);
+        sla::touch(&mut task, Moment::Admitted, at);
+        sla::touch(&mut task, Moment::Ready, at);
         let mut board = Board::new(roster, Vec::new(), at);
         let roster = Arc::clone(&board.roster);
         let Some(client) = roster.clients.get(&task.client) else {
             return Err(Box::new(Refusal::new(crate::engine::event::RefusalCode::UnknownClient, "unknown client")));
         };
         let class = board.classes.join(&roster, &board.walls, client, &task.matter, &task.needs, at);
+        let client = task.client.clone();
+        let hours = Hours { roster: &roster, client: &client, coverage: None };
+        let _ = sla::turn(&mut task, Turn { before: hours, after: hours, because: None, now: at });
         let choice = routing::decide(&board, &task, class, at);
         let verdicts = routing::explain(&board, &task, class, at);
         let waiting = match choice.outcome {

@@ -10,6 +10,7 @@ use crate::engine::event::{EndedTask, Refusal, RefusalCode};
 use crate::engine::id::TaskId;
 use crate::engine::request::{RequestDigest, WorkRequest};
 use crate::engine::roster::Moment;
+use crate::engine::sla;
 use crate::engine::task::{Arrival, Task};
 
 /// Most tasks that may stand before one, over all its predecessors; they are walked when a cycle is looked for.
@@ -101,7 +102,7 @@ impl Scheduler {
         }
         (task.after, task.after_cancelled) = (after, cancelled);
         let ready = task.is_unblocked() && task.not_before.is_none_or(|at| at <= self.now);
-        super::placing::touch_clocks(&mut task, Moment::Admitted, self.now);
+        sla::touch(&mut task, Moment::Admitted, self.now);
         let admission = Admission {
             id: task.request.clone(),
             matter: task.matter.clone(),
@@ -115,6 +116,8 @@ impl Scheduler {
         self.insert(task);
         self.out.answer = Some(Answer::Admitted(id));
         self.record(arrival, Said::default(), Effect::Admit(admission));
+        // A deadline that is past is breached with the admission.
+        self.breach(arrival, super::clocks::just_before(self.now));
         self.admitting = Some(arrival);
         self.apply_kept(arrival);
         self.admitting = None;

@@ -1,12 +1,13 @@
 //! Another roster comes into force: everything that rests on it is worked out anew.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Scheduler;
 use crate::engine::board::Board;
-use crate::engine::class::Classes;
+use crate::engine::class::{ClassId, Classes};
 use crate::engine::effect::{Effect, WithdrawReason};
 use crate::engine::id::{CalendarId, TaskId, TeamId};
 use crate::engine::load::TeamLoad;
@@ -22,6 +23,13 @@ pub struct Missing {
     pub task: TaskId,
     /// What it needs, such as `team sydney`.
     pub needs: String,
+}
+
+/// What stood before the board was taken anew.
+struct Was {
+    board: Board,
+    /// The tasks with clocks that count hours, and their classes then.
+    counted: BTreeMap<Arrival, ClassId>,
 }
 
 /// Tasks that are named at most.
@@ -61,33 +69,37 @@ impl Scheduler {
         self.base = roster;
         let before = self.out.recorded.len();
         self.record_aside(None, None, None, adopted);
-        self.take_board();
+        let was = self.take_board();
         self.tell_new_walls();
         if is_start {
             // What is decided already was decided under this roster.
             let told = self.out.recorded.split_off(before);
             self.out.recorded.splice(0..0, told);
         }
-        self.renew_all();
+        self.renew_all(&was);
     }
 
     /// The overrides changed: the view of the roster with them is taken anew, and everything that rests on it.
     pub(super) fn take_view(&mut self) {
-        self.take_board();
-        self.renew_all();
+        let was = self.take_board();
+        self.renew_all(&was);
     }
 
-    /// A board of the roster with the overrides as they stand now.
-    fn take_board(&mut self) {
-        let affinity = std::mem::take(&mut self.board.affinity);
-        let conflicts = std::mem::take(&mut self.board.conflicts);
-        self.board = Board::new(self.overrides.view(&self.base, self.now), conflicts, self.now);
-        self.board.affinity = affinity;
+    /// A board of the roster with the overrides as they stand now; gives what stood before.
+    fn take_board(&mut self) -> Was {
+        let counted = self.counted_by_hours();
+        let conflicts = self.board.conflicts.clone();
+        let next = Board::new(self.overrides.view(&self.base, self.now), conflicts, self.now);
+        let mut board = std::mem::replace(&mut self.board, next);
+        self.board.affinity = std::mem::take(&mut board.affinity);
+        Was { board, counted }
     }
 
     /// Works out anew what rests on the board.
-    fn renew_all(&mut self) {
+    fn renew_all(&mut self, was: &Was) {
         self.reindex();
+        self.turn_hours(Some((&was.board.roster, &was.board.classes)), &was.counted);
+        self.tell_all_clocks();
         self.start_teams();
         for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
             self.check_standing(arrival, WithdrawReason::RosterChanged);
@@ -128,12 +140,14 @@ impl Scheduler {
 
     /// Works every class out anew, for the hours that lie ahead now.
     pub(super) fn renew_classes(&mut self) {
-        self.board.classes = Classes::new(self.board.roster.teams.len());
+        let was_in = self.counted_by_hours();
+        let before = std::mem::replace(&mut self.board.classes, Classes::new(self.board.roster.teams.len()));
         for load in &mut self.board.loads {
             *load = TeamLoad::default();
         }
         let to_route = std::mem::take(&mut self.to_route);
         self.reindex();
+        self.turn_hours(Some((&Arc::clone(&self.board.roster), &before)), &was_in);
         self.to_route = to_route;
         self.start_teams();
     }
@@ -144,6 +158,7 @@ impl Scheduler {
         self.timers = Timers::default();
         self.set_kept_timers();
         self.census = super::Census::default();
+        self.sla = crate::engine::sla::SlaCensus::default();
         self.dependants.clear();
         self.by_matter.clear();
         self.to_fill.clear();

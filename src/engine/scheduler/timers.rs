@@ -35,6 +35,10 @@ impl Scheduler {
                 Timer::KeptEnds(number) => self.end_kept(number),
                 Timer::HandoffNotice(team) => self.decide_handoffs(team),
                 Timer::GraceEnds(arrival) | Timer::HandoffOffer(arrival) => self.decide_handoff(arrival),
+                Timer::PauseCapped(arrival) => self.cap_pause(arrival),
+                Timer::SlaWarns(arrival) => self.warn(arrival),
+                Timer::SlaBreached(arrival) => self.breach(arrival, self.now),
+                Timer::SlaEscalates(arrival) => self.escalate(arrival),
                 Timer::NotBefore(arrival) => self.reach_not_before(arrival, due_at),
                 Timer::TurnDownEnds(arrival) | Timer::BetterExpected(arrival) => {
                     self.to_route.insert(arrival);
@@ -211,7 +215,11 @@ impl Scheduler {
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.end_holding(arrival);
         let said = Said::to(&active.team, WorkMessage::Ended);
-        self.record(arrival, said, Effect::Recall { assignment: active.assignment, because });
+        self.record(
+            arrival,
+            said,
+            Effect::Recall { assignment: active.assignment, because: Some(because), order: None },
+        );
     }
 
     /// An offer could not be delivered in time: it is withdrawn, and the team counts as having turned it down.

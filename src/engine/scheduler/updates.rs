@@ -1,5 +1,8 @@
 //! Updates of teams, firms and operators: who may, whether the move is legal, and what it does.
 
+use chrono::TimeDelta;
+
+use super::passing::ended_part;
 use super::permission::{
     current_assignment, illegal, may_know, may_send, not_open, party, remaining_within, unknown_task,
 };
@@ -11,9 +14,7 @@ use crate::engine::handoff::KeepReason;
 use crate::engine::id::{RequestId, TeamId, Term};
 use crate::engine::request::Priority;
 use crate::engine::roster::{Moment, Party};
-use crate::engine::task::{
-    Active, Arrival, ClockPause, ClosedBecause, Notes, Pause, Task, TaskState, TurnDownCause, Waiting,
-};
+use crate::engine::task::{Active, Arrival, ClosedBecause, Notes, Pause, Task, TaskState, TurnDownCause, Waiting};
 use crate::engine::update::{Amendment, Change, DeclineReason, Sender, Update, UpdateDigest};
 
 impl Scheduler {
@@ -112,7 +113,7 @@ impl Scheduler {
         let Some(TaskState::Active(holder)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.change(arrival, |task| {
-            super::placing::touch_clocks(task, Moment::Completed, now);
+            crate::engine::sla::touch(task, Moment::Completed, now);
             task.state = TaskState::Completed { at: now, team: team.clone() };
         });
         let said = Said { update: Some(update.clone()), ..Said::to(team, WorkMessage::UpdateResult) };
@@ -167,6 +168,11 @@ impl Scheduler {
                 self.decide_handoff(arrival);
             }
             (S::Active(active), C::Complete { note, .. }) => self.complete(arrival, active, note.clone(), id),
+            (S::Offered(offer), C::Recall(order)) => self.recall_offer(arrival, offer, order, update.id.clone()),
+            (S::Active(active), C::Recall(order)) => self.recall_owned(arrival, active, order, update.id.clone()),
+            (S::Waiting(_) | S::Offered(_), C::OfferTo { to, order, set_aside }) => {
+                return self.offer_to(arrival, to, order, set_aside, update.id.clone());
+            }
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Cancel { reason }) => self.cancel(arrival, reason),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Hold) => self.hold(arrival),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Unhold) => self.unhold(arrival),
@@ -176,7 +182,12 @@ impl Scheduler {
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Amend(amendment)) => {
                 return self.amend(arrival, amendment);
             }
-            (S::Active(_) | S::Waiting(_), C::Accept { .. } | C::Decline { .. })
+            (S::Active(_), C::OfferTo { .. }) => {
+                let message = "a team owns the task; recall it first, and then have it offered";
+                return Err(Refusal::of_field(RefusalCode::IllegalMove, "kind", message));
+            }
+            (S::Waiting(_), C::Recall(_))
+            | (S::Active(_) | S::Waiting(_), C::Accept { .. } | C::Decline { .. })
             | (
                 S::Waiting(_) | S::Offered(_),
                 C::Progress { .. } | C::Handoff { .. } | C::Release { .. } | C::Keep { .. } | C::Complete { .. },
@@ -192,6 +203,8 @@ impl Scheduler {
                 | C::Keep { .. }
                 | C::Release { .. }
                 | C::Complete { .. }
+                | C::Recall(_)
+                | C::OfferTo { .. }
                 | C::Cancel { .. }
                 | C::Hold
                 | C::Unhold
@@ -256,6 +269,8 @@ impl Scheduler {
         if task.paused.is_some() {
             return Err(Refusal::new(RefusalCode::IllegalMove, "the task is paused already; resume it first"));
         }
+        let cap = rule.cap_minutes.map(|minutes| TimeDelta::minutes(i64::from(minutes)));
+        let cap_at = cap.and_then(|cap| self.now.checked_add_signed(cap));
         let (now, was_offered) = (self.now, matches!(task.state, TaskState::Offered(_)));
         if was_offered {
             self.withdraw(arrival, WithdrawReason::Paused);
@@ -267,10 +282,7 @@ impl Scheduler {
             {
                 active.closed_because = Some(ClosedBecause::Paused);
             }
-            task.paused = Some(Pause { reason: reason.clone(), from: now });
-            for clock in task.clocks.iter_mut().filter(|clock| clock.rule.pause_on.contains(reason)) {
-                clock.pauses.push(ClockPause { from: now, until: None, reason: reason.clone() });
-            }
+            task.paused = Some(Pause { reason: reason.clone(), from: now, cap_at, is_capped: false });
         });
         self.tell_owner(arrival, update, Effect::Pause { reason: reason.clone() });
         self.route_if_waiting(arrival);
@@ -293,16 +305,12 @@ impl Scheduler {
             None => return Err(Refusal::new(RefusalCode::IllegalMove, "the task is not paused")),
         }
         let behind_cancelled = behind_cancelled && task.paused.is_none();
-        let now = self.now;
         self.change(arrival, |task| {
             task.paused = None;
             if let TaskState::Active(active) = &mut task.state
                 && active.closed_because == Some(ClosedBecause::Paused)
             {
                 active.closed_because = Some(ClosedBecause::Kept);
-            }
-            for pause in task.clocks.iter_mut().flat_map(|clock| &mut clock.pauses) {
-                pause.until.get_or_insert(now);
             }
             if behind_cancelled {
                 task.after_cancelled.clear();
@@ -329,7 +337,7 @@ impl Scheduler {
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.remember_holder(&active.team, arrival);
         self.change(arrival, |task| {
-            super::placing::touch_clocks(task, Moment::Completed, now);
+            crate::engine::sla::touch(task, Moment::Completed, now);
             task.state = TaskState::Completed { at: now, team: active.team.clone() };
         });
         let said = Said { update, ..Said::to(&active.team, WorkMessage::Ended) };
@@ -345,8 +353,12 @@ impl Scheduler {
             None => Said::default(),
         };
         self.drop_plan(arrival, WithdrawReason::Cancelled);
-        self.end_holding(arrival);
-        self.change(arrival, |task| task.state = TaskState::Cancelled { at: now, reason: reason.into() });
+        self.change(arrival, |task| {
+            if let TaskState::Active(active) = &task.state {
+                task.add_holder(ended_part(active, now));
+            }
+            task.state = TaskState::Cancelled { at: now, reason: reason.into() };
+        });
         self.record(arrival, said, Effect::Cancel { reason: reason.into() });
         self.end(arrival, false);
     }
@@ -374,7 +386,7 @@ impl Scheduler {
         self.decide_handoff(arrival);
     }
 
-    fn reprioritise(&mut self, arrival: Arrival, priority: Priority) {
+    pub(super) fn reprioritise(&mut self, arrival: Arrival, priority: Priority) {
         self.change(arrival, |task| {
             task.keep_terms();
             task.priority = priority;

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::id::{ClientId, MatterId, RequestId, SlaId, TaskId, TeamId, Term, WorkTypeId};
 use crate::engine::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed};
-use crate::engine::roster::{HandoffRule, PayloadOn, SlaClock};
+use crate::engine::roster::{HandoffRule, PayloadOn};
+use crate::engine::sla::Clock;
 use crate::engine::terms::Terms;
 use crate::engine::update::DeclineReason;
 
@@ -56,7 +57,7 @@ pub struct Task {
     pub after_cancelled: Vec<TaskId>,
     /// The SLA policy it was admitted under.
     pub sla: Option<SlaId>,
-    /// Its clocks.
+    /// Its clocks, the deadline's own last.
     pub clocks: Vec<Clock>,
     /// When it was admitted.
     pub admitted_at: DateTime<Utc>,
@@ -193,6 +194,12 @@ pub struct Pause {
     pub reason: Term,
     /// Since when.
     pub from: DateTime<Utc>,
+    /// When the clocks that stand for it run again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cap_at: Option<DateTime<Utc>>,
+    /// Whether they do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_capped: bool,
 }
 
 /// A team that turned a task down, and until when that holds.
@@ -218,30 +225,8 @@ pub enum TurnDownCause {
     Lapsed,
     /// It gave the task back.
     Released,
+    /// An operator took it back.
+    Recalled,
     /// The offer could not be delivered.
     Unreachable,
-}
-
-/// A clock of a task: the rule copied from its policy, and its progress.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Clock {
-    /// The rule.
-    pub rule: SlaClock,
-    /// When it started.
-    pub started_at: Option<DateTime<Utc>>,
-    /// When it stopped.
-    pub stopped_at: Option<DateTime<Utc>>,
-    /// Ranges in which it stood; the last may be open.
-    pub pauses: Vec<ClockPause>,
-}
-
-/// A range in which a clock stood.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClockPause {
-    /// From when.
-    pub from: DateTime<Utc>,
-    /// Until when; `None` while it stands.
-    pub until: Option<DateTime<Utc>>,
-    /// The pause reason.
-    pub reason: Term,
 }

@@ -271,11 +271,12 @@ impl Decider {
         if effects.walls_changed {
             self.walls.set(self.scheduler.walls().clone());
         }
+        decided.batch.segments.extend(effects.segments);
         decided.batch.kept.extend(effects.kept);
         decided.batch.kept_done.extend(effects.kept_done);
         self.changed.extend(effects.changed);
         for task in effects.ended {
-            observe::ended(&self.metrics, &task, self.scheduler.roster());
+            observe::ended(&self.metrics, &task);
             self.changed.remove(&task.arrival);
             decided.batch.tasks.push(row(task, None));
         }
@@ -329,6 +330,7 @@ impl Decider {
     pub fn inspect(&self) -> Inspection {
         Inspection {
             census: self.scheduler.census().clone(),
+            sla: self.scheduler.sla_picture(),
             open_tasks: self.scheduler.open_count(),
             teams: self.scheduler.teams().map(|(team, load)| TeamSnapshot::of(team, load)).collect(),
             overrides: self.active_overrides(),
@@ -338,7 +340,7 @@ impl Decider {
 }
 
 fn is_conflict(effect: &Effect) -> bool {
-    matches!(effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared })
+    matches!(effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared, .. })
 }
 
 fn row(task: Task, next_due_at: Option<DateTime<Utc>>) -> TaskRow {

@@ -230,7 +230,7 @@ impl Pipeline {
             seats: team.seats,
             undelivered: undelivered(&team.id),
         });
-        self.parts.metrics.show(&inspection.census, gauges);
+        self.parts.metrics.show(&inspection.census, &inspection.sla, gauges);
         self.parts.metrics.set_overrides(&inspection.overrides);
         self.write_idle_progress();
     }

@@ -11,11 +11,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::coverage;
 use crate::engine::roster::Roster;
 use crate::http::{NoPlan, RosterPlan, Unavailable};
 use crate::roster::zones::ZoneSource;
@@ -34,6 +36,12 @@ pub use asked::{Apply, Ask};
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often gaps are looked for while nothing changes.
+const AHEAD_EVERY: TimeDelta = TimeDelta::minutes(10);
+
+/// How many days ahead.
+const AHEAD_DAYS: u32 = 14;
 
 /// What a reloader works with.
 pub struct ReloaderParts {
@@ -69,6 +77,8 @@ pub struct Reloader {
     /// The feeds that the file named then.
     feeds: Vec<String>,
     hang_up: Option<Signal>,
+    /// The roster and the instant for which gaps were shown last.
+    looked_ahead: Option<(Arc<Roster>, DateTime<Utc>)>,
 }
 
 /// Why the file's roster is not in force.
@@ -84,7 +94,7 @@ impl Reloader {
     #[must_use]
     pub fn new(parts: ReloaderParts) -> Self {
         let hang_up = parts.path.as_ref().and_then(|_| signal(SignalKind::hangup()).ok());
-        Self { parts, seen: None, read: None, feeds: Vec::new(), hang_up }
+        Self { parts, seen: None, read: None, feeds: Vec::new(), hang_up, looked_ahead: None }
     }
 
     /// Runs until `stop`.
@@ -103,7 +113,10 @@ impl Reloader {
                     self.read_file().await;
                     notify::ready();
                 }
-                _ = look.tick() => self.look_again().await,
+                _ = look.tick() => {
+                    self.look_again().await;
+                    self.look_ahead().await;
+                }
             }
         }
     }
@@ -116,6 +129,21 @@ impl Reloader {
         if stands_still && self.seen != self.read {
             self.read_file().await;
         }
+    }
+
+    /// Shows the next gap of each capability when the teams are others than before, and now and then since time goes on.
+    async fn look_ahead(&mut self) {
+        let (roster, now) = (self.parts.in_force.roster(), self.parts.clock.now());
+        let shown = self.looked_ahead.as_ref();
+        if shown.is_some_and(|(of, at)| Arc::ptr_eq(of, &roster) && now - *at < AHEAD_EVERY) {
+            return;
+        }
+        self.looked_ahead = Some((Arc::clone(&roster), now));
+        let ahead = tokio::task::spawn_blocking(move || coverage::coverage(&roster, now, AHEAD_DAYS));
+        // One that was broken off is worked out again after a while.
+        let Ok(ahead) = ahead.await else { return };
+        let next = ahead.capabilities.iter().map(|it| (it.capability.as_str(), it.gaps.first().map(|gap| gap.from)));
+        self.parts.metrics.show_gaps(next);
     }
 
     async fn look(&self) -> Option<Fingerprint> {

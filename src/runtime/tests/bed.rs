@@ -73,7 +73,7 @@ fn metrics() -> Arc<Metrics> {
         revision: "0",
         tzdata_version: "0",
         tzdata_source: "bundled",
-        sla_targets_minutes: &[60],
+        policies: &[],
         broker: true,
     };
     Arc::new(Metrics::new(setup, &LogCounts::default()))

@@ -9,6 +9,7 @@
 
 mod columns;
 mod guard;
+mod ledger;
 mod open;
 mod overrides;
 mod read;

@@ -7,14 +7,14 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 
 use super::columns::{FACT_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned};
-use super::open;
-use super::overrides;
+use super::{ledger, open, overrides};
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
 use crate::engine::overrides::Overrides;
 use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
+use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
@@ -189,6 +189,10 @@ impl Reader for SqliteReader {
 
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
         self.one("SELECT row FROM tasks WHERE id = ?1", [id.as_str()], task)
+    }
+
+    fn segments(&mut self, task: &TaskId) -> Result<Vec<Segment>, StoreError> {
+        ledger::read(&self.connection, task)
     }
 
     fn tasks(&mut self, query: &TaskQuery) -> Result<Vec<Task>, StoreError> {

@@ -69,6 +69,7 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     let mut tip = tip.clone();
     write_facts(connection, batch, &mut tip)?;
     write_tasks(connection, &batch.tasks, &mut tip)?;
+    super::ledger::write(connection, &batch.segments)?;
     write_payloads(connection, batch)?;
     write_answers(connection, batch)?;
     write_conflicts(connection, batch)?;

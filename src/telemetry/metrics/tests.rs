@@ -1,12 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use crate::engine::id::TeamId;
+use crate::engine::roster::SlaClock;
+use crate::engine::sla::{Clock, SlaState};
 use crate::engine::task::WaitReason;
 
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 36] = [
+const PAGE: [(&str, &str, &[&str]); 41] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -30,6 +33,10 @@ const PAGE: [(&str, &str, &[&str]); 36] = [
     ("messages_undelivered", "gauge", &["team"]),
     ("wall_exposures_total", "counter", &[]),
     ("tasks_completed_total", "counter", &["priority", "sla"]),
+    ("tasks_sla_state", "gauge", &["team", "state"]),
+    ("sla_next_deadline_timestamp_seconds", "gauge", &["team"]),
+    ("sla_warnings_total", "counter", &["policy", "clock"]),
+    ("sla_breaches_total", "counter", &["policy", "clock"]),
     ("handoffs_total", "counter", &["to_team", "outcome"]),
     ("handoffs_pending", "gauge", &["to_team"]),
     ("handoff_acceptance_seconds", "histogram", &[]),
@@ -39,18 +46,27 @@ const PAGE: [(&str, &str, &[&str]); 36] = [
     ("clock_difference_seconds", "gauge", &[]),
     ("timer_lag_seconds", "histogram", &[]),
     ("overrides_active", "gauge", &["kind"]),
+    ("coverage_gap_next_start_timestamp_seconds", "gauge", &["capability"]),
     ("roster_last_reload_successful", "gauge", &[]),
     ("roster_last_reload_success_timestamp_seconds", "gauge", &[]),
     ("roster_horizon_timestamp_seconds", "gauge", &[]),
     ("log_messages_total", "counter", &["level"]),
 ];
+static POLICIES: LazyLock<[SlaPolicy; 1]> = LazyLock::new(|| {
+    let deadline = Clock::of_deadline(DateTime::UNIX_EPOCH).rule;
+    let clock =
+        |(name, target_minutes)| SlaClock { target_minutes, name: Term::new(name).unwrap(), ..deadline.clone() };
+    let clocks = [("a", 30), ("b", 45), ("c", 240), ("d", 45)].map(clock).to_vec();
+    [SlaPolicy { id: SlaId::new("gold").unwrap(), clocks }]
+});
+
 fn setup() -> Setup<'static> {
     Setup {
         version: "0.1.0",
         revision: "abc",
         tzdata_version: "2025b",
         tzdata_source: "bundled",
-        sla_targets_minutes: &[30, 45, 240, 45],
+        policies: &*POLICIES,
         broker: true,
     }
 }
@@ -93,7 +109,8 @@ fn labels(text: &str, family: &str) -> BTreeSet<String> {
 fn every_metric_stands_on_the_operations_page_with_its_type_and_labels() {
     let metrics = metrics();
     let sydney = team("sydney");
-    metrics.show(&Census::default(), [gauge(&sydney)]);
+    metrics.show(&Census::default(), &SlaPicture::default(), [gauge(&sydney)]);
+    metrics.show_gaps([("US-NY/litigation", None)]);
     let text = metrics.render();
     let types: BTreeMap<&str, &str> = text
         .lines()
@@ -151,12 +168,11 @@ fn known_label_sets_start_at_zero() {
 
 #[test]
 fn every_sla_target_is_an_edge_once() {
-    let edges = wait_buckets(setup().sla_targets_minutes);
+    let edges = wait_buckets([30, 45, 240, 45].into_iter());
     assert!(edges.is_sorted_by(|a, b| a < b), "{edges:?}");
     assert_eq!(edges.len(), WAIT_BUCKETS_SECONDS.len() + 1, "only 45 minutes is new");
     assert!(edges.contains(&2_700.0));
-    let many: Vec<u32> = (1..=500).collect();
-    assert_eq!(wait_buckets(&many).len(), MAX_WAIT_BUCKETS);
+    assert_eq!(wait_buckets(1..=500).len(), MAX_WAIT_BUCKETS);
 }
 
 #[test]
@@ -167,7 +183,12 @@ fn a_team_that_left_the_roster_is_no_longer_shown() {
     census.with_team.insert((sydney.clone(), "active"), 2);
     census.waiting.insert((Priority::High, WaitReason::NoTeamOpen), 5);
     census.next_team.insert(sydney.clone(), 4);
-    metrics.show(&census, [gauge(&sydney), gauge(&london)]);
+    let at = "2026-11-23T17:00:00.5Z".parse().unwrap();
+    let sla = SlaPicture {
+        states: [((Some(sydney.clone()), SlaState::AtRisk), 3), ((None, SlaState::Ok), 2)].into(),
+        next_breach_at: [(Some(sydney.clone()), at)].into(),
+    };
+    metrics.show(&census, &sla, [gauge(&sydney), gauge(&london)]);
     let text = metrics.render();
     let samples = [
         ("heliograph_tasks_open{state=\"active\",team=\"sydney\"}", 2.0),
@@ -177,12 +198,17 @@ fn a_team_that_left_the_roster_is_no_longer_shown() {
         ("heliograph_team_seats{team=\"london\"}", 3.0),
         ("heliograph_messages_undelivered{team=\"london\"}", 2.0),
         ("heliograph_handoffs_pending{to_team=\"sydney\"}", 4.0),
+        ("heliograph_tasks_sla_state{state=\"at_risk\",team=\"sydney\"}", 3.0),
+        ("heliograph_tasks_sla_state{state=\"breached\",team=\"london\"}", 0.0),
+        ("heliograph_tasks_sla_state{state=\"ok\",team=\"-\"}", 2.0),
+        ("heliograph_sla_next_deadline_timestamp_seconds{team=\"sydney\"}", 1_795_453_200.5),
+        ("heliograph_sla_next_deadline_timestamp_seconds{team=\"-\"}", 0.0),
         ("heliograph_handoffs_pending{to_team=\"london\"}", 0.0),
     ];
     for (sample, expected) in samples {
         assert_eq!(value(&text, sample), expected, "{sample}");
     }
-    metrics.show(&Census::default(), [gauge(&london)]);
+    metrics.show(&Census::default(), &SlaPicture::default(), [gauge(&london)]);
     let text = metrics.render();
     let counts = |line: &&str| line.starts_with("heliograph_handoffs_total");
     assert!(!text.lines().filter(|it| !counts(it)).any(|it| it.contains("sydney")), "{text}");
@@ -190,10 +216,27 @@ fn a_team_that_left_the_roster_is_no_longer_shown() {
 }
 
 #[test]
+fn warnings_and_breaches_are_counted_by_policy_and_clock_and_known_ones_start_at_zero() {
+    let metrics = metrics();
+    let (gold, clock) = (SlaId::new("gold").unwrap(), Term::new("a").unwrap());
+    metrics.sla_warned(Some(&gold), &clock);
+    metrics.sla_breached(None, &Term::new("deadline").unwrap());
+    let text = metrics.render();
+    for (sample, expected) in [
+        ("heliograph_sla_warnings_total{clock=\"a\",policy=\"gold\"}", 1.0),
+        ("heliograph_sla_warnings_total{clock=\"d\",policy=\"gold\"}", 0.0),
+        ("heliograph_sla_breaches_total{clock=\"a\",policy=\"gold\"}", 0.0),
+        ("heliograph_sla_breaches_total{clock=\"deadline\",policy=\"-\"}", 1.0),
+    ] {
+        assert_eq!(value(&text, sample), expected, "{sample}");
+    }
+}
+
+#[test]
 fn hand_offs_are_counted_by_outcome_with_the_time_to_the_accept() {
     let metrics = metrics();
     let sydney = team("sydney");
-    metrics.show(&Census::default(), [gauge(&sydney)]);
+    metrics.show(&Census::default(), &SlaPicture::default(), [gauge(&sydney)]);
     metrics.handoff_ended(&sydney, HandoffOutcome::Passed);
     metrics.handoff_accepted(TimeDelta::minutes(10));
     metrics.handoff_ended(&sydney, HandoffOutcome::Lapsed);

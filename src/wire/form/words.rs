@@ -4,7 +4,7 @@ use schemars::{Schema, json_schema};
 
 use crate::engine::event::Refusal;
 use crate::engine::request::{Presence, Priority};
-use crate::engine::update::DeclineReason;
+use crate::engine::update::{DeclineReason, SetAside};
 use crate::wire::json::Node;
 
 use super::values::text_of;
@@ -23,6 +23,11 @@ impl Words for Priority {
 impl Words for Presence {
     const WORDS: &'static [(&'static str, Self)] =
         &[("none", Self::None), ("contact", Self::Contact), ("in_person", Self::InPerson)];
+}
+
+impl Words for SetAside {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("turned_down", Self::TurnedDown), ("drained", Self::Drained), ("open", Self::Open), ("seats", Self::Seats)];
 }
 
 impl Words for DeclineReason {

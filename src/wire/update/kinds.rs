@@ -6,7 +6,7 @@ use schemars::Schema;
 use crate::engine::event::Refusal;
 use crate::engine::id::{TeamId, Term};
 use crate::engine::request::{Place, Priority};
-use crate::engine::update::{Amendment, Change, DeclineReason};
+use crate::engine::update::{Amendment, Change, DeclineReason, Order, SetAside};
 use crate::wire::form::{At, Fielded, Line, Note, Whole, form};
 use crate::wire::json::Node;
 use crate::wire::request::ConsentForm;
@@ -25,7 +25,7 @@ const fn kind<F: Fielded + Into<Change>>(word: &'static str) -> Kind {
     Kind { word, names: F::NAMES, read: |node, at| F::read(node, at).map(Into::into), schema: F::schema }
 }
 
-pub(super) const KINDS: [Kind; 14] = [
+pub(super) const KINDS: [Kind; 16] = [
     kind::<AcceptForm>("accept"),
     kind::<DeclineForm>("decline"),
     kind::<ProgressForm>("progress"),
@@ -36,6 +36,8 @@ pub(super) const KINDS: [Kind; 14] = [
     kind::<ReleaseForm>("release"),
     kind::<CompleteForm>("complete"),
     kind::<CancelForm>("cancel"),
+    kind::<RecallForm>("recall"),
+    kind::<OfferToForm>("offer_to"),
     kind::<HoldForm>("hold"),
     kind::<UnholdForm>("unhold"),
     kind::<ReprioritiseForm>("reprioritise"),
@@ -142,6 +144,30 @@ form! {
         assignment: Assignment,
         /// Free text.
         note: Option<Note>,
+    }
+}
+
+form! {
+    /// An operator takes the task from the team that has it, offered or owned.
+    struct RecallForm {
+        /// Who asks for it, for the record; the sender when absent.
+        by: Option<Reason>,
+        /// Why.
+        reason: Reason,
+    }
+}
+
+form! {
+    /// An operator has the task offered to a team.
+    struct OfferToForm {
+        /// To whom.
+        to: TeamId,
+        /// Who asks for it, for the record; the sender when absent.
+        by: Option<Reason>,
+        /// Why.
+        reason: Reason,
+        /// Obstacles that are not to be in the way.
+        set_aside: Option<Vec<SetAside>>,
     }
 }
 
@@ -256,6 +282,23 @@ impl From<ReleaseForm> for Change {
 impl From<CompleteForm> for Change {
     fn from(form: CompleteForm) -> Self {
         Self::Complete { assignment: form.assignment.0, note: text(form.note) }
+    }
+}
+
+fn order(by: Option<Reason>, reason: Reason) -> Order {
+    Order { by: by.map(|by| by.0).unwrap_or_default(), reason: reason.0 }
+}
+
+impl From<RecallForm> for Change {
+    fn from(form: RecallForm) -> Self {
+        Self::Recall(order(form.by, form.reason))
+    }
+}
+
+impl From<OfferToForm> for Change {
+    fn from(form: OfferToForm) -> Self {
+        let set_aside = form.set_aside.unwrap_or_default();
+        Self::OfferTo { to: form.to, order: order(form.by, form.reason), set_aside }
     }
 }
 

@@ -97,7 +97,18 @@ fn read(head: &Node<'_>, rest: &Node<'_>, hint: &SenderHint, at: &At<'_>) -> Res
     if assignment_missing && matches!(sender, Sender::Team(_)) {
         return Err(at.field("assignment").missing());
     }
+    let change = signed(change, &sender);
     Ok(Update { id: head.id, task: head.task, sender, at: head.at, change })
+}
+
+/// An order that names nobody is its sender's.
+fn signed(mut change: Change, sender: &Sender) -> Change {
+    if let (Change::Recall(order) | Change::OfferTo { order, .. }, Sender::Operator(name)) = (&mut change, sender)
+        && order.by.is_empty()
+    {
+        order.by.clone_from(name);
+    }
+    change
 }
 
 /// Who sends it: as the body says, and as is known.

@@ -4,6 +4,7 @@
 //! `for_each_promise!(on_that_store)` gives a macro the names of all promises.
 
 mod facts;
+mod ledger;
 mod start;
 mod tasks;
 mod teams;
@@ -13,6 +14,7 @@ use heliograph::engine::task::Task;
 use heliograph::store::{Batch, Recovered, StoreError, Writer};
 
 pub use facts::*;
+pub use ledger::*;
 pub use start::*;
 pub use tasks::*;
 pub use teams::*;
@@ -59,6 +61,8 @@ macro_rules! for_each_promise {
             rosters_are_found_by_digest,
             a_payload_comes_back_byte_for_byte,
             a_payload_needs_its_task,
+            the_ledger_of_a_task_comes_back_in_order_also_when_it_has_ended,
+            a_segment_that_does_not_follow_the_last_one_is_refused,
             listings_filter_and_keep_the_order_of_arrival,
             a_reader_sees_whole_batches_only,
             a_checkpoint_changes_nothing_that_is_read,

@@ -1,0 +1,225 @@
+//! Closing and opening segments, and what follows for the due times.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::engine::id::{TeamId, Term};
+use crate::engine::roster::Moment;
+use crate::engine::task::{Task, TaskState};
+
+use super::clock::{Clock, OpenSegment, Segment, SegmentEnd};
+use super::hours::Hours;
+use super::notice::{ClockEnd, MovedDue, Outcome, StoppedClock};
+
+/// What may turn the clocks of a task, beside the task itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn<'a> {
+    /// The hours that counted until now.
+    pub before: Hours<'a>,
+    /// The hours that count from now on.
+    pub after: Hours<'a>,
+    /// How they came to differ, if they may.
+    pub because: Option<SegmentEnd>,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// What a turn leaves to be stored and told.
+#[derive(Debug, Default)]
+pub struct Turned {
+    /// Segments that are closed now.
+    pub segments: Vec<Segment>,
+    /// Due times that moved.
+    pub moved: Vec<MovedDue>,
+    /// Clocks that stopped.
+    pub stopped: Vec<StoppedClock>,
+}
+
+/// Starts and stops the clocks for which `moment` is the time, each once.
+pub fn touch(task: &mut Task, moment: Moment, now: DateTime<Utc>) {
+    for clock in &mut task.clocks {
+        if clock.rule.start == moment && clock.started_at.is_none() {
+            clock.started_at = Some(now);
+        }
+        if clock.rule.stop == moment && clock.is_running() {
+            clock.stopped_at = Some(now);
+        }
+    }
+}
+
+/// Whether a segment of a task is to be closed or opened, since who holds it, whether it stands or what is asked changed.
+#[must_use]
+pub fn is_to_turn(task: &Task) -> bool {
+    let deadline = task.clocks.iter().find_map(|clock| clock.deadline);
+    deadline != task.deadline || task.clocks.iter().any(|clock| !is_in_place(clock, task))
+}
+
+fn is_in_place(clock: &Clock, task: &Task) -> bool {
+    match &clock.open {
+        None => !clock.is_running(),
+        Some(open) => {
+            clock.is_running()
+                && !is_cancelled(task)
+                && open.holder.as_ref() == holder(task)
+                && open.standing.as_ref() == standing(clock, task)
+        }
+    }
+}
+
+/// Brings the segments and the due times of a task to what holds from now on.
+#[must_use]
+pub fn turn(task: &mut Task, turn: Turn<'_>) -> Turned {
+    let mut turned = Turned::default();
+    let mut clocks = std::mem::take(&mut task.clocks);
+    let amended = take_deadline(task.deadline, &mut clocks, turn.now);
+    for clock in &mut clocks {
+        let amended = amended && clock.deadline.is_some();
+        turn_clock(clock, task, turn, amended, &mut turned);
+    }
+    task.clocks = clocks;
+    turned
+}
+
+/// Gives the deadline's clock the deadline of the task; whether it had another one. A new deadline is a new promise, which
+/// warns and is breached for itself.
+fn take_deadline(deadline: Option<DateTime<Utc>>, clocks: &mut Vec<Clock>, now: DateTime<Utc>) -> bool {
+    let Some(deadline) = deadline else { return false };
+    match clocks.iter_mut().find(|clock| clock.deadline.is_some()) {
+        Some(clock) if clock.deadline == Some(deadline) => false,
+        Some(clock) => {
+            clock.deadline = Some(deadline);
+            (clock.warnings, clock.breached_at) = (0, None);
+            true
+        }
+        None => {
+            clocks.push(Clock { started_at: Some(now), ..Clock::of_deadline(deadline) });
+            false
+        }
+    }
+}
+
+fn turn_clock(clock: &mut Clock, task: &Task, turn: Turn<'_>, amended: bool, turned: &mut Turned) {
+    let now = turn.now;
+    let was_running = clock.open.is_some();
+    if is_cancelled(task) && clock.is_running() {
+        clock.stopped_at = Some(now);
+    }
+    let closed_by = clock.open.as_ref().and_then(|open| closed_by(clock, open, task, turn, amended));
+    if let Some(closed_by) = closed_by {
+        turned.segments.extend(close(clock, task, turn, closed_by));
+    }
+    let Some(stopped_at) = clock.stopped_at else {
+        if clock.is_running() && clock.open.is_none() {
+            let (holder, standing) = (holder(task).cloned(), standing(clock, task).cloned());
+            // A start that is noticed late counts from its own instant.
+            let from = clock.started_at.filter(|_| clock.segments == 0).map_or(now, |started_at| started_at.min(now));
+            clock.open = Some(OpenSegment { from, holder, standing });
+        }
+        let due_before = clock.due_at;
+        if closed_by.is_some() || !was_running || turn.because.is_some() {
+            project(clock, turn.after);
+        }
+        if was_running && clock.due_at != due_before {
+            let because = closed_by.or(turn.because).unwrap_or(SegmentEnd::HoursChanged);
+            let clock_name = clock.rule.name.clone();
+            turned.moved.push(MovedDue { clock: clock_name, from: due_before, to: clock.due_at, because });
+        }
+        return;
+    };
+    if was_running {
+        (clock.warns_at, clock.escalates_at) = (None, None);
+        let outcome = match (&clock.breached_at, is_cancelled(task)) {
+            (Some(_), _) => Outcome::Breached,
+            (None, true) => Outcome::Cancelled,
+            (None, false) => Outcome::Met,
+        };
+        let end = ClockEnd { outcome, stopped_at };
+        turned.stopped.push(StoppedClock::of(clock, task.sla.as_ref(), end));
+    }
+}
+
+/// What closes the open segment of a clock now, if anything does.
+fn closed_by(clock: &Clock, open: &OpenSegment, task: &Task, turn: Turn<'_>, amended: bool) -> Option<SegmentEnd> {
+    let (holder, standing) = (holder(task), standing(clock, task));
+    let counted = |hours: Hours<'_>| hours.counted(&clock.rule.basis, open, turn.now);
+    if clock.stopped_at.is_some() {
+        Some(SegmentEnd::Stopped)
+    } else if open.holder.as_ref() != holder {
+        Some(SegmentEnd::HolderChanged)
+    } else if open.standing.as_ref() != standing {
+        Some(match (standing, &task.paused) {
+            (Some(_), _) => SegmentEnd::Paused,
+            (None, Some(_)) => SegmentEnd::PauseCapped,
+            (None, None) => SegmentEnd::Resumed,
+        })
+    } else if amended {
+        Some(SegmentEnd::Amended)
+    } else {
+        // What both count alike may go on; the new hours count what comes.
+        turn.because.filter(|_| counted(turn.before) != counted(turn.after))
+    }
+}
+
+/// Closes the open segment; one without any length leaves no trace.
+fn close(clock: &mut Clock, task: &Task, turn: Turn<'_>, closed_by: SegmentEnd) -> Option<Segment> {
+    let open = clock.open.take()?;
+    if open.from >= turn.now {
+        return None;
+    }
+    let counted_ms = turn.before.counted(&clock.rule.basis, &open, turn.now).num_milliseconds();
+    clock.segments += 1;
+    clock.counted_ms += counted_ms;
+    Some(Segment {
+        task: task.arrival,
+        clock: clock.rule.name.clone(),
+        number: clock.segments,
+        from: open.from,
+        until: turn.now,
+        holder: open.holder,
+        standing: open.standing,
+        counted_ms,
+        closed_by,
+    })
+}
+
+/// Works out when the target is used up and when the next steps are due; a clock that was breached is left alone but for
+/// its escalation steps.
+fn project(clock: &mut Clock, hours: Hours<'_>) {
+    let due_at = reach(clock, hours, clock.target());
+    if clock.breached_at.is_none() {
+        clock.due_at = clock.deadline.or(due_at);
+    }
+    project_steps(clock, hours);
+}
+
+/// Works out when the next warning and the next escalation step are due.
+pub fn project_steps(clock: &mut Clock, hours: Hours<'_>) {
+    clock.warns_at = clock.next_warning().and_then(|percent| reach(clock, hours, clock.amount(percent)));
+    clock.escalates_at = clock.next_escalation().and_then(|step| reach(clock, hours, clock.amount(step.at_percent)));
+}
+
+/// When the clock will have counted so much, as things stand.
+fn reach(clock: &Clock, hours: Hours<'_>, amount: TimeDelta) -> Option<DateTime<Utc>> {
+    let open = clock.open.as_ref().filter(|open| open.standing.is_none())?;
+    let left = amount - TimeDelta::milliseconds(clock.counted_ms);
+    hours.reach(&clock.rule.basis, open.holder.as_ref(), open.from, left)
+}
+
+/// Who holds a task, as far as its clocks are concerned: an offer is not held yet.
+fn holder(task: &Task) -> Option<&TeamId> {
+    match &task.state {
+        TaskState::Active(active) => Some(&active.team),
+        TaskState::Waiting(_) | TaskState::Offered(_) | TaskState::Completed { .. } | TaskState::Cancelled { .. } => {
+            None
+        }
+    }
+}
+
+/// The pause reason for which a clock stands.
+fn standing<'a>(clock: &Clock, task: &'a Task) -> Option<&'a Term> {
+    let pause = task.paused.as_ref().filter(|pause| !pause.is_capped)?;
+    clock.rule.pause_on.contains(&pause.reason).then_some(&pause.reason)
+}
+
+fn is_cancelled(task: &Task) -> bool {
+    matches!(task.state, TaskState::Cancelled { .. })
+}
