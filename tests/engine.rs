@@ -4,6 +4,8 @@
 mod admission;
 #[path = "engine/clocks.rs"]
 mod clocks;
+#[path = "engine/coverage.rs"]
+mod coverage;
 #[path = "engine/due.rs"]
 mod due;
 #[path = "engine/feasible.rs"]
@@ -24,6 +26,8 @@ mod ledger;
 mod offers;
 #[path = "engine/orders.rs"]
 mod orders;
+#[path = "engine/overrides.rs"]
+mod overrides;
 #[path = "engine/random.rs"]
 mod random;
 #[path = "engine/restart.rs"]

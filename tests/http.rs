@@ -12,8 +12,12 @@ mod fake;
 mod limits;
 #[path = "http/messages.rs"]
 mod messages;
+#[path = "http/overrides.rs"]
+mod overrides;
 #[path = "http/reads.rs"]
 mod reads;
+#[path = "http/roster.rs"]
+mod roster;
 #[path = "http/writes.rs"]
 mod writes;
 
@@ -74,8 +78,12 @@ impl Server {
 }
 
 fn post(path: &str, body: &str) -> String {
+    post_as("application/json", path, body)
+}
+
+fn post_as(media: &str, path: &str, body: &str) -> String {
     let length = body.len();
     format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {media}\r\ncontent-length: {length}\r\n\r\n{body}"
     )
 }

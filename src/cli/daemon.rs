@@ -34,6 +34,13 @@ pub(super) struct DaemonArguments {
     url: Option<String>,
 }
 
+impl DaemonArguments {
+    /// The daemon at an address; the default one without.
+    pub(super) fn of(url: Option<String>) -> Self {
+        Self { url }
+    }
+}
+
 /// A daemon that can be asked.
 #[derive(Debug)]
 pub(super) struct Daemon {
@@ -107,8 +114,25 @@ impl Daemon {
     /// # Errors
     /// The daemon does not answer, says no, or answers something else.
     pub(super) fn post<T: DeserializeOwned>(&self, path: &str, body: &[u8]) -> Result<T, Failure> {
-        let request = self.agent.post(format!("{}{path}", self.url)).header("content-type", "application/json");
+        self.post_as("application/json", path, body)
+    }
+
+    /// Sends a body of another type and reads the answer.
+    ///
+    /// # Errors
+    /// The daemon does not answer, says no, or answers something else.
+    pub(super) fn post_as<T: DeserializeOwned>(&self, media: &str, path: &str, body: &[u8]) -> Result<T, Failure> {
+        let request = self.agent.post(format!("{}{path}", self.url)).header("content-type", media);
         let reply = self.reply(request.send(body))?;
+        self.document(reply)
+    }
+
+    /// Removes what stands at an address and reads the answer.
+    ///
+    /// # Errors
+    /// The daemon does not answer, says no, or answers something else.
+    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        let reply = self.reply(self.agent.delete(format!("{}{path}", self.url)).call())?;
         self.document(reply)
     }
 

@@ -9,6 +9,8 @@ use super::output;
 const FAILED: u8 = 1;
 /// Exit code of a command that was written wrongly.
 pub(super) const USAGE: u8 = 2;
+/// Exit code of `plan` when it found changes.
+const CHANGES: u8 = 3;
 /// Exit code when the daemon cannot be reached (`EX_UNAVAILABLE` of sysexits).
 const UNREACHABLE: u8 = 69;
 /// Exit code when settings or roster are at fault (`EX_CONFIG` of sysexits).
@@ -21,6 +23,8 @@ pub(super) enum Failure {
     Failed(String),
     /// The answer, already on stdout, is "no".
     No,
+    /// The answer, already on stdout, is that something would change.
+    Changes,
     /// The command was written wrongly.
     Usage(String),
     /// The daemon cannot be reached, or cannot answer now.
@@ -39,6 +43,7 @@ impl Failure {
         let (message, code) = match self {
             Self::Failed(message) => (message, FAILED),
             Self::No => (String::new(), FAILED),
+            Self::Changes => (String::new(), CHANGES),
             Self::Usage(message) => (message, USAGE),
             Self::Unreachable(message) => (message, UNREACHABLE),
             Self::Configuration(message) => (message, CONFIGURATION),

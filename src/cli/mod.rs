@@ -5,12 +5,14 @@
 //! | 0 | done |
 //! | 1 | not done, or the answer is "no" |
 //! | 2 | the command was written wrongly |
+//! | 3 | `plan` found changes |
 //! | 69 | the daemon cannot be reached, or says that it cannot answer now |
 //! | 78 | settings or roster are at fault |
 
 mod check;
 mod completions;
 mod configuration;
+mod coverage;
 mod daemon;
 mod explanation;
 mod failure;
@@ -21,6 +23,8 @@ mod ledger;
 mod man;
 mod orders;
 mod output;
+mod overrides;
+mod plan;
 mod route;
 mod schema;
 mod serve;
@@ -52,7 +56,7 @@ struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done; 1 not done, or the answer is no; 2 usage; 69 daemon unreachable; 78 settings or roster at fault.
+Exit codes: 0 done; 1 not done, or the answer is no; 2 usage; 3 changes; 69 daemon unreachable; 78 settings or roster at fault.
 Environment: HELIOGRAPH_URL for commands that talk to a daemon; HELIOGRAPH__SECTION__KEY for settings; NO_COLOR.";
 
 #[derive(Debug, Subcommand)]
@@ -63,6 +67,10 @@ enum Command {
     Demo(serve::DemoArguments),
     /// Check settings and roster, and print every fault as file:line:column
     Check(check::CheckArguments),
+    /// Say what a roster would change on a daemon, and bring it into force
+    Plan(plan::PlanArguments),
+    /// Say when anybody is open for each capability in the days ahead
+    Coverage(coverage::CoverageArguments),
     /// Ask a calendar of the roster
     Hours(hours::HoursArguments),
     /// Say where a request would go, and why, without a daemon
@@ -79,6 +87,10 @@ enum Command {
     Task(tasks::TaskArguments),
     /// Send an update of a task
     Update(Box<update::UpdateArguments>),
+    /// Close, open, drain or size a team for a time
+    Override(overrides::OverrideArguments),
+    /// Let a team take nothing new for a time, and hand off at its shift end
+    Drain(overrides::DrainArguments),
     /// Take a task back from the team that has it
     Recall(orders::RecallArguments),
     /// Have a task offered to a team
@@ -122,6 +134,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Demo(arguments) => serve::demo(&arguments),
         Command::Check(arguments) => check::run(&arguments, &mut output),
+        Command::Plan(arguments) => plan::run(&arguments, &mut output),
+        Command::Coverage(arguments) => coverage::run(&arguments, &mut output),
         Command::Hours(arguments) => hours::run(&arguments, &mut output),
         Command::Route(arguments) => route::run(&arguments, &mut output),
         Command::Why(arguments) => why::why(&arguments, &mut output),
@@ -130,6 +144,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Tasks(arguments) => tasks::list(&arguments, &mut output),
         Command::Task(arguments) => tasks::show(&arguments, &mut output),
         Command::Update(arguments) => update::run(&arguments, &mut output),
+        Command::Override(arguments) => overrides::run(arguments, &mut output),
+        Command::Drain(arguments) => overrides::drain(arguments, &mut output),
         Command::Recall(arguments) => orders::recall(&arguments, &mut output),
         Command::OfferTo(arguments) => orders::offer_to(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),

@@ -21,7 +21,7 @@ const SAME_CLIENT: u32 = 50;
 type MatterKey = (ClientId, MatterId);
 
 /// The last time each team took work of a matter, and of a client.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Affinity {
     matters: HashMap<MatterKey, Vec<(TeamId, DateTime<Utc>)>>,
     clients: HashMap<ClientId, Vec<(TeamId, DateTime<Utc>)>>,

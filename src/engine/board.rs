@@ -12,7 +12,7 @@ use super::roster::{Roster, TeamIndex};
 use super::walls::Walls;
 
 /// Roster, walls, classes, loads and affinities.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Board {
     /// The roster in force.
     pub roster: Arc<Roster>,

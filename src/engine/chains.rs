@@ -103,7 +103,7 @@ impl Chains<'_> {
     pub fn start_of(&self, team: TeamIndex, free_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let (entry, load) = (self.board.roster.team(team), self.board.load(team));
         let remaining = self.task.remaining_minutes();
-        if entry.retired || self.task.is_turned_down_by(&entry.id, free_at) {
+        if entry.winds_down() || self.task.is_turned_down_by(&entry.id, free_at) {
             return None;
         }
         let fit = self.class.fit(team)?;

@@ -47,7 +47,7 @@ struct ClassKey {
 }
 
 /// The standing filters' answers to one set of needs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Class {
     /// Teams that may do it, in the order of their ids.
     pub eligible: Vec<(TeamIndex, Fit)>,
@@ -119,7 +119,7 @@ impl Class {
 }
 
 /// All classes met under one roster.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Classes {
     by_key: HashMap<Arc<ClassKey>, ClassId>,
     slots: BTreeMap<ClassId, Class>,

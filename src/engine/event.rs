@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::effect::Exposure;
 use super::id::{ClientId, RequestId, TaskId, TeamId};
+use super::overrides::NewOverride;
 use super::request::{RequestDigest, WorkRequest};
 use super::roster::Roster;
 use super::update::{Update, UpdateDigest};
@@ -62,8 +63,26 @@ pub enum Event {
     WallExposed(Box<Exposure>),
     /// Another roster is in force from now on.
     RosterChanged(Arc<Roster>),
+    /// Somebody sets or removes an override.
+    OverrideWished(OverrideWish),
     /// Time went on to a deadline.
     DeadlineReached,
+}
+
+/// What somebody wants of overrides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OverrideWish {
+    /// Set one.
+    Set(Box<NewOverride>),
+    /// End one before its time.
+    Remove {
+        /// Its number.
+        id: u64,
+        /// Who ends it.
+        author: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// What the store remembers of an ended task.

@@ -312,7 +312,11 @@ fn turned_down(ask: &AtNow<'_>) -> Result<(), Rejection> {
 }
 
 fn drained(ask: &AtNow<'_>) -> Result<(), Rejection> {
-    if ask.team.retired { Err(Rejection::Retired) } else { Ok(()) }
+    match ask.team {
+        Team { retired: true, .. } => Err(Rejection::Retired),
+        Team { drained: true, .. } => Err(Rejection::Drained),
+        _ => Ok(()),
+    }
 }
 
 fn open(ask: &AtNow<'_>) -> Result<(), Rejection> {

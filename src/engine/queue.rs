@@ -41,7 +41,7 @@ impl WaitKey {
 }
 
 /// The waiting tasks of a class, in order and by effort.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Lane {
     all: BTreeSet<WaitKey>,
     by_effort: BTreeMap<u32, BTreeSet<WaitKey>>,
@@ -60,7 +60,7 @@ impl Lane {
 }
 
 /// Waiting tasks by class, and by the teams that they wait for.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Queue {
     by_class: BTreeMap<ClassId, Lane>,
     /// The first task of each class.

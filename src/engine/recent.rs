@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
 /// The newest `limit` entries by key.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Recent<K, V> {
     limit: usize,
     order: VecDeque<K>,

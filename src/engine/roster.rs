@@ -17,7 +17,7 @@ use super::request::{Place, Presence, Priority, SkillNeed, Step};
 pub struct RosterDigest(pub Arc<str>);
 
 /// All teams, calendars and policies of one version.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Roster {
     /// Names this version.
     pub digest: RosterDigest,
@@ -71,7 +71,7 @@ impl Roster {
 pub const MAX_TEAMS: usize = 10_000;
 
 /// Who can own a task.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Team {
     /// Its id.
     pub id: TeamId,
@@ -107,6 +107,18 @@ pub struct Team {
     pub broker_user: Option<String>,
     /// Takes nothing new and hands off what it holds.
     pub retired: bool,
+    /// The same for a time, by an override.
+    pub drained: bool,
+    /// Closed by an override at this time, whatever its hours are.
+    pub closed_by_override: bool,
+}
+
+impl Team {
+    /// Whether it takes nothing new and hands off what it holds.
+    #[must_use]
+    pub fn winds_down(&self) -> bool {
+        self.retired || self.drained
+    }
 }
 
 /// How much a team can hold at once.
@@ -156,7 +168,7 @@ pub struct Capability {
 }
 
 /// A firm that publishes work requests.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Client {
     /// Its id.
     pub id: ClientId,

@@ -10,6 +10,8 @@ use super::task::Arrival;
 /// A timer. At one instant timers fire in this order, then by team or by arrival; firing early or twice is a no-op.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
+    /// An override begins or ends.
+    OverridesTurn,
     /// A team closes, for a break or for the night.
     TeamCloses(TeamIndex),
     /// An offer ends unanswered.
@@ -45,7 +47,7 @@ pub enum Timer {
 }
 
 /// Timers by due time.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Timers {
     due: BTreeSet<(DateTime<Utc>, Timer)>,
 }

@@ -12,15 +12,20 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::engine::coverage::Coverage;
 use crate::engine::effect::WorkMessage;
-use crate::engine::event::Refusal;
+use crate::engine::event::{OverrideWish, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, TaskId, TeamId};
+use crate::engine::overrides::Override;
 use crate::engine::roster::Delivery;
 use crate::engine::sla::Segment;
 use crate::engine::task::{Arrival, Task, Waiting};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
+
+use super::overrides::OverrideAnswer;
+use super::roster::{NoPlan, RosterPlan};
 
 /// The daemon behind the routes.
 pub trait Backend: Clone + Send + Sync + 'static {
@@ -108,6 +113,39 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] when committed state cannot be read now.
     fn oldest_event(&self) -> impl Future<Output = Result<FactSeq, Unavailable>> + Send;
+
+    /// What a roster would change, given as one text.
+    ///
+    /// # Errors
+    /// [`NoPlan`] when it has faults, or the daemon cannot answer now.
+    fn plan_roster(&self, text: String) -> impl Future<Output = Result<RosterPlan, NoPlan>> + Send;
+
+    /// Brings a roster into force, unless roster or overrides have changed since `check_index`; answered after the commit. One
+    /// that was in force before comes back only when it is forced.
+    ///
+    /// # Errors
+    /// As [`Backend::plan_roster`].
+    fn apply_roster(
+        &self,
+        text: String,
+        check_index: u64,
+        forced: bool,
+    ) -> impl Future<Output = Result<RosterPlan, NoPlan>> + Send;
+
+    /// Sets or removes an override, answered after the commit; or, with `preview`, says what that would bring about.
+    fn override_team(&self, wish: OverrideWish, preview: bool) -> impl Future<Output = OverrideAnswer> + Send;
+
+    /// The coverage of so many days ahead, with the overrides as they stand.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the daemon cannot answer now.
+    fn coverage(&self, days: u32) -> impl Future<Output = Result<Coverage, Unavailable>> + Send;
+
+    /// The overrides that stand or are to come, by number, and the check index.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the daemon cannot answer now.
+    fn overrides(&self) -> impl Future<Output = Result<(Vec<Override>, u64), Unavailable>> + Send;
 
     /// The number of the last committed fact, as it rises.
     fn committed(&self) -> watch::Receiver<FactSeq>;

@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{Id, IdKind};
+use crate::roster::MAX_TEXT_BYTES;
 
 use super::guard::only;
 use super::limits::{DEFAULT_PAGE, MAX_PAGE, Options};
@@ -93,11 +94,30 @@ pub(super) fn whole_number(name: &str, text: &str, least: u64, most: u64) -> Res
 
 /// A body of JSON, whole, within the limits of size and time.
 pub(super) async fn json_body(headers: &HeaderMap, body: Body, options: &Options) -> Result<Bytes, Problem> {
-    let (max_bytes, within) = (options.max_body_bytes, options.body_within);
+    whole_body("application/json", options.max_body_bytes, headers, body, options).await
+}
+
+/// A roster as one text, whole, within its limit of size and that of time.
+pub(super) async fn text_body(headers: &HeaderMap, body: Body, options: &Options) -> Result<String, Problem> {
+    let body = whole_body("application/toml", MAX_TEXT_BYTES, headers, body, options).await?;
+    String::from_utf8(body.into()).map_err(|error| {
+        let detail = format!("is not UTF-8 text at byte {}: save it as UTF-8", error.utf8_error().valid_up_to());
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "roster_faults", "The roster has faults", detail)
+    })
+}
+
+async fn whole_body(
+    wanted: &'static str,
+    max_bytes: usize,
+    headers: &HeaderMap,
+    body: Body,
+    options: &Options,
+) -> Result<Bytes, Problem> {
+    let within = options.body_within;
     let media_type = only(headers, &header::CONTENT_TYPE).and_then(|text| text.split(';').next()).unwrap_or_default();
-    if !media_type.trim().eq_ignore_ascii_case("application/json") {
-        let detail = "the content type must be application/json";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Not JSON", detail));
+    if !media_type.trim().eq_ignore_ascii_case(wanted) {
+        let detail = format!("the content type must be {wanted}");
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "wrong_content_type", "Wrong type", detail));
     }
     let announced = only(headers, &header::CONTENT_LENGTH).and_then(|text| text.parse::<usize>().ok());
     if announced.is_some_and(|length| length > max_bytes) {

@@ -78,6 +78,7 @@ impl Default for Options {
 #[derive(Debug)]
 pub(super) struct Places {
     pub(super) bodies: Arc<Semaphore>,
+    pub(super) rosters: Arc<Semaphore>,
     pub(super) long_polls: Arc<Semaphore>,
     pub(super) event_streams: Arc<Semaphore>,
 }
@@ -86,6 +87,7 @@ impl Places {
     pub(super) fn of(options: &Options) -> Self {
         Self {
             bodies: Arc::new(Semaphore::new(options.max_bodies)),
+            rosters: Arc::new(Semaphore::new(1)),
             long_polls: Arc::new(Semaphore::new(options.max_long_polls)),
             event_streams: Arc::new(Semaphore::new(options.max_event_streams)),
         }

@@ -15,8 +15,10 @@ mod input;
 mod limits;
 mod messages;
 mod openapi;
+mod overrides;
 mod problem;
 mod reads;
+mod roster;
 mod routes;
 mod server;
 mod stall;
@@ -31,6 +33,8 @@ pub use limits::{
     STALLED_WITHIN,
 };
 pub use openapi::document as openapi;
+pub use overrides::{OverrideAnswer, OverrideList, OverrideOutcome, OverrideRequest};
 pub use problem::Problem;
+pub use roster::{Consequence, Consequences, NoPlan, RosterPlan, RosterRefusal};
 pub use routes::{Method, Operation, ROUTES, Route};
 pub use server::serve;

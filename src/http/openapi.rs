@@ -11,7 +11,9 @@ use crate::wire::view::TaskView;
 use super::answer::{
     Applied, ExplanationView, HistoryPage, Liveness, MessageList, Readiness, Submitted, TaskPage, TeamList,
 };
+use super::overrides::{OverrideList, OverrideOutcome, OverrideRequest};
 use super::problem::{PROBLEM_JSON, Problem};
+use super::roster::RosterPlan;
 use super::routes::{Operation, ROUTES, Route};
 
 /// The document (OpenAPI 3.1).
@@ -47,8 +49,8 @@ fn operation(route: &Route, types: &mut SchemaGenerator) -> Value {
         "parameters": parameters(route),
         "responses": responses(route.operation, types),
     });
-    if let Some(body) = request_body(route.operation) {
-        whole["requestBody"] = json!({ "required": true, "content": { "application/json": { "schema": body } } });
+    if let Some((media, body)) = request_body(route.operation, types) {
+        whole["requestBody"] = json!({ "required": true, "content": { media: { "schema": body } } });
     }
     whole
 }
@@ -68,11 +70,17 @@ fn path_parameters(path: &str) -> impl Iterator<Item = &str> {
     path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }
 
-fn request_body(operation: Operation) -> Option<Value> {
+/// What is sent, with its media type.
+fn request_body(operation: Operation, types: &mut SchemaGenerator) -> Option<(&'static str, Value)> {
+    let json = "application/json";
     let one = json!({ "$ref": "#/components/schemas/WorkRequest" });
     match operation {
-        Operation::Submit => Some(json!({ "oneOf": [one, { "type": "array", "maxItems": 1000, "items": one }] })),
-        Operation::Update => Some(json!({ "$ref": "#/components/schemas/Update" })),
+        Operation::Submit => {
+            Some((json, json!({ "oneOf": [one, { "type": "array", "maxItems": 1000, "items": one }] })))
+        }
+        Operation::Update => Some((json, json!({ "$ref": "#/components/schemas/Update" }))),
+        Operation::SetOverride => Some((json, of::<OverrideRequest>(types))),
+        Operation::PlanRoster | Operation::ApplyRoster => Some(("application/toml", json!({ "type": "string" }))),
         _ => None,
     }
 }
@@ -96,9 +104,19 @@ fn responses(operation: Operation, types: &mut SchemaGenerator) -> Value {
         Operation::Update => ("application/json", of::<Applied>(types)),
         Operation::Teams => ("application/json", of::<TeamList>(types)),
         Operation::Messages => ("application/json", of::<MessageList>(types)),
+        Operation::PlanRoster | Operation::ApplyRoster => ("application/json", of::<RosterPlan>(types)),
+        Operation::Overrides => ("application/json", of::<OverrideList>(types)),
+        Operation::SetOverride => {
+            let done = of::<OverrideOutcome>(types);
+            all.insert("201".into(), good("application/json", &done));
+            ("application/json", done)
+        }
+        Operation::RemoveOverride => ("application/json", of::<OverrideOutcome>(types)),
         Operation::Live => with_503::<Liveness>(&mut all, types),
         Operation::Ready => with_503::<Readiness>(&mut all, types),
-        Operation::Schema | Operation::OpenApi => ("application/json", json!({ "type": "object" })),
+        Operation::Schema | Operation::OpenApi | Operation::Coverage => {
+            ("application/json", json!({ "type": "object" }))
+        }
         Operation::Events => ("text/event-stream", json!({ "type": "string" })),
         Operation::Metrics => ("text/plain", json!({ "type": "string" })),
         Operation::Index => ("text/html", json!({ "type": "string" })),

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 
+use crate::engine::coverage::{Coverage, MAX_DAYS};
 use crate::engine::id::{TaskId, TaskKind};
 use crate::engine::task::{Arrival, Task};
 use crate::wire::fact::FactSeq;
@@ -12,7 +13,7 @@ use crate::wire::view::TaskView;
 use super::answer::{ExplanationView, FactView, HistoryPage, TaskPage, TeamList};
 use super::backend::{Backend, TaskFilter};
 use super::caller::Caller;
-use super::input::{InPath, Params};
+use super::input::{InPath, Params, whole_number};
 use super::problem::Problem;
 use super::routes::{App, Operation};
 
@@ -94,4 +95,15 @@ async fn visible<B: Backend>(app: &App<B>, id: &TaskId) -> Result<Task, Problem>
 
 fn unknown(id: &TaskId) -> Problem {
     Problem::not_found(format!("there is no task {id}"))
+}
+
+/// Days of coverage when the caller does not say.
+const DEFAULT_DAYS: u32 = 14;
+
+/// `GET /api/v1/coverage`.
+pub(super) async fn coverage<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<Json<Coverage>, Problem> {
+    let params = Params::of(Operation::Coverage, &uri)?;
+    let given = params.text("days").map(|text| whole_number("days", text, 1, MAX_DAYS.into())).transpose()?;
+    let days = given.and_then(|days| u32::try_from(days).ok()).unwrap_or(DEFAULT_DAYS);
+    Ok(Json(app.backend.coverage(days).await?))
 }

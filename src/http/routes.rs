@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Backend;
 use super::limits::{Options, Places};
 use super::problem::Problem;
-use super::{documents, events, guard, health, messages, reads, writes};
+use super::{documents, events, guard, health, messages, overrides, reads, roster, writes};
 
 /// An address and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +43,8 @@ pub enum Method {
     Get,
     /// Writes.
     Post,
+    /// Removes.
+    Delete,
 }
 
 impl Method {
@@ -52,6 +54,7 @@ impl Method {
         match self {
             Self::Get => "get",
             Self::Post => "post",
+            Self::Delete => "delete",
         }
     }
 }
@@ -75,6 +78,18 @@ pub enum Operation {
     Teams,
     /// Gives a team its messages.
     Messages,
+    /// Says what another roster would change.
+    PlanRoster,
+    /// Brings another roster into force.
+    ApplyRoster,
+    /// Shows the coverage of the days ahead.
+    Coverage,
+    /// Lists overrides.
+    Overrides,
+    /// Sets an override.
+    SetOverride,
+    /// Removes an override.
+    RemoveOverride,
     /// Streams events.
     Events,
     /// Metrics.
@@ -94,7 +109,7 @@ pub enum Operation {
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
 /// Every address.
-pub const ROUTES: [Route; 15] = [
+pub const ROUTES: [Route; 21] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -169,6 +184,58 @@ pub const ROUTES: [Route; 15] = [
         ],
     },
     Route {
+        method: Method::Post,
+        path: "/api/v1/roster/plan",
+        operation: Operation::PlanRoster,
+        summary: "Say what a roster would change: entries, tasks, and what keeps it from coming into force",
+        query: &[],
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/roster/apply",
+        operation: Operation::ApplyRoster,
+        summary: "Bring a roster into force",
+        query: &[
+            Parameter {
+                name: "check_index",
+                about: "The `check_index` of its plan; refused when roster or overrides have changed since.",
+            },
+            Parameter { name: "force", about: "With true, a roster that was in force before comes back." },
+        ],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/coverage",
+        operation: Operation::Coverage,
+        summary: "Show when anybody is open for each capability in the days ahead, the gaps, and single points of failure",
+        query: &[Parameter { name: "days", about: "How many days, 1 to 92; 14 when absent." }],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/overrides",
+        operation: Operation::Overrides,
+        summary: "List the overrides that stand or are to come",
+        query: &[],
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/overrides",
+        operation: Operation::SetOverride,
+        summary: "Close, open, drain a team or set its seats for a time; with preview, say what that would bring about",
+        query: &[],
+    },
+    Route {
+        method: Method::Delete,
+        path: "/api/v1/overrides/{id}",
+        operation: Operation::RemoveOverride,
+        summary: "End an override before its time",
+        query: &[
+            Parameter { name: "author", about: "Who ends it." },
+            Parameter { name: "reason", about: "Why." },
+            Parameter { name: "preview", about: "With true, only say what that would bring about." },
+        ],
+    },
+    Route {
         method: Method::Get,
         path: "/api/v1/events",
         operation: Operation::Events,
@@ -236,6 +303,12 @@ impl Operation {
             Self::Update => "update",
             Self::Teams => "teams",
             Self::Messages => "messages",
+            Self::PlanRoster => "plan_roster",
+            Self::ApplyRoster => "apply_roster",
+            Self::Coverage => "coverage",
+            Self::Overrides => "overrides",
+            Self::SetOverride => "set_override",
+            Self::RemoveOverride => "remove_override",
             Self::Events => "events",
             Self::Metrics => "metrics",
             Self::Live => "live",
@@ -261,6 +334,12 @@ impl Operation {
             Self::History => get(reads::history),
             Self::Teams => get(reads::teams),
             Self::Messages => get(messages::read),
+            Self::PlanRoster => post(roster::plan),
+            Self::ApplyRoster => post(roster::apply),
+            Self::Coverage => get(reads::coverage),
+            Self::Overrides => get(overrides::list),
+            Self::SetOverride => post(overrides::set),
+            Self::RemoveOverride => delete(overrides::remove),
             Self::Events => get(events::stream),
             Self::Metrics => get(health::metrics),
             Self::Live => get(health::live),

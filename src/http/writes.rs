@@ -104,7 +104,7 @@ pub(super) async fn update<B: Backend>(
 }
 
 /// A place for a body in memory.
-fn place<B>(app: &App<B>) -> Result<OwnedSemaphorePermit, Problem> {
+pub(super) fn place<B>(app: &App<B>) -> Result<OwnedSemaphorePermit, Problem> {
     app.places.bodies.clone().try_acquire_owned().map_err(|_| {
         let most = app.options.max_bodies;
         Problem::busy(

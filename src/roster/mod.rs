@@ -12,6 +12,7 @@ mod calendars;
 mod clients;
 mod countries;
 mod finding;
+mod fingerprint;
 mod nearest;
 mod processes;
 mod reader;
@@ -43,6 +44,7 @@ pub use calendars::{
 };
 pub use clients::{DEFAULT_CLIENT_WEIGHT, MAX_CLIENT_WEIGHT, MAX_CLIENTS, MAX_PLACES, MAX_URGENT_QUOTA, MAX_WALLS};
 pub use finding::{Faults, Finding, MAX_FINDINGS};
+pub use fingerprint::{Fingerprint, fingerprint};
 pub use nearest::nearest;
 pub use schema::schema;
 pub use source::{MAX_FILE_BYTES, MAX_FILES, MAX_TEXT_BYTES, Source, digest, join, split};

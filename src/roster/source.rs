@@ -159,7 +159,7 @@ pub(super) fn is_feed_name(name: &str) -> bool {
         && path.components().all(|part| matches!(part, Component::Normal(_)))
 }
 
-fn toml_names(folder: &Path) -> std::io::Result<Vec<String>> {
+pub(super) fn toml_names(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name().to_string_lossy().into_owned();

@@ -87,6 +87,8 @@ impl Surroundings<'_> {
             contacts,
             broker_user,
             retired,
+            drained: false,
+            closed_by_override: false,
         })
     }
 

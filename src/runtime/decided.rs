@@ -6,10 +6,13 @@ use tokio::sync::oneshot;
 
 use crate::broker::DeliveryToken;
 use crate::engine::effect::Answer;
-use crate::http::{SubmitAnswer, UpdateAnswer};
+use crate::engine::overrides::Override;
+use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
 use crate::store::Batch;
 use crate::wire::message::Outgoing;
 
+use super::candidate::Judged;
+use super::in_force::Adopted;
 use super::intake::{Explained, Inspection};
 use super::observe::Settled;
 
@@ -31,6 +34,8 @@ pub struct Decided {
     pub outcomes: Vec<Settled>,
     /// How many messages it holds.
     pub messages: usize,
+    /// The roster in force after it, when that is another one.
+    pub in_force: Option<Adopted>,
 }
 
 /// A message that rests on no fact of its own.
@@ -61,6 +66,12 @@ pub enum Reply {
     MessagesRead(oneshot::Sender<()>),
     /// To a look at the state.
     Inspect(oneshot::Sender<Inspection>, Box<Inspection>),
+    /// To whoever set or removed an override, or tried one.
+    Override(oneshot::Sender<OverrideAnswer>, Box<OverrideAnswer>),
+    /// To whoever asked for the overrides.
+    Overrides(oneshot::Sender<(Vec<Override>, u64)>, (Vec<Override>, u64)),
+    /// To whoever brought a roster.
+    Roster(oneshot::Sender<Judged>, Box<Judged>),
     /// To a question about a task.
     Explain(oneshot::Sender<Option<Explained>>, Box<Option<Explained>>),
 }
@@ -78,6 +89,7 @@ impl Decided {
             && self.batch.suspects.is_empty()
             && self.batch.cleared_suspects.is_empty()
             && self.batch.roster.is_none()
+            && self.batch.overrides.is_empty()
             && self.batch.kept.is_empty()
             && self.batch.kept_done.is_empty()
             && self.settle.is_empty()

@@ -1,20 +1,21 @@
 //! What HTTP asks, answered from the loop and from committed state.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
+use crate::engine::coverage::{self, Coverage};
 use crate::engine::effect::WorkMessage;
+use crate::engine::event::OverrideWish;
 use crate::engine::explain::Decision;
 use crate::engine::id::{TaskId, TeamId};
-use crate::engine::roster::{Delivery, Roster};
+use crate::engine::overrides::Override;
 use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::http::{
-    Backend, Explanation, Health, Mailbox, NoSuchTeam, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable,
-    UpdateAnswer,
+    Backend, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, RosterPlan, SubmitAnswer, TaskFilter,
+    TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 use crate::roster::nearest;
 use crate::roster::zones::ZoneSource;
@@ -27,7 +28,9 @@ use crate::wire::update::SenderHint;
 
 use super::clock::Clock;
 use super::hindsight::{Made, Rosters};
+use super::in_force::InForce;
 use super::intake::{Explained, Inbound};
+use super::reload::{Apply, Ask};
 use super::status::Status;
 use super::walls::WallsInForce;
 
@@ -48,12 +51,12 @@ pub struct GatewayParts {
     pub readers: Vec<Box<dyn Reader>>,
     /// The last committed fact, as it rises.
     pub committed: watch::Receiver<FactSeq>,
-    /// The last message of each team, as it rises.
-    pub mailboxes: Arc<BTreeMap<TeamId, watch::Sender<FactSeq>>>,
     /// The walls in force.
     pub walls: WallsInForce,
     /// The roster in force.
-    pub roster: Arc<Roster>,
+    pub in_force: InForce,
+    /// The way to who reads rosters.
+    pub reloads: mpsc::Sender<Ask>,
     /// Where zones are read, for rosters of earlier times.
     pub zones: ZoneSource,
     /// Whether there is a broker; without one every team reads over HTTP.
@@ -71,9 +74,9 @@ struct Shared {
     readers: Mutex<Vec<Box<dyn Reader>>>,
     free_readers: Arc<Semaphore>,
     committed: watch::Receiver<FactSeq>,
-    mailboxes: Arc<BTreeMap<TeamId, watch::Sender<FactSeq>>>,
     walls: WallsInForce,
-    roster: Arc<Roster>,
+    in_force: InForce,
+    reloads: mpsc::Sender<Ask>,
     rosters: Rosters,
     has_broker: bool,
     clock: Arc<Clock>,
@@ -90,10 +93,10 @@ impl Gateway {
             free_readers: Arc::new(Semaphore::new(parts.readers.len())),
             readers: Mutex::new(parts.readers),
             committed: parts.committed,
-            mailboxes: parts.mailboxes,
-            rosters: Rosters::new(Arc::clone(&parts.roster), parts.zones),
+            rosters: Rosters::new(parts.in_force.clone(), parts.zones),
             walls: parts.walls,
-            roster: parts.roster,
+            in_force: parts.in_force,
+            reloads: parts.reloads,
             has_broker: parts.has_broker,
             clock: parts.clock,
             status: parts.status,
@@ -129,9 +132,16 @@ impl Gateway {
         answer.await.map_err(|_| stopping())
     }
 
+    async fn ask_of_roster(&self, text: String, apply: Option<Apply>) -> Result<RosterPlan, NoPlan> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || NoPlan::Unavailable(stopping());
+        self.shared.reloads.send(Ask { text, apply, reply }).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
     fn reads_over_http(&self, team: &TeamId) -> Option<bool> {
-        let index = self.shared.roster.team_index(team)?;
-        Some(!self.shared.has_broker || self.shared.roster.team(index).delivery == Delivery::Http)
+        self.shared.in_force.roster().team_index(team)?;
+        Some(!self.shared.has_broker || self.shared.in_force.reads_over_http(team))
     }
 }
 
@@ -237,7 +247,7 @@ impl Backend for Gateway {
 
     async fn teams(&self) -> Result<Vec<TeamView>, Unavailable> {
         let inspection = self.ask(Inbound::Inspect).await?;
-        let roster = &self.shared.roster;
+        let roster = self.shared.in_force.roster();
         let view = |team: super::snapshot::TeamSnapshot| {
             let entry = roster.team_index(&team.id).map(|index| roster.team(index));
             TeamView {
@@ -260,7 +270,7 @@ impl Backend for Gateway {
     }
 
     fn has_team(&self, team: &TeamId) -> Result<(), NoSuchTeam> {
-        let roster = &self.shared.roster;
+        let roster = self.shared.in_force.roster();
         if roster.team_index(team).is_some() {
             return Ok(());
         }
@@ -299,12 +309,35 @@ impl Backend for Gateway {
         self.read(|reader| reader.oldest_fact()).await
     }
 
+    async fn plan_roster(&self, text: String) -> Result<RosterPlan, NoPlan> {
+        self.ask_of_roster(text, None).await
+    }
+
+    async fn apply_roster(&self, text: String, check_index: u64, forced: bool) -> Result<RosterPlan, NoPlan> {
+        self.ask_of_roster(text, Some(Apply { check_index: FactSeq(check_index), forced })).await
+    }
+
+    async fn override_team(&self, wish: OverrideWish, preview: bool) -> OverrideAnswer {
+        let answer = self.ask(|reply| Inbound::Override { wish, preview, reply }).await;
+        answer.unwrap_or_else(OverrideAnswer::Unavailable)
+    }
+
+    async fn coverage(&self, days: u32) -> Result<Coverage, Unavailable> {
+        let (roster, now) = (self.shared.in_force.roster(), self.shared.clock.now());
+        let worked_out = tokio::task::spawn_blocking(move || coverage::coverage(&roster, now, days));
+        worked_out.await.map_err(|_| Unavailable("working it out was broken off; see the log".into()))
+    }
+
+    async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {
+        self.ask(Inbound::Overrides).await
+    }
+
     fn committed(&self) -> watch::Receiver<FactSeq> {
         self.shared.committed.clone()
     }
 
     fn committed_for(&self, team: &TeamId) -> Option<watch::Receiver<FactSeq>> {
-        self.shared.mailboxes.get(team).map(watch::Sender::subscribe)
+        self.shared.in_force.mailbox(team)
     }
 
     fn health(&self) -> Health {

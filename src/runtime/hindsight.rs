@@ -14,6 +14,8 @@ use crate::roster::{self, zones::ZoneSource};
 use crate::store::{Reader, StoreError};
 use crate::wire::fact::FactSeq;
 
+use super::in_force::InForce;
+
 /// Teams named in a caveat at most.
 const MAX_NAMED: usize = 10;
 
@@ -34,6 +36,8 @@ pub struct Made<'a> {
 /// [`StoreError`] when the store cannot be read.
 pub fn look_back(reader: &mut dyn Reader, made: Made<'_>, roster: Arc<Roster>) -> Result<AsDecided, StoreError> {
     let Made { decision, seq, row } = made;
+    // The decision was made on the view of its time.
+    let roster = reader.overrides_before(seq)?.view(&roster, decision.at);
     let teams: Vec<TeamId> = roster.teams.iter().map(|team| team.id.clone()).collect();
     let held = reader.held_before(seq, &teams)?;
     let conflicts = reader.conflicts_before(seq, &row.client, &row.matter)?;
@@ -57,7 +61,7 @@ pub fn look_back(reader: &mut dyn Reader, made: Made<'_>, roster: Arc<Roster>) -
 /// Rosters by their digest: the one in force, and the last other one that was asked for.
 #[derive(Debug)]
 pub struct Rosters {
-    in_force: Arc<Roster>,
+    in_force: InForce,
     zones: ZoneSource,
     last: Mutex<Option<Arc<Roster>>>,
 }
@@ -65,7 +69,7 @@ pub struct Rosters {
 impl Rosters {
     /// The roster in force, and where zones are read.
     #[must_use]
-    pub fn new(in_force: Arc<Roster>, zones: ZoneSource) -> Self {
+    pub fn new(in_force: InForce, zones: ZoneSource) -> Self {
         Self { in_force, zones, last: Mutex::new(None) }
     }
 
@@ -87,8 +91,9 @@ impl Rosters {
         digest: &RosterDigest,
         at: DateTime<Utc>,
     ) -> Result<Result<Arc<Roster>, String>, StoreError> {
-        if self.in_force.digest == *digest {
-            return Ok(Ok(Arc::clone(&self.in_force)));
+        let in_force = self.in_force.base();
+        if in_force.digest == *digest {
+            return Ok(Ok(in_force));
         }
         let last = || self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(roster) = last().as_ref().filter(|roster| roster.digest == *digest) {

@@ -7,15 +7,18 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use crate::broker;
+use crate::engine::event::OverrideWish;
 use crate::engine::explain::{Obstacle, Verdict};
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::overrides::Override;
 use crate::engine::scheduler::Census;
 use crate::engine::sla::SlaPicture;
 use crate::engine::task::Waiting;
-use crate::http::{SubmitAnswer, UpdateAnswer};
+use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
 use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
 
+use super::candidate::Candidate;
 use super::snapshot::TeamSnapshot;
 
 /// How many messages may wait for the loop; past it senders wait, and the broker keeps what it has.
@@ -53,6 +56,19 @@ pub enum Inbound {
         /// Told when it is durable.
         reply: oneshot::Sender<()>,
     },
+    /// An override is to be set or removed, or only tried.
+    Override {
+        /// What is wished.
+        wish: OverrideWish,
+        /// Only to say what it would bring about.
+        preview: bool,
+        /// Where the answer goes.
+        reply: oneshot::Sender<OverrideAnswer>,
+    },
+    /// The overrides that stand or are to come, and the check index.
+    Overrides(oneshot::Sender<(Vec<Override>, u64)>),
+    /// A roster that may come into force.
+    Roster(Box<Candidate>),
     /// A look at the loop's state, answered once what it rests on is committed.
     Inspect(oneshot::Sender<Inspection>),
     /// Every team's verdict on an open task now.
@@ -90,6 +106,8 @@ pub struct Inspection {
     pub open_tasks: usize,
     /// Every team, in the order of team ids.
     pub teams: Vec<TeamSnapshot>,
+    /// How many overrides of each kind stand.
+    pub overrides: BTreeMap<&'static str, u64>,
     /// Messages that could not be delivered, by team.
     pub undelivered: BTreeMap<TeamId, u64>,
 }

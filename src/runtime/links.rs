@@ -1,6 +1,5 @@
 //! The links to the broker: reaching it, consuming into the loop, publishing.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use tokio::sync::mpsc;
 use crate::broker::{
     self, AmqpOptions, AmqpUrl, Broker, BrokerError, ClientIdentity, Consumer, Intake, Publisher, TopologyMode,
 };
-use crate::engine::id::TeamId;
 use crate::engine::roster::{Delivery, Roster};
 use crate::settings::{self, Settings};
 use crate::telemetry::Metrics;
@@ -19,6 +17,7 @@ use super::intake::{INTAKE_LIMIT, Inbound};
 use super::status::Status;
 
 /// A broker that answered, with everything declared or checked.
+#[derive(Clone)]
 pub struct Links {
     broker: Broker,
 }
@@ -29,8 +28,7 @@ pub struct Links {
 /// [`BrokerError`] when it is not reachable or not as it must be.
 pub async fn reach(amqp: &settings::Amqp, settings: &Settings, roster: &Roster) -> Result<Links, BrokerError> {
     let broker = Broker::new(amqp_options(amqp, settings))?;
-    let queued = roster.teams.iter().filter(|team| team.delivery == Delivery::Queue);
-    let teams: Vec<String> = queued.map(|team| team.id.as_str().into()).collect();
+    let teams = queued_teams(roster);
     let report = broker.start(&teams).await?;
     tracing::info!(server = %report.server, teams = teams.len(), "broker reached");
     for warning in report.warnings {
@@ -39,14 +37,26 @@ pub async fn reach(amqp: &settings::Amqp, settings: &Settings, roster: &Roster) 
     Ok(Links { broker })
 }
 
-/// Teams that read over HTTP and have no queue.
-#[must_use]
-pub fn http_teams(roster: &Roster) -> BTreeSet<TeamId> {
-    let teams = roster.teams.iter().filter(|team| team.delivery == Delivery::Http);
-    teams.map(|team| team.id.clone()).collect()
+/// The teams that have a queue.
+fn queued_teams(roster: &Roster) -> Vec<String> {
+    let queued = roster.teams.iter().filter(|team| team.delivery == Delivery::Queue);
+    queued.map(|team| team.id.as_str().into()).collect()
 }
 
 impl Links {
+    /// Sees to it that every team of another roster has its queue, so that nothing is published into the void. Without a new
+    /// team with a queue the broker is not asked.
+    ///
+    /// # Errors
+    /// [`BrokerError`] when the broker is not reachable or a queue is not as it must be.
+    pub async fn follow(&self, before: &Roster, next: &Roster) -> Result<(), BrokerError> {
+        let (known, teams) = (queued_teams(before), queued_teams(next));
+        if teams.iter().all(|team| known.contains(team)) {
+            return Ok(());
+        }
+        self.broker.ensure_teams(&teams).await
+    }
+
     /// Begins to consume into the loop, and gives a publisher; both links show in readiness and metrics.
     pub fn open(
         &self,

@@ -1,5 +1,6 @@
 //! The only place where the adapters meet: one loop, one writer.
 
+mod candidate;
 pub mod clock;
 mod committer;
 mod decided;
@@ -8,6 +9,7 @@ pub mod demo;
 mod gateway;
 pub mod hindsight;
 mod identity;
+pub mod in_force;
 mod intake;
 mod links;
 mod notify;
@@ -15,6 +17,7 @@ mod observe;
 mod outbox;
 mod pipeline;
 mod recovery;
+mod reload;
 pub mod serve;
 mod snapshot;
 mod status;

@@ -14,6 +14,11 @@ pub fn ready() {
     tell(NotifyState::Ready);
 }
 
+/// The daemon reads its roster again; [`ready`] follows.
+pub fn reloading() {
+    tell(NotifyState::Reloading);
+}
+
 /// The daemon is about to end.
 pub fn stopping() {
     tell(NotifyState::Stopping);

@@ -6,12 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::id::TeamId;
 use crate::engine::roster::Roster;
-use crate::engine::scheduler::{Limits, Restored, Scheduler};
+use crate::engine::scheduler::{Limits, Restored, Scheduler, missing_in};
 use crate::engine::walls::Walls;
-use crate::roster::{self, Loaded};
-use crate::settings::{self, Settings};
+use crate::roster::zones::ZoneSource;
+use crate::roster::{self, Faults, Loaded};
+use crate::settings::Settings;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Reader, RosterVersion, StoreError, Writer};
+use crate::store::{Reader, Recovered, RosterVersion, StoreError, Writer};
 use crate::telemetry::Metrics;
 use crate::telemetry::logs::LogCounts;
 use crate::telemetry::metrics::Setup;
@@ -29,8 +30,12 @@ const MAX_BEHIND: TimeDelta = TimeDelta::milliseconds(2_000);
 pub struct Recovery {
     /// The roster that comes into force, or goes on being so.
     pub roster: Arc<Roster>,
-    /// Set when it was not in force before.
-    pub new_version: Option<RosterVersion>,
+    /// Its text, when it was not in force before.
+    pub new_text: Option<Arc<str>>,
+    /// What is wrong with the roster that the settings name, where the one before it stays in force.
+    pub roster_fault: Option<String>,
+    /// The last fact that told of a change of the roster or of overrides.
+    pub check_index: FactSeq,
     /// The engine with the open tasks.
     pub scheduler: Scheduler,
     /// The chain's head.
@@ -70,42 +75,37 @@ pub fn recover(
     clock: &Clock,
     logs: &LogCounts,
 ) -> Result<Recovery, ServeError> {
-    let Loaded { roster, text, warnings, .. } = load_roster(source, settings.zones.source, clock.now())?;
-    for warning in &warnings {
-        tracing::warn!(%warning, "roster");
-    }
-    let roster = Arc::new(roster);
     let mut store = SqliteStore::open(&settings.store.path)?;
     let recovered = store.recover()?;
     let now = start_time(clock, recovered.last_at)?;
+    let zones = zone_source(settings.zones.source);
+    let candidate = load_roster(source, zones, now);
+    let Chosen { roster, new_text, fault } = choose(candidate, &recovered, store.reader()?.as_mut(), zones, now)?;
     let metrics = Arc::new(metrics(settings, &roster, logs));
     metrics.roster_reloaded(now, horizon(&roster));
     let mut walls = Walls::default();
     recovered.walls.iter().for_each(|wall| walls.add(wall));
     recovered.conflicts.iter().for_each(|(team, client, matter)| walls.raise(team, client, matter));
-    let in_force = recovered.roster.as_ref().is_some_and(|version| version.digest == roster.digest);
-    let other = recovered.roster.filter(|_| !in_force);
-    let roster_before = other.and_then(|version| roster_before(&version, zone_source(settings.zones.source), now));
+    let other = recovered.roster.as_ref().filter(|_| new_text.is_some());
+    let roster_before = other.and_then(|version| roster_before(version, zones, now));
     let restored = Restored {
         walls,
         open: recovered.open,
         ended: recovered.recent_ended,
         conflicts: recovered.conflicts,
         kept: recovered.kept,
+        overrides: recovered.overrides,
         next_arrival: recovered.next_arrival,
         roster_before,
     };
     let open_tasks = restored.open.len();
     let limits = Limits { max_open_tasks: usize::try_from(settings.limits.max_open_tasks).unwrap_or(usize::MAX) };
     let scheduler = Scheduler::restore(Arc::clone(&roster), limits, restored, now);
-    let missing = scheduler.missing_in(&roster);
-    if !missing.is_empty() {
-        return Err(ServeError::RosterLacks(missing));
-    }
     tracing::info!(open_tasks, facts = recovered.last_seq.0, roster = %roster.digest.0, "recovered");
-    let new_version = (!in_force).then(|| RosterVersion { digest: roster.digest.clone(), text, at: now });
     Ok(Recovery {
-        new_version,
+        new_text,
+        roster_fault: fault,
+        check_index: recovered.check_index,
         scheduler,
         sealer: Sealer::after(Head { seq: recovered.last_seq, link: recovered.last_link }),
         incarnation: recovered.incarnation,
@@ -116,6 +116,63 @@ pub fn recover(
         metrics,
         roster,
     })
+}
+
+/// The roster that a start goes on with.
+struct Chosen {
+    roster: Arc<Roster>,
+    /// Its text, when it was not in force before.
+    new_text: Option<Arc<str>>,
+    /// Why it is not the one that the settings name.
+    fault: Option<String>,
+}
+
+/// The roster that the settings name is a candidate as at any other time: with faults, without what open tasks need, or as
+/// one of earlier days it does not come into force, and the one that is stays.
+fn choose(
+    candidate: Result<Loaded, Faults>,
+    recovered: &Recovered,
+    reader: &mut dyn Reader,
+    zones: ZoneSource,
+    now: DateTime<Utc>,
+) -> Result<Chosen, ServeError> {
+    let Some(version) = &recovered.roster else {
+        let Loaded { roster, text, warnings } = candidate.map_err(ServeError::Roster)?;
+        warn(&warnings);
+        return Ok(Chosen { roster: Arc::new(roster), new_text: Some(text), fault: None });
+    };
+    let fault = match candidate {
+        Ok(Loaded { roster, warnings, .. }) if roster.digest == version.digest => {
+            warn(&warnings);
+            return Ok(Chosen { roster: Arc::new(roster), new_text: None, fault: None });
+        }
+        Ok(Loaded { roster, text, warnings }) => {
+            let missing = missing_in(&recovered.open, &roster);
+            let overridden = recovered.overrides.missing_in(&roster).next();
+            if !missing.is_empty() {
+                ServeError::RosterLacks(missing).to_string()
+            } else if let Some(it) = overridden {
+                format!("override {} is on team {}, which it lacks; remove the override first", it.id, it.team)
+            } else if reader.roster(&roster.digest)?.is_some() {
+                "these very bytes were in force before another roster was; when they are meant, force them with \
+                 heliograph plan --apply --force"
+                    .to_owned()
+            } else {
+                warn(&warnings);
+                return Ok(Chosen { roster: Arc::new(roster), new_text: Some(text), fault: None });
+            }
+        }
+        Err(faults) => faults.to_string(),
+    };
+    tracing::error!(fault, in_force = %version.digest.0, "the roster of the settings is not in force; the one before it stays");
+    let kept = roster::parse_text(&version.text, zones, now).map_err(ServeError::Roster)?;
+    Ok(Chosen { roster: Arc::new(kept.roster), new_text: None, fault: Some(fault) })
+}
+
+fn warn(warnings: &[roster::Finding]) {
+    for warning in warnings {
+        tracing::warn!(%warning, "roster");
+    }
 }
 
 /// Engine time goes on from the last committed instant; a clock that is further behind than a correction may be is
@@ -131,7 +188,7 @@ fn start_time(clock: &Clock, last_at: Option<DateTime<Utc>>) -> Result<DateTime<
 }
 
 /// The roster that was in force until this start: what clocks counted was counted by it.
-fn roster_before(version: &RosterVersion, zones: roster::zones::ZoneSource, now: DateTime<Utc>) -> Option<Arc<Roster>> {
+fn roster_before(version: &RosterVersion, zones: ZoneSource, now: DateTime<Utc>) -> Option<Arc<Roster>> {
     match roster::parse_text(&version.text, zones, now) {
         Ok(loaded) => Some(Arc::new(loaded.roster)),
         Err(faults) => {
@@ -149,13 +206,11 @@ fn readers(store: &SqliteStore) -> Result<Readers, StoreError> {
     Ok(Readers { for_decider: store.reader()?, for_outbox: store.reader()?, for_http })
 }
 
-fn load_roster(source: &RosterSource, zones: settings::ZoneSource, now: DateTime<Utc>) -> Result<Loaded, ServeError> {
-    let zones = zone_source(zones);
+fn load_roster(source: &RosterSource, zones: ZoneSource, now: DateTime<Utc>) -> Result<Loaded, Faults> {
     match source {
         RosterSource::Path(path) => roster::load(path, zones, now),
         RosterSource::Sample => roster::sample(zones, now),
     }
-    .map_err(ServeError::Roster)
 }
 
 fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
@@ -174,6 +229,6 @@ fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
 }
 
 /// The first instant that some calendar of the roster does not know.
-fn horizon(roster: &Roster) -> DateTime<Utc> {
+pub fn horizon(roster: &Roster) -> DateTime<Utc> {
     roster.calendars.values().map(|calendar| calendar.horizon().1).min().unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

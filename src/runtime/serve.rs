@@ -14,30 +14,33 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::{BrokerError, Consumer};
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Missing;
-use crate::engine::walls::Walls;
 use crate::http;
 use crate::roster::{self, Faults};
 use crate::settings::{self, Settings};
 use crate::store::StoreError;
 use crate::telemetry::logs::LogCounts;
 use crate::wire::Rules;
-use crate::wire::fact::FactSeq;
 
 use super::clock::Clock;
 use super::committer::Committer;
 use super::decider::{Decider, DeciderParts};
 use super::gateway::{Gateway, GatewayParts};
+use super::in_force::{Adopted, InForce};
 use super::intake::INTAKE_LIMIT;
 use super::links::{self, Links};
 use super::notify;
 use super::outbox::{Outbox, OutboxParts};
 use super::pipeline::{Acknowledge, Pipeline, PipelineParts};
 use super::recovery::{self, Recovery};
+use super::reload::{Reloader, ReloaderParts};
 use super::status::Status;
 use super::walls::WallsInForce;
 
 /// How long the outbox may publish after a stop.
 const DRAIN_WITHIN: Duration = Duration::from_secs(5);
+
+/// How many rosters wait to be looked at; the next sender waits.
+const RELOADS_WAITING: usize = 4;
 
 /// Where the roster comes from.
 #[derive(Debug, Clone)]
@@ -217,7 +220,8 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
     let address = listener.local_addr().map_err(fault)?;
     // From here on parts run; nothing fails any more.
-    let Core { gateway, roster, stop, consumer, pipeline, outbox } = core(recovery, links, &settings, &clock)?;
+    let Core { gateway, roster: in_force, stop, consumer, pipeline, outbox } =
+        core(recovery, links, &settings, &roster, &clock)?;
     let stop_http = CancellationToken::new();
     let http_options = http::Options {
         hosts: settings.http.hosts.clone(),
@@ -231,7 +235,7 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
     });
     notify::ready();
     notify::watch(gateway.clone(), &stop_http);
-    Ok(Running { gateway, address, roster, clock, stop, stop_http, consumer, pipeline, outbox, http })
+    Ok(Running { gateway, address, roster: in_force, clock, stop, stop_http, consumer, pipeline, outbox, http })
 }
 
 /// The loop with its links to the store and the broker.
@@ -244,17 +248,23 @@ struct Core {
     outbox: Part,
 }
 
-fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &Arc<Clock>) -> Result<Core, ServeError> {
-    let Recovery { roster, new_version, scheduler, sealer, incarnation, watermark, undelivered, readers, .. } =
-        recovery;
+fn core(
+    recovery: Recovery,
+    links: Option<Links>,
+    settings: &Settings,
+    source: &RosterSource,
+    clock: &Arc<Clock>,
+) -> Result<Core, ServeError> {
+    let Recovery { roster, new_text, scheduler, sealer, incarnation, watermark, undelivered, readers, .. } = recovery;
+    let started_at = scheduler.now();
     let metrics = recovery.metrics;
     let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics))?;
     let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
-    let mailboxes = roster.teams.iter().map(|team| (team.id.clone(), watch::channel(FactSeq(0)).0)).collect();
-    let mailboxes = Arc::new(mailboxes);
+    let view = Arc::clone(scheduler.roster());
+    let in_force = InForce::new(Adopted { roster: view, base: Arc::clone(&roster) });
     let (intake_sender, intake) = mpsc::channel(INTAKE_LIMIT);
-    let (consumer, publisher) = match links {
+    let (consumer, publisher) = match &links {
         Some(links) => {
             let (consumer, publisher) = links.open(&intake_sender, &metrics, &status);
             (Some(Arc::new(consumer)), Some(publisher))
@@ -273,8 +283,7 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
                 undelivered: undelivered.clone(),
                 committed: committed_watch.clone(),
                 walls: walls.clone(),
-                http_teams: links::http_teams(&roster),
-                undelivered_within: Duration::from_secs(u64::from(roster.routing.undelivered_within_seconds)),
+                in_force: in_force.clone(),
                 metrics: Arc::clone(&metrics),
             });
             (Part::spawn("the outbox", watched(outbox.run(DRAIN_WITHIN), Arc::clone(&status))), Some(handle))
@@ -289,6 +298,7 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
         require_user_id: settings.amqp.as_ref().is_some_and(|amqp| amqp.require_user_id),
         incarnation,
         walls: walls.clone(),
+        check_index: recovery.check_index,
         metrics: Arc::clone(&metrics),
     });
     let mut pipeline = Pipeline::new(PipelineParts {
@@ -299,30 +309,42 @@ fn core(recovery: Recovery, links: Option<Links>, settings: &Settings, clock: &A
         outbox: outbox_handle,
         consumer: consumer.clone().map(|consumer| consumer as Arc<dyn Acknowledge>),
         committed,
-        mailboxes: Arc::clone(&mailboxes),
+        in_force: in_force.clone(),
         undelivered,
         metrics: Arc::clone(&metrics),
         status: Arc::clone(&status),
         batch_limit: settings.limits.batch,
     });
-    if let Some(version) = new_version {
+    if let Some(text) = new_text {
         let roster = Arc::clone(&roster);
-        let roster_walls = Walls::of(&roster.walls).iter().collect();
-        pipeline.begin_with(|decider, decided| {
-            decider.adopt(version.at, roster, decided);
-            decided.batch.walls = Some(roster_walls);
-            decided.batch.roster = Some(version);
-        });
+        pipeline.begin_with(|decider, decided| decider.adopt(started_at, roster, text, decided));
     }
     let stop = CancellationToken::new();
     let pipeline = Part::spawn("the loop", pipeline.run(stop.clone()));
+    let (reloads, asks) = mpsc::channel(RELOADS_WAITING);
+    let reloader = Reloader::new(ReloaderParts {
+        path: match source {
+            RosterSource::Path(path) => Some(path.clone()),
+            RosterSource::Sample => None,
+        },
+        zones: zone_source(settings.zones.source),
+        fault: recovery.roster_fault,
+        asks,
+        intake: intake_sender.clone(),
+        links,
+        in_force: in_force.clone(),
+        clock: Arc::clone(clock),
+        metrics: Arc::clone(&metrics),
+        status: Arc::clone(&status),
+    });
+    tokio::spawn(reloader.run(stop.clone()));
     let gateway = Gateway::new(GatewayParts {
         intake: intake_sender,
         readers: readers.for_http,
         committed: committed_watch,
-        mailboxes,
         walls,
-        roster: Arc::clone(&roster),
+        in_force,
+        reloads,
         zones: zone_source(settings.zones.source),
         has_broker: settings.amqp.is_some(),
         clock: Arc::clone(clock),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::broker::LinkStatus;
+use crate::engine::roster::RosterDigest;
 use crate::http::{Check, Health, Role};
 
 use super::clock::{Difference, Stopwatch};
@@ -25,6 +26,8 @@ struct Inner {
     difference: Option<Difference>,
     store_fault: Option<String>,
     roster: String,
+    /// What is wrong with the roster that was read last, while one before it stays in force.
+    roster_fault: Option<String>,
     clock: String,
     links: Vec<(&'static str, watch::Receiver<LinkStatus>)>,
 }
@@ -34,7 +37,15 @@ impl Status {
     #[must_use]
     pub fn new(roster: String, clock: String) -> Self {
         let last_tick = Stopwatch::start();
-        let inner = Inner { last_tick, difference: None, store_fault: None, roster, clock, links: Vec::new() };
+        let inner = Inner {
+            last_tick,
+            difference: None,
+            store_fault: None,
+            roster,
+            roster_fault: None,
+            clock,
+            links: Vec::new(),
+        };
         Self { inner: Mutex::new(inner) }
     }
 
@@ -55,6 +66,16 @@ impl Status {
         self.lock().store_fault = Some(fault);
     }
 
+    /// A roster came into force.
+    pub fn roster_in_force(&self, digest: &RosterDigest) {
+        self.lock().roster = digest.0.to_string();
+    }
+
+    /// What is wrong with the roster that was read last; nothing any more when it is mended.
+    pub fn roster_read(&self, fault: Option<String>) {
+        self.lock().roster_fault = fault;
+    }
+
     /// Whether the wall clock stepped away from engine time, so that no timer may fire.
     #[must_use]
     pub fn clock_stepped(&self) -> bool {
@@ -67,7 +88,7 @@ impl Status {
         let inner = self.lock();
         let mut checks = vec![
             check("store", inner.store_fault.clone(), "commits are durable"),
-            Check { name: "roster", ok: true, detail: format!("{} is in force", inner.roster) },
+            Check { name: "roster", ok: true, detail: inner.roster_detail() },
             check("clock", inner.stepped_by(), &inner.clock),
             Check { name: "leadership", ok: true, detail: "the only daemon on its store".into() },
         ];
@@ -92,6 +113,16 @@ impl Status {
 }
 
 impl Inner {
+    /// A daemon that goes on with the roster before a faulty one takes work as well as any other: it stays ready, and says
+    /// so.
+    fn roster_detail(&self) -> String {
+        let in_force = format!("{} is in force", self.roster);
+        match &self.roster_fault {
+            None => in_force,
+            Some(fault) => format!("{in_force}, and the one that was read last is not: {fault}"),
+        }
+    }
+
     fn stepped_by(&self) -> Option<String> {
         let difference = self.difference.filter(|difference| difference.stepped)?;
         let ahead_ms = difference.wall_ahead.num_milliseconds();

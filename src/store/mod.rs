@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use crate::engine::event::{EndedTask, Refusal, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
+use crate::engine::overrides::{Override, Overrides};
 use crate::engine::roster::RosterDigest;
 use crate::engine::sla::Segment;
 use crate::engine::task::Task;
@@ -57,6 +58,8 @@ pub struct Batch {
     pub roster: Option<RosterVersion>,
     /// The walls of that roster, which replace those of the one before.
     pub walls: Option<Vec<Walled>>,
+    /// Overrides that were set or have ended, each with the fact that tells of it.
+    pub overrides: Vec<(Override, FactSeq)>,
     /// The engine's time of the batch.
     pub at: Option<DateTime<Utc>>,
 }
@@ -92,6 +95,8 @@ pub struct RosterVersion {
     pub text: Arc<str>,
     /// Since when.
     pub at: DateTime<Utc>,
+    /// The fact with which it came into force; 0 when a version before this one wrote it.
+    pub seq: FactSeq,
 }
 
 /// What a daemon needs to go on from where the last one stopped.
@@ -123,6 +128,10 @@ pub struct Recovered {
     pub kept: Vec<KeptUpdate>,
     /// The roster that was last in force.
     pub roster: Option<RosterVersion>,
+    /// The overrides.
+    pub overrides: Overrides,
+    /// The last fact that told of a change of the roster or of overrides.
+    pub check_index: FactSeq,
 }
 
 /// How many ended tasks are recovered.
@@ -276,6 +285,12 @@ pub trait Reader: Send {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     fn tasks(&mut self, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
+
+    /// The overrides as they were before a fact.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn overrides_before(&mut self, fact: FactSeq) -> Result<Overrides, StoreError>;
 
     /// A roster that was in force.
     ///

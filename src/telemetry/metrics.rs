@@ -8,14 +8,18 @@ mod handoffs;
 mod picture;
 mod sla;
 
+use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Registry, TextEncoder};
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry, TextEncoder,
+};
 
 use crate::engine::event::RefusalCode;
 use crate::engine::id::{SlaId, TeamId, Term};
+use crate::engine::overrides::OverrideKind;
 use crate::engine::request::Priority;
 use crate::engine::roster::SlaPolicy;
 use crate::engine::scheduler::Census;
@@ -88,6 +92,8 @@ pub struct Metrics {
     wall_exposures: IntCounter,
     clock_difference: Gauge,
     timer_lag: Histogram,
+    overrides: IntGaugeVec,
+    gaps: GaugeVec,
     reload_successful: IntGauge,
     reload_success_at: Gauge,
     roster_horizon_at: Gauge,
@@ -154,6 +160,12 @@ impl Metrics {
                 "Time from a timer's due time to its firing.",
                 &WORK_BUCKETS_SECONDS,
             ),
+            overrides: make.gauges("overrides_active", "Overrides of teams that stand now.", &["kind"]),
+            gaps: make.float_gauges(
+                "coverage_gap_next_start_timestamp_seconds",
+                "When nobody is open next though by the weekly hours somebody would be; 0 within 14 days never.",
+                &["capability"],
+            ),
             reload_successful: make
                 .gauge("roster_last_reload_successful", "Whether the last reading of the roster gave one to use."),
             reload_success_at: make.float_gauge(
@@ -183,6 +195,7 @@ impl Metrics {
             let _ = self.turnaround.with_label_values(&[priority.as_str()]);
             let _ = SlaResult::ALL.map(|it| self.completed.with_label_values(&[priority.as_str(), it.as_str()]));
         }
+        let _ = OverrideKind::WORDS.map(|kind| self.overrides.with_label_values(&[kind]));
         self.picture.show_waiting(&Census::default());
     }
 
@@ -311,6 +324,22 @@ impl Metrics {
     /// A timer fired this long after it was due.
     pub fn timer_fired(&self, late_by: TimeDelta) {
         self.timer_lag.observe(seconds(late_by));
+    }
+
+    /// The next gap of each capability, in place of those shown before.
+    pub fn show_gaps<'a>(&self, next: impl IntoIterator<Item = (&'a str, Option<DateTime<Utc>>)>) {
+        let _replacing = self.replacing.write().unwrap_or_else(PoisonError::into_inner);
+        self.gaps.reset();
+        for (capability, at) in next {
+            self.gaps.with_label_values(&[capability]).set(at.map_or(0.0, timestamp));
+        }
+    }
+
+    /// How many overrides of each kind stand now.
+    pub fn set_overrides(&self, active: &BTreeMap<&'static str, u64>) {
+        for (kind, overrides) in active {
+            self.overrides.with_label_values(&[kind]).set(count(*overrides));
+        }
     }
 
     /// The roster was read and is in force; its hours are worked out until `horizon`.

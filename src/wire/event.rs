@@ -320,6 +320,23 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     ("request.conflict", "A request came again with other content.", &[("id", Text, Never, "Its id."), REFUSED[1]]),
     ("update.rejected", "An update was refused.", REFUSED),
     (
+        "override.changed",
+        "An override of a team was set or has ended.",
+        &[
+            ("change", Text, Never, "What happened: set, removed or expired."),
+            ("override", Number, Never, "Its number."),
+            ("kind", Text, Never, "What is set: close, open, seats or drain."),
+            ("seats", Number, Absent, "How many seats, for seats."),
+            ("from", Instant, Never, "From when on."),
+            ("until", Instant, Never, "When it ends by itself."),
+            ("author", Text, Never, "Who set it."),
+            ("reason", Text, Never, "Why."),
+            ("ended_at", Instant, Absent, "When it ended."),
+            ("ended_by", Text, Absent, "Who ended it before its time."),
+            ("ended_because", Text, Absent, "Why."),
+        ],
+    ),
+    (
         "roster.changed",
         "Another roster is in force.",
         &[("digest", Text, Never, "Its digest."), ("tzdata", Text, Never, "Version of the zone rules.")],

@@ -1,7 +1,9 @@
 //! Several calendars together, and a calendar in several hands.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
-use heliograph::engine::calendar::Timeline;
+use heliograph::engine::calendar::{Change, Timeline};
 
 use crate::office::{Office, at, hours, london, office, zone};
 
@@ -66,4 +68,28 @@ fn a_calendar_is_shared_between_threads() {
     fn shareable<T: Send + Sync>(_: &T) {}
     shareable(&london());
     assert_eq!(london().spec().zone, zone("Europe/London"));
+}
+
+#[test]
+fn changed_hours_lie_on_top_of_the_rules_and_the_later_change_counts() {
+    let office = Arc::new(office("UTC").daily(&["09:00-17:00"]).around("2026-06-01T00:00:00Z"));
+    let change = |from, until, open| Change { from: at(from), until: at(until), open };
+    let changed = office.with(vec![
+        change("2026-06-01T12:00:00Z", "2026-06-02T12:00:00Z", false),
+        change("2026-06-01T14:00:00Z", "2026-06-01T20:00:00Z", true),
+    ]);
+    let open: Vec<_> =
+        changed.open_intervals(at("2026-06-01T00:00:00Z"), at("2026-06-03T00:00:00Z")).unwrap().collect();
+    let range = |from, until| (at(from), at(until));
+    assert_eq!(
+        open,
+        [
+            range("2026-06-01T09:00:00Z", "2026-06-01T12:00:00Z"),
+            range("2026-06-01T14:00:00Z", "2026-06-01T20:00:00Z"),
+            range("2026-06-02T12:00:00Z", "2026-06-02T17:00:00Z"),
+        ]
+    );
+    assert_eq!(office.next_close(at("2026-06-01T10:00:00Z")), Ok(at("2026-06-01T17:00:00Z")), "the rules stay");
+    let far = at("2032-06-01T10:00:00Z");
+    assert!(changed.is_open(far), "beyond what is compiled first");
 }

@@ -55,9 +55,9 @@ class Bed:
         """The address for a team's user."""
         return self.url(f"team-{team}")
 
-    def daemon(self, clock, speed=1):
+    def daemon(self, clock, speed=1, roster=ROSTER):
         """A daemon on this virtual host, not started."""
-        return Daemon(self._folder, clock, speed, self.url())
+        return Daemon(self._folder, clock, speed, self.url(), roster)
 
     def await_empty(self, queue):
         """Waits until a queue holds nothing, unacknowledged messages included: a quorum queue counts with a delay."""

@@ -94,6 +94,15 @@ class Daemon:
         assert code == 0, f"exit {code}\n{self.log()[-4000:]}"
         return rest
 
+    def hang_up(self):
+        """Has it read its roster again."""
+        self._process.send_signal(signal.SIGHUP)
+
+    def check(self, name):
+        """What /readyz says of one thing: (whether it is well, the detail)."""
+        check = next(it for it in self.get("/readyz")["checks"] if it["name"] == name)
+        return check["ok"], check["detail"]
+
     def engine_now(self):
         """The engine's time, within the duration of a start."""
         gone = 0 if self._began is None else time.monotonic() - self._began

@@ -11,6 +11,7 @@ use heliograph::engine::event::Event;
 use heliograph::engine::explain::{Decision, Filter, Verdict};
 use heliograph::engine::hindsight::Premises;
 use heliograph::engine::id::TaskId;
+use heliograph::engine::overrides::Override;
 use heliograph::engine::request::WorkRequest;
 use heliograph::engine::roster::{Acceptance, Roster, RosterDigest, Team};
 use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
@@ -19,6 +20,7 @@ use heliograph::engine::walls::Walls;
 use heliograph::http::AsDecided;
 use heliograph::roster::{self, zones::ZoneSource};
 use heliograph::runtime::hindsight::{Made, Rosters, look_back};
+use heliograph::runtime::in_force::InForce;
 use heliograph::store::sqlite::SqliteStore;
 use heliograph::store::{Batch, Conflict, Reader, RosterVersion, TaskRow, Writer};
 use heliograph::wire::chain::{Head, Sealer};
@@ -67,7 +69,8 @@ impl Record {
             self.commit();
             self.pending.walls = Some(Walls::of(&roster.walls).iter().collect());
         }
-        self.rosters.entry(roster.digest.0.to_string()).or_insert_with(|| Arc::clone(roster));
+        let base = scheduler.base_roster();
+        self.rosters.entry(base.digest.0.to_string()).or_insert_with(|| Arc::clone(base));
         for task in effects.changed.iter().filter_map(|arrival| scheduler.task_of(*arrival)) {
             self.changed.insert(task.id.clone(), task.clone());
         }
@@ -79,7 +82,12 @@ impl Record {
             }
             let declared =
                 matches!(recorded.effect, Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared, .. });
+            let overridden = match &recorded.effect {
+                Effect::ChangeOverride { it, .. } => Some(Override::clone(it)),
+                _ => None,
+            };
             let fact = self.sealer.seal(recorded);
+            self.pending.overrides.extend(overridden.map(|it| (it, fact.seq)));
             if declared {
                 let (team, client, matter) = scheduler.conflicts()[self.conflicts_stored].clone();
                 self.conflicts_stored += 1;
@@ -110,10 +118,11 @@ impl Record {
             ended: found.recent_ended,
             conflicts: found.conflicts,
             kept: found.kept,
+            overrides: found.overrides,
             next_arrival: found.next_arrival,
             roster_before: None,
         };
-        let roster = Arc::clone(walk.world.scheduler.roster());
+        let roster = Arc::clone(walk.world.scheduler.base_roster());
         walk.world.scheduler = Scheduler::restore(roster, Limits::default(), restored, walk.world.now);
         walk.world.scheduler.keep_tables();
     }
@@ -315,7 +324,7 @@ fn stored(roster_text: &str) -> (Record, TaskId, Vec<Verdict>) {
     (request.client, request.work_type) = (client_id("acme-llp"), Some("legal_research".parse().expect("a work type")));
     let id = TaskId::of(&request.client, &request.id);
     let mut record = Record::new();
-    let version = RosterVersion { digest: loaded.roster.digest.clone(), text: loaded.text, at: now };
+    let version = RosterVersion { digest: loaded.roster.digest.clone(), text: loaded.text, at: now, seq: FactSeq(0) };
     record.pending.roster = Some(version);
     let mut scheduler = Scheduler::new(Arc::new(loaded.roster), Limits::default(), now);
     scheduler.keep_tables();
@@ -342,7 +351,7 @@ const LONDON_ONLY: &str = include_str!("../fixtures/roster/london-only.toml");
 #[test]
 fn a_roster_of_an_earlier_time_is_read_from_the_store() {
     let (record, id, table) = stored(LONDON_ONLY);
-    let rosters = Rosters::new(Arc::new(firm()), ZoneSource::Bundled);
+    let rosters = Rosters::new(InForce::new(Arc::new(firm())), ZoneSource::Bundled);
     for _ in 0..2 {
         let then = look_back_as(&record, &id, &rosters, |_| {});
         assert_eq!(then, AsDecided { verdicts: Some(table.clone()), caveats: Vec::new() });
@@ -352,7 +361,7 @@ fn a_roster_of_an_earlier_time_is_read_from_the_store() {
 #[test]
 fn an_answer_says_where_it_may_differ_from_what_held_then() {
     let (record, id, table) = stored(LONDON_ONLY);
-    let rosters = Rosters::new(Arc::new(firm()), ZoneSource::Bundled);
+    let rosters = Rosters::new(InForce::new(Arc::new(firm())), ZoneSource::Bundled);
     let then = look_back_as(&record, &id, &rosters, |decision| decision.tzdata = "2019a".into());
     assert_eq!(then.verdicts.as_ref(), Some(&table));
     assert!(then.caveats[0].starts_with("decided with the zone rules 2019a and worked out again with 20"), "{then:?}");
@@ -373,7 +382,7 @@ fn a_store_of_an_earlier_version_is_answered_without_what_teams_held() {
         record.take(effects, &world.scheduler);
     }
     record.commit();
-    let rosters = Rosters::new(Arc::clone(world.scheduler.roster()), ZoneSource::Bundled);
+    let rosters = Rosters::new(InForce::new(Arc::clone(world.scheduler.roster())), ZoneSource::Bundled);
     let then = look_back_as(&record, &task_id("b"), &rosters, |_| {});
     assert_eq!(then.caveats, ["what london held is not recorded: they are taken to have held nothing"]);
     assert!(then.verdicts.is_some());

@@ -15,7 +15,7 @@ type Sums = BTreeMap<(u64, usize), TimeDelta>;
 
 /// Adds what each running clock counts from one instant to another, with everything as it stands before the second.
 fn count(walk: &Walk, sums: &mut Sums, from: DateTime<Utc>, until: DateTime<Utc>) {
-    let rules = Rules { scheduler: &walk.world.scheduler, now: from, later: BTreeSet::new() };
+    let rules = Rules { scheduler: &walk.world.scheduler, set: &walk.set, now: from, later: BTreeSet::new() };
     for task in walk.world.scheduler.open_tasks() {
         for (position, clock) in task.clocks.iter().enumerate().filter(|(_, clock)| clock.is_running()) {
             *sums.entry((task.arrival.0, position)).or_default() += between(&rules, task, &clock.rule, from, until);
@@ -26,7 +26,7 @@ fn count(walk: &Walk, sums: &mut Sums, from: DateTime<Utc>, until: DateTime<Utc>
 /// Adds what clocks have counted that the last step started, for an instant before it: nobody held their tasks then.
 fn count_starts(walk: &Walk, sums: &mut Sums) -> usize {
     let (now, mut late) = (walk.world.scheduler.now(), 0);
-    let rules = Rules { scheduler: &walk.world.scheduler, now, later: BTreeSet::new() };
+    let rules = Rules { scheduler: &walk.world.scheduler, set: &walk.set, now, later: BTreeSet::new() };
     for task in walk.world.scheduler.open_tasks() {
         let unheld = Task { state: TaskState::Waiting(Waiting::undecided(now)), ..task.clone() };
         for (position, clock) in task.clocks.iter().enumerate() {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{Effect, Effects};
-use heliograph::engine::event::Event;
+use heliograph::engine::event::{Event, OverrideWish};
 use heliograph::engine::id::{RequestId, TaskId, TeamId};
+use heliograph::engine::overrides::{NewOverride, OverrideKind};
 use heliograph::engine::request::{Presence, Priority};
 use heliograph::engine::roster::{
     Acceptance, Basis, Capability, Capacity, Client, Escalation, EscalationAction, Moment, Offshoring, Roster,
@@ -118,17 +119,28 @@ fn promises() -> SlaPolicy {
 /// In the long walk every so many steps are checked against all tasks.
 const CHECKED_EVERY: u32 = 16;
 
+/// An override as it was wished, when it was set, and when it was ended before its time.
+type SetOverride = (NewOverride, DateTime<Utc>, Option<DateTime<Utc>>);
+
 /// A world and the dice that drive it.
 pub struct Walk {
     pub world: World,
     dice: Dice,
     sent: usize,
     versions: usize,
+    /// Every override that was set: what the rules know of them.
+    pub set: Vec<SetOverride>,
 }
 
 impl Walk {
     pub fn new(seed: u64) -> Self {
-        Self { world: World::new("2026-11-23T07:00:00Z", firm()), dice: Dice(seed), sent: 0, versions: 0 }
+        Self {
+            world: World::new("2026-11-23T07:00:00Z", firm()),
+            dice: Dice(seed),
+            sent: 0,
+            versions: 0,
+            set: Vec::new(),
+        }
     }
 
     /// The next event, after some time may have passed to it.
@@ -149,6 +161,7 @@ impl Walk {
                 self.versions += 1;
                 Some(Event::RosterChanged(varied(self.versions).into()))
             }
+            1 if self.dice.one_in(2) => Some(Event::OverrideWished(self.override_wish())),
             1..45 if open < 60 => Some(self.request()),
             45..48 => self.undeliverable(),
             _ => self.update(),
@@ -157,7 +170,43 @@ impl Walk {
 
     /// One event and its step.
     pub fn go(&mut self) -> Effects {
-        self.next_event().map(|event| self.world.step(event)).unwrap_or_default()
+        let Some(event) = self.next_event() else { return Effects::default() };
+        let wish = match &event {
+            Event::OverrideWished(wish) => Some(wish.clone()),
+            _ => None,
+        };
+        let effects = self.world.step(event);
+        if let Some(wish) = wish {
+            self.note(wish, effects.overridden.as_ref().is_some_and(Result::is_ok));
+        }
+        effects
+    }
+
+    /// What the rules know of overrides from now on.
+    pub fn note(&mut self, wish: OverrideWish, is_done: bool) {
+        let now = self.world.scheduler.now();
+        match wish {
+            OverrideWish::Set(new) if is_done => self.set.push((*new, now, None)),
+            OverrideWish::Remove { id, .. } if is_done => self.set[usize::try_from(id).unwrap() - 1].2 = Some(now),
+            OverrideWish::Set(_) | OverrideWish::Remove { .. } => {}
+        }
+    }
+
+    fn override_wish(&mut self) -> OverrideWish {
+        let now = self.world.now;
+        let dice = &mut self.dice;
+        let (author, reason) = ("Ann".to_owned(), "a flood".to_owned());
+        if !self.set.is_empty() && dice.one_in(3) {
+            let id = u64::try_from(dice.below(self.set.len())).unwrap() + 1;
+            return OverrideWish::Remove { id, author, reason };
+        }
+        let seats = u32::try_from(dice.below(4)).unwrap();
+        let kinds = [OverrideKind::Close, OverrideKind::Open, OverrideKind::Drain, OverrideKind::Seats { seats }];
+        let begins = now + TimeDelta::minutes(i64::try_from(dice.below(600)).unwrap());
+        let from = dice.one_in(2).then_some(begins);
+        let until = begins + TimeDelta::minutes(1 + i64::try_from(dice.below(900)).unwrap());
+        let team = team_id(dice.of(&["london", "sydney", "new-york", "mumbai", "tokyo", "zurich", "lagos"]));
+        OverrideWish::Set(Box::new(NewOverride { team, kind: dice.of(&kinds), from, until, author, reason }))
     }
 
     fn request(&mut self) -> Event {
@@ -270,6 +319,8 @@ impl Walk {
 /// The nine filters again, from the rules and by the minute-wise questions of a calendar alone.
 pub struct Rules<'a> {
     pub scheduler: &'a Scheduler,
+    /// Every override that was set.
+    pub set: &'a [SetOverride],
     pub now: DateTime<Utc>,
     /// Tasks that were not with a team yet at the moment that is looked at.
     pub later: BTreeSet<TaskId>,
@@ -286,8 +337,43 @@ impl Rules<'_> {
             && self.qualified(team, task)
             && !self.turned_down(team, task)
             && !team.retired
+            && !self.overridden(team, |kind| kind == OverrideKind::Drain)
+            && self.is_open(team)
             && self.shift_end(team).is_some_and(|end| end - self.now >= TimeDelta::minutes(15))
             && self.has_room(team, task)
+    }
+
+    /// Whether the last override of close and open that stands, else the calendar of the roster, says that it is open.
+    fn is_open(&self, team: &Team) -> bool {
+        let standing = self.standing(team).filter(|kind| matches!(kind, OverrideKind::Close | OverrideKind::Open));
+        let base = self.scheduler.base_roster();
+        let by_rules = || base.team(base.team_index(&team.id).expect("a team")).calendar.is_open(self.now);
+        standing.last().map_or_else(by_rules, |kind| kind == OverrideKind::Open)
+    }
+
+    /// Whether an override of a kind stands on a team.
+    fn overridden(&self, team: &Team, is_kind: impl Fn(OverrideKind) -> bool) -> bool {
+        self.standing(team).any(is_kind)
+    }
+
+    /// The overrides that stand on a team now, in the order in which they were set.
+    fn standing(&self, team: &Team) -> impl Iterator<Item = OverrideKind> {
+        let stands = move |(new, set_at, ended_at): &&SetOverride| {
+            let begins = new.from.unwrap_or(*set_at).max(*set_at);
+            begins <= self.now && self.now < new.until && ended_at.is_none_or(|ended_at| self.now < ended_at)
+        };
+        self.set.iter().filter(move |(new, ..)| new.team == team.id).filter(stands).map(|(new, ..)| new.kind)
+    }
+
+    /// How much a team can hold: as the last override of seats says that stands, else as the roster says.
+    fn capacity(&self, team: &Team) -> Capacity {
+        let base = self.scheduler.base_roster();
+        let by_roster = base.team(base.team_index(&team.id).expect("a team")).capacity;
+        let seats = |kind| match kind {
+            OverrideKind::Seats { seats } => Some(Capacity::Seats(seats)),
+            OverrideKind::Close | OverrideKind::Open | OverrideKind::Drain => None,
+        };
+        self.standing(team).filter_map(seats).last().unwrap_or(by_roster)
     }
 
     /// Whether the standing rules let a team have a task at all, whenever it is open and qualified.
@@ -384,7 +470,7 @@ impl Rules<'_> {
         let with_team =
             |it: &&Task| it.assignment().is_some_and(|(holder, _)| *holder == team.id) || kept(it).is_some();
         let held = || self.scheduler.open_tasks().filter(with_team).filter(other);
-        match team.capacity {
+        match self.capacity(team) {
             Capacity::Seats(seats) => {
                 let reserve = if task.priority == Priority::Urgent { 0 } else { team.urgent_reserve };
                 held().count() < usize::try_from(seats.saturating_sub(reserve)).unwrap()
@@ -419,6 +505,7 @@ fn check_offers(walk: &Walk, effects: &Effects, counts: &mut BTreeMap<&'static s
                 | Effect::Reprioritise { .. }
                 | Effect::PlanHandoff { .. }
                 | Effect::AdoptRoster { .. }
+                | Effect::ChangeOverride { .. }
         )
     };
     if effects.recorded.iter().any(|it| exceeds(&it.effect)) {
@@ -430,7 +517,7 @@ fn check_offers(walk: &Walk, effects: &Effects, counts: &mut BTreeMap<&'static s
     for (place, (id, team)) in offers.iter().enumerate() {
         let Some(task) = scheduler.task(id).filter(|it| it.state.team() == Some(team)) else { continue };
         let later = offers[place..].iter().map(|(id, _)| (*id).clone()).collect();
-        let rules = Rules { scheduler, now: scheduler.now(), later };
+        let rules = Rules { scheduler, set: &walk.set, now: scheduler.now(), later };
         let owner = team_of(walk, team);
         assert!(rules.may_offer(owner, task), "{id} went to {team} at {} against the rules: {task:?}", rules.now);
         *counts.entry("offers checked").or_default() += 1;
@@ -445,7 +532,7 @@ fn team_of<'a>(walk: &'a Walk, id: &TeamId) -> &'a Team {
 /// No task waits for a team that could have it.
 fn check_waiting(walk: &Walk, counts: &mut BTreeMap<&'static str, u64>) {
     let scheduler = &walk.world.scheduler;
-    let rules = Rules { scheduler, now: scheduler.now(), later: BTreeSet::new() };
+    let rules = Rules { scheduler, set: &walk.set, now: scheduler.now(), later: BTreeSet::new() };
     let idle: Vec<_> = rules.scheduler.teams().filter(|(team, _)| rules.shift_end(team).is_some()).collect();
     for task in rules.scheduler.open_tasks() {
         let TaskState::Waiting(waiting) = &task.state else { continue };

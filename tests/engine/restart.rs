@@ -21,6 +21,7 @@ fn reborn(walk: &Walk, roster: Arc<Roster>) -> Scheduler {
         walls: walk.world.scheduler.walls().clone(),
         kept: walk.world.scheduler.kept_updates().cloned().collect(),
         next_arrival: walk.world.scheduler.next_arrival(),
+        overrides: walk.world.scheduler.overrides().clone(),
         roster_before: None,
     };
     Scheduler::restore(roster, Limits::default(), restored, walk.world.now)
@@ -42,7 +43,7 @@ fn a_restored_scheduler_decides_as_the_one_before_would_have() {
         for _ in 0..400 {
             walk.go();
         }
-        let roster = Arc::clone(walk.world.scheduler.roster());
+        let roster = Arc::clone(walk.world.scheduler.base_roster());
         let mut twin = reborn(&walk, roster);
         let first = twin.step(walk.world.now, Event::DeadlineReached);
         let here = walk.world.step(Event::DeadlineReached);

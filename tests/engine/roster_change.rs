@@ -96,7 +96,7 @@ fn an_offer_ends_with_the_new_shift_when_that_is_shorter() {
 fn a_roster_without_what_open_tasks_need_is_told_apart() {
     let mut first = roster(vec![london(), always("zurich")]);
     let policy = policy(Basis::Calendar("office".parse().unwrap()), 60);
-    first.sla.insert(policy.id.clone(), policy);
+    first.sla.insert(policy.id.clone(), policy.clone());
     let mut world = World::new(MONDAY, first);
     let _ = world.send(WorkRequest { preferred_team: Some(team_id("zurich")), ..request("a") });
     let gold = Some("gold".parse().unwrap());
@@ -111,7 +111,11 @@ fn a_roster_without_what_open_tasks_need_is_told_apart() {
     world.complete("a");
     let missing = world.scheduler.missing_in(&next);
     assert_eq!((missing.len(), missing[0].needs.as_str()), (1, "calendar office"));
-    assert!(world.scheduler.missing_in(&roster(vec![london(), always("zurich")])).is_empty());
+    let mut without_policy = roster(vec![london(), always("zurich")]);
+    let missing = world.scheduler.missing_in(&without_policy);
+    assert_eq!((missing.len(), missing[0].needs.as_str()), (1, "sla policy gold"));
+    without_policy.sla.insert(policy.id.clone(), policy);
+    assert!(world.scheduler.missing_in(&without_policy).is_empty());
 }
 
 #[test]

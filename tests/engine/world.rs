@@ -111,6 +111,8 @@ pub fn team(id: &str, country: &str, zone_name: &str, hours: &[&str]) -> Team {
         contacts: Vec::new(),
         broker_user: None,
         retired: false,
+        drained: false,
+        closed_by_override: false,
     }
 }
 
@@ -400,6 +402,11 @@ impl World {
         self.holder(id, |assignment| Change::Complete { assignment, note: None });
     }
 
+    /// Whether a team is open now.
+    pub fn is_open(&self, team: &str) -> bool {
+        self.scheduler.teams().any(|(it, load)| it.id.as_str() == team && load.open)
+    }
+
     pub fn task(&self, id: &str) -> &Task {
         self.scheduler.task(&task_id(id)).unwrap_or_else(|| panic!("{id} is not open"))
     }
@@ -503,6 +510,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::RejectRequest { .. } => "reject_request",
         Effect::ReportConflict { .. } => "report_conflict",
         Effect::RejectUpdate { .. } => "reject_update",
+        Effect::ChangeOverride { .. } => "change_override",
         Effect::AdoptRoster { .. } => "adopt_roster",
     }
 }

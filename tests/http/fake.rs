@@ -5,16 +5,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
+use heliograph::engine::coverage::Coverage;
 use heliograph::engine::effect::WorkMessage;
+use heliograph::engine::event::OverrideWish;
 use heliograph::engine::explain::Rejection;
 use heliograph::engine::id::{TaskId, TeamId};
+use heliograph::engine::overrides::Override;
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
 use heliograph::engine::sla::Segment;
 use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Task, TaskState};
 use heliograph::http::{
-    Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, Role, SubmitAnswer, TaskFilter, TeamMessage, TeamView,
-    Unavailable, UpdateAnswer,
+    Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, Role, RosterPlan, SubmitAnswer,
+    TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 use heliograph::wire::fact::{Fact, FactSeq};
 use heliograph::wire::update::SenderHint;
@@ -52,6 +55,15 @@ pub struct State {
     pub submitted: Vec<Bytes>,
     pub updated: Vec<(TaskId, Bytes, SenderHint)>,
     pub asked: Vec<TaskFilter>,
+    /// What was wished of overrides, and whether it was to be tried only.
+    pub wishes: Vec<(OverrideWish, bool)>,
+    /// How that is answered.
+    pub overridden: OverrideAnswer,
+    pub overrides: Vec<Override>,
+    /// How rosters are answered; unavailable without.
+    pub roster: Option<Result<RosterPlan, NoPlan>>,
+    /// Rosters that were sent, with check index and force when they were to be applied.
+    pub rosters: Vec<(String, Option<(u64, bool)>)>,
 }
 
 impl Default for Fake {
@@ -71,6 +83,11 @@ impl Default for Fake {
             submitted: Vec::new(),
             updated: Vec::new(),
             asked: Vec::new(),
+            wishes: Vec::new(),
+            overridden: OverrideAnswer::Done(3),
+            overrides: Vec::new(),
+            roster: None,
+            rosters: Vec::new(),
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -126,6 +143,12 @@ impl Fake {
             Some(why) => Err(Unavailable(why.clone())),
             None => Ok(read(&mut state)),
         }
+    }
+
+    fn answer_to_roster(&self, text: String, apply: Option<(u64, bool)>) -> Result<RosterPlan, NoPlan> {
+        let mut state = self.state();
+        state.rosters.push((text, apply));
+        state.roster.clone().unwrap_or_else(|| Err(NoPlan::Unavailable(Unavailable("the store failed".into()))))
     }
 
     async fn held(&self) {
@@ -238,6 +261,31 @@ impl Backend for Fake {
             let behind = after.unwrap_or(state.read);
             Mailbox::Messages(state.mail.iter().filter(|it| it.seq > behind).take(limit).cloned().collect())
         })
+    }
+
+    async fn override_team(&self, wish: OverrideWish, preview: bool) -> OverrideAnswer {
+        let mut state = self.state();
+        state.wishes.push((wish, preview));
+        state.overridden.clone()
+    }
+
+    async fn coverage(&self, days: u32) -> Result<Coverage, Unavailable> {
+        let from = instant().date_naive() + chrono::Days::new(u64::from(days));
+        let empty =
+            Coverage { from, capabilities: Vec::new(), holiday_collisions: Vec::new(), clock_shifts: Vec::new() };
+        self.if_available(|_| empty)
+    }
+
+    async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {
+        self.if_available(|state| (state.overrides.clone(), 7))
+    }
+
+    async fn plan_roster(&self, text: String) -> Result<RosterPlan, NoPlan> {
+        self.answer_to_roster(text, None)
+    }
+
+    async fn apply_roster(&self, text: String, check_index: u64, forced: bool) -> Result<RosterPlan, NoPlan> {
+        self.answer_to_roster(text, Some((check_index, forced)))
     }
 
     async fn events_after(&self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, Unavailable> {

@@ -119,7 +119,7 @@ async fn a_wrong_method_is_told_which_are_right() {
     for route in &ROUTES {
         let path = route.path.replace("{id}", "acme-llp%2F1");
         let mut connection = server.connect().await;
-        connection.send(&format!("DELETE {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
+        connection.send(&format!("PATCH {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
         let answer = connection.answer().await;
         assert_eq!(answer.problem(405)["code"], "wrong_method", "{path}");
         let allowed = answer.header("allow").unwrap().to_lowercase();

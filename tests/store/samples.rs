@@ -155,7 +155,7 @@ pub fn facts(facts: &[Fact]) -> Batch {
 
 pub fn roster(text: &str, minutes: i64) -> RosterVersion {
     let digest = RosterDigest(hex(&sha256(text.as_bytes())).into());
-    RosterVersion { digest, text: text.into(), at: at(minutes) }
+    RosterVersion { digest, text: text.into(), at: at(minutes), seq: FactSeq(0) }
 }
 
 /// Makes facts that follow each other.

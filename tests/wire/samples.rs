@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{
-    Admission, Effect, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, OfferBrief, Recorded, WallSource,
-    WithdrawReason, WorkMessage,
+    Admission, Effect, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, OfferBrief, OverrideChange,
+    Recorded, WallSource, WithdrawReason, WorkMessage,
 };
 use heliograph::engine::event::{Refusal, RefusalCode};
 use heliograph::engine::explain::{Filter, Rejection};
 use heliograph::engine::handoff::{Comparison, KeepReason};
 use heliograph::engine::id::{ClientId, RequestId, TaskId, TeamId, Term};
+use heliograph::engine::overrides::{Override, OverrideKind};
 use heliograph::engine::request::{Consent, Place, Priority, SkillNeed};
 use heliograph::engine::roster::{HandoffRule, RosterDigest};
 use heliograph::engine::sla::{Escalated, MovedDue, Outcome, SegmentEnd, SlaNotice, StoppedClock};
@@ -146,6 +147,22 @@ pub fn effects() -> Vec<Effect> {
         Effect::RejectRequest { id: Some(id.clone()), refusal: refused.clone() },
         Effect::ReportConflict { id: id.clone(), refusal: refused.clone() },
         Effect::RejectUpdate { id: Some(id), refusal: refused },
+        Effect::ChangeOverride {
+            change: OverrideChange::Removed,
+            it: Box::new(Override {
+                id: 3,
+                team: "manila-1".parse().unwrap(),
+                kind: OverrideKind::Seats { seats: 2 },
+                from: now,
+                until: now,
+                author: "Ann".into(),
+                reason: "flu".into(),
+                set_at: now,
+                ended_at: Some(now),
+            }),
+            ended_by: Some("Bo".into()),
+            ended_because: Some("well again".into()),
+        },
         Effect::AdoptRoster { digest: RosterDigest("ab".into()), tzdata: "2026b".into() },
     ];
     for effect in &all {
@@ -191,6 +208,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::RejectRequest { .. }
             | Effect::ReportConflict { .. }
             | Effect::RejectUpdate { .. }
+            | Effect::ChangeOverride { .. }
             | Effect::AdoptRoster { .. } => {}
         }
     }

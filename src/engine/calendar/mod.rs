@@ -13,7 +13,7 @@ mod shift;
 mod spec;
 mod timeline;
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Months, TimeDelta, Utc};
 
@@ -33,6 +33,17 @@ const NEAR_PAST_DAYS: i64 = 120;
 /// Days after the anchor that are compiled first.
 const NEAR_FUTURE_DAYS: i64 = 400;
 
+/// A range that is open or closed, whatever the rules say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// From when on.
+    pub from: DateTime<Utc>,
+    /// Until when, exclusive.
+    pub until: DateTime<Utc>,
+    /// Whether it is open.
+    pub open: bool,
+}
+
 /// The business hours of a team, immutable and shared between threads without a lock.
 ///
 /// What it has compiled is a cache: two calendars of equal spec and anchor always give equal answers.
@@ -40,6 +51,8 @@ const NEAR_FUTURE_DAYS: i64 = 400;
 pub struct Calendar {
     spec: CalendarSpec,
     anchor: DateTime<Utc>,
+    /// The calendar by the rules alone and what is put on top of it, the later over the earlier.
+    changed: Option<(Arc<Calendar>, Vec<Change>)>,
     near: OnceLock<Timeline>,
     whole: OnceLock<Timeline>,
 }
@@ -48,7 +61,16 @@ impl Calendar {
     /// A calendar that answers for [`HORIZON_YEARS`] on each side of `anchor`, the instant at which the roster was loaded.
     #[must_use]
     pub fn new(spec: CalendarSpec, anchor: DateTime<Utc>) -> Self {
-        Self { spec, anchor, near: OnceLock::new(), whole: OnceLock::new() }
+        Self { spec, anchor, changed: None, near: OnceLock::new(), whole: OnceLock::new() }
+    }
+
+    /// The same calendar with some hours changed on top of its rules, the later changes over the earlier. What the calendar
+    /// has compiled is used again.
+    #[must_use]
+    pub fn with(self: &Arc<Self>, changes: Vec<Change>) -> Self {
+        let changed = Some((Arc::clone(self), changes));
+        let spec = self.spec.clone();
+        Self { spec, anchor: self.anchor, changed, near: OnceLock::new(), whole: OnceLock::new() }
     }
 
     /// The rules that the calendar was made from.
@@ -149,6 +171,9 @@ impl Calendar {
 
     fn near(&self) -> &Timeline {
         self.near.get_or_init(|| {
+            if let Some((by_rules, changes)) = &self.changed {
+                return by_rules.near().with(changes);
+            }
             let (from, until) = self.horizon();
             let near_from = self.anchor.checked_sub_signed(TimeDelta::days(NEAR_PAST_DAYS)).unwrap_or(from);
             let near_until = self.anchor.checked_add_signed(TimeDelta::days(NEAR_FUTURE_DAYS)).unwrap_or(until);
@@ -158,6 +183,9 @@ impl Calendar {
 
     fn whole(&self) -> &Timeline {
         self.whole.get_or_init(|| {
+            if let Some((by_rules, changes)) = &self.changed {
+                return by_rules.whole().with(changes);
+            }
             let (from, until) = self.horizon();
             compile::compile(&self.spec, from, until)
         })

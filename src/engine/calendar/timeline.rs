@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Calendar, CalendarError, Pause, intervals, pause};
+use super::{Calendar, CalendarError, Change, Pause, intervals, pause};
 
 /// Each step of the index spans 2^24 ms, about 4.7 hours: few intervals open within one, and a year needs 8 KB.
 const INDEX_SHIFT: u32 = 24;
@@ -52,6 +52,22 @@ impl Timeline {
             open.extend(calendar.open_intervals(from, until)?);
         }
         Ok(Self::new(from, until, open))
+    }
+
+    /// The same with some ranges open or closed instead, the later changes over the earlier.
+    #[must_use]
+    pub fn with(&self, changes: &[Change]) -> Self {
+        let mut open: Vec<_> = self.open_ms.iter().copied().zip(self.close_ms.iter().copied()).collect();
+        for change in changes {
+            let range = (change.from.timestamp_millis(), change.until.timestamp_millis());
+            if change.open {
+                open.push(range);
+                open = intervals::merged(open);
+            } else {
+                open = intervals::without(open, &[range]);
+            }
+        }
+        Self::from_merged(self.from_ms, self.until_ms, open)
     }
 
     /// From ranges that are sorted and apart already.

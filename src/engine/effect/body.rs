@@ -2,9 +2,10 @@
 
 use crate::engine::sla::ClockBrief;
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
+use crate::engine::overrides::{Override, OverrideKind};
 use crate::engine::request::{Place, Priority, SkillNeed};
 use crate::engine::task::{Holder, TurnDownCause};
 use crate::engine::update::DeclineReason;
@@ -26,6 +27,38 @@ pub enum HandoffRefusal {
     ShiftEnded,
     /// The message could not be delivered.
     Unreachable,
+}
+
+/// What happened to an override.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverrideChange {
+    /// Somebody set it.
+    Set,
+    /// Somebody ended it before its time.
+    Removed,
+    /// Its time is over.
+    Expired,
+}
+
+/// An override without its team, which stands in the event already.
+pub(super) fn without_team<S: Serializer>(it: &Override, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Brief<'a> {
+        #[serde(rename = "override")]
+        id: u64,
+        #[serde(flatten)]
+        kind: OverrideKind,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+        author: &'a str,
+        reason: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ended_at: Option<DateTime<Utc>>,
+    }
+    let Override { id, kind, from, until, author, reason, ended_at, .. } = it;
+    let brief = Brief { id: *id, kind: *kind, from: *from, until: *until, author, reason, ended_at: *ended_at };
+    brief.serialize(serializer)
 }
 
 /// Where a wall comes from.
@@ -157,6 +190,8 @@ pub enum WithdrawReason {
     QualificationEnded,
     /// The message could not be delivered.
     Unreachable,
+    /// The team was closed by an override.
+    ClosedByOverride,
     /// The holder keeps the task, or another team is to have it next.
     Recalled,
     /// A clock of the task is so far used up that another team is to have it.
@@ -177,6 +212,7 @@ impl WithdrawReason {
             | Self::Amended
             | Self::RosterChanged
             | Self::QualificationEnded
+            | Self::ClosedByOverride
             | Self::Recalled => None,
         }
     }

@@ -13,6 +13,7 @@ use super::event::Refusal;
 use super::explain::{Filter, Rejection};
 use super::handoff::{Comparison, KeepReason};
 use super::id::{MatterId, RequestId, TeamId, Term};
+use super::overrides::Override;
 use super::request::Priority;
 use super::roster::RosterDigest;
 use super::sla::{Escalated, MovedDue, SlaNotice, StoppedClock};
@@ -20,8 +21,8 @@ use super::task::{Holder, Waiting};
 use super::update::{Amendment, DeclineReason, Order, SetAside};
 
 pub use body::{
-    Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, OfferBrief, WallSource,
-    WithdrawReason,
+    Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, OfferBrief,
+    OverrideChange, WallSource, WithdrawReason,
 };
 pub use recorded::{Answer, Effects, Recorded, WorkMessage};
 
@@ -274,6 +275,20 @@ pub enum Effect {
         /// Why.
         refusal: Refusal,
     },
+    /// An override was set or has ended.
+    ChangeOverride {
+        /// What happened.
+        change: OverrideChange,
+        /// The override.
+        #[serde(flatten, serialize_with = "body::without_team")]
+        it: Box<Override>,
+        /// Who ended it before its time.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ended_by: Option<String>,
+        /// Why.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ended_because: Option<String>,
+    },
     /// Another roster is in force.
     AdoptRoster {
         /// Its digest.
@@ -329,6 +344,7 @@ impl Effect {
             Self::RejectRequest { .. } => "request.rejected",
             Self::ReportConflict { .. } => "request.conflict",
             Self::RejectUpdate { .. } => "update.rejected",
+            Self::ChangeOverride { .. } => "override.changed",
             Self::AdoptRoster { .. } => "roster.changed",
         }
     }

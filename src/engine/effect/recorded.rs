@@ -16,7 +16,7 @@ use crate::engine::task::{Arrival, Task};
 use crate::engine::update::{KeptUpdate, Sender};
 
 /// What one step decided, in order.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Effects {
     /// What is recorded and published.
     pub recorded: Vec<Recorded>,
@@ -26,6 +26,8 @@ pub struct Effects {
     pub segments: Vec<Segment>,
     /// Tasks that ended in this step, in their last state; the scheduler no longer holds them.
     pub ended: Vec<Task>,
+    /// The number of the override that was set or removed, or why it was not.
+    pub overridden: Option<Result<u64, Refusal>>,
     /// Updates that came before their request, to be kept with the store.
     pub kept: Vec<KeptUpdate>,
     /// Kept updates that were applied or ran out, with the refusal of those that did not apply after all.

@@ -18,7 +18,7 @@ use crate::engine::task::{Arrival, Task, TaskState, TurnDown, TurnDownCause, Wai
 use crate::engine::timer::{Timer, Timers};
 
 /// What is to be told of a clock behind what turned it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Told {
     Moved(MovedDue),
     Stopped(Box<StoppedClock>),
@@ -68,7 +68,7 @@ impl Scheduler {
     pub(super) fn go_on_counting(&mut self, before: Option<Arc<Roster>>) {
         let mut was_in = self.counted_by_hours();
         let Some(before) = before else { return self.turn_hours(None, &was_in) };
-        let mut board = Board::new(before, self.board.conflicts.clone(), self.now);
+        let mut board = Board::new(self.overrides.view(&before, self.now), self.board.conflicts.clone(), self.now);
         for (arrival, class) in &mut was_in {
             let Some(task) = self.tasks.get(arrival).map(|entry| &entry.task) else { continue };
             let roster = &board.roster;

@@ -10,6 +10,7 @@ mod index;
 mod invariants;
 mod kept;
 mod operating;
+mod overriding;
 mod passing;
 mod permission;
 mod placing;
@@ -31,6 +32,7 @@ use super::effect::{Answer, Effect, Effects, Recorded, WorkMessage};
 use super::event::{EndedTask, Event, UpdateResult};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use super::load::Held;
+use super::overrides::Overrides;
 use super::queue::{Queue, WaitKey};
 use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
@@ -47,7 +49,7 @@ pub use invariants::Broken;
 pub use kept::{KEPT_FOR, MAX_KEPT, MAX_KEPT_BY_CLIENT};
 pub use queries::Preview;
 pub use requests::MAX_BEFORE;
-pub use roster_change::Missing;
+pub use roster_change::{Missing, missing_in};
 
 /// How many timers one step fires; the rest fire in the next.
 pub const MAX_TIMERS_PER_STEP: usize = 1_000;
@@ -69,7 +71,7 @@ impl Default for Limits {
 }
 
 /// An open task and its place in the indexes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Entry {
     task: Task,
     class: ClassId,
@@ -100,6 +102,8 @@ pub struct Restored {
     pub walls: Walls,
     /// Updates that came before their request.
     pub kept: Vec<KeptUpdate>,
+    /// Overrides, with those that ended not long ago.
+    pub overrides: Overrides,
     /// The next arrival number.
     pub next_arrival: u64,
     /// The roster that was in force until now, when it is another one: what clocks counted was counted by it.
@@ -107,10 +111,15 @@ pub struct Restored {
 }
 
 /// All open tasks, the board they are routed on, and what time will bring.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scheduler {
     now: DateTime<Utc>,
     limits: Limits,
+    /// The roster in force, without overrides; the board has the view with them.
+    base: Arc<Roster>,
+    overrides: Overrides,
+    /// When one of them begins or ends next.
+    overrides_turn_at: Option<DateTime<Utc>>,
     board: Board,
     tasks: BTreeMap<Arrival, Entry>,
     by_id: HashMap<TaskId, Arrival>,
@@ -155,10 +164,14 @@ impl Scheduler {
     /// [`Scheduler::missing_in`]); what became possible meanwhile is decided by the first step.
     #[must_use]
     pub fn restore(roster: Arc<Roster>, limits: Limits, restored: Restored, now: DateTime<Utc>) -> Self {
+        let overrides = restored.overrides;
         let mut scheduler = Self {
             now,
             limits,
-            board: Board::new(roster, restored.conflicts, now),
+            board: Board::new(overrides.view(&roster, now), restored.conflicts, now),
+            base: roster,
+            overrides,
+            overrides_turn_at: None,
             tasks: BTreeMap::new(),
             by_id: HashMap::new(),
             by_matter: HashMap::new(),
@@ -207,6 +220,10 @@ impl Scheduler {
     #[must_use]
     pub fn step(&mut self, now: DateTime<Utc>, event: Event) -> Effects {
         self.now = now.max(self.now);
+        if self.overrides_turn_now() {
+            // Before anything else, so that all that is decided in a step sees the same teams.
+            self.turn_overrides();
+        }
         let fires_now = matches!(event, Event::DeadlineReached);
         self.fire_timers(fires_now);
         self.place_waiting();
@@ -229,6 +246,7 @@ impl Scheduler {
             Event::OfferUndeliverable { task, assignment } => self.withdraw_undeliverable(&task, assignment),
             Event::WallExposed(exposure) => self.report_exposure(exposure),
             Event::RosterChanged(roster) => self.change_roster(roster),
+            Event::OverrideWished(wish) => self.change_override(wish),
             Event::DeadlineReached => {}
         }
         self.place_waiting();

@@ -75,7 +75,7 @@ impl Scheduler {
             Err(because) if because.filter() <= Filter::Presence => return None,
             standing => standing.is_err(),
         };
-        let always = answered || unfit || self.board.roster.team(owner).retired;
+        let always = answered || unfit || self.board.roster.team(owner).winds_down();
         let asked_to_keep = active.handoff.kept_for == Some(KeepReason::Asked);
         if entry.task.paused.is_some() || !answered && !unfit && self.in_break(owner) || asked_to_keep && !always {
             return None;
@@ -105,7 +105,9 @@ impl Scheduler {
         let is_over = active.handoff.grace_until.is_some_and(|until| until <= self.now);
         let little = task.remaining_minutes() <= routing.handoff_grace_minutes;
         let is_asked = active.handoff.passing.as_ref().is_some_and(|passing| passing.offer.is_some());
-        little && !is_over && point.rule != HandoffRule::Always && !is_asked
+        // One that is closed by an override does not work on.
+        let may_finish = !self.board.roster.team(point.owner).closed_by_override;
+        little && may_finish && !is_over && point.rule != HandoffRule::Always && !is_asked
     }
 
     /// The holder is expected to be done before its close after all: what was decided for that does not stand.

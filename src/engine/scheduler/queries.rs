@@ -8,7 +8,8 @@ use super::placing::must_wait;
 use super::{Census, Scheduler};
 use crate::engine::admission;
 use crate::engine::board::Board;
-use crate::engine::event::Refusal;
+use crate::engine::effect::Effects;
+use crate::engine::event::{Event, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use crate::engine::load::TeamLoad;
@@ -84,7 +85,13 @@ impl Scheduler {
         self.sla.picture()
     }
 
-    /// The roster in force.
+    /// The roster in force, without the overrides on it.
+    #[must_use]
+    pub fn base_roster(&self) -> &Arc<Roster> {
+        &self.base
+    }
+
+    /// The roster in force with the overrides as they stand.
     #[must_use]
     pub fn roster(&self) -> &Arc<Roster> {
         &self.board.roster
@@ -138,6 +145,15 @@ impl Scheduler {
     pub fn obstacles(&self, id: &TaskId, team: &TeamId) -> Option<Vec<Obstacle>> {
         let entry = self.tasks.get(&self.arrival_of(id)?)?;
         Some(routing::obstacles(&self.board, &entry.task, self.board.roster.team_index(team)?, self.now))
+    }
+}
+
+impl Scheduler {
+    /// What an event would bring about, tried on a copy.
+    #[must_use]
+    pub fn trial(&self, now: DateTime<Utc>, event: Event) -> Effects {
+        let mut copy = self.clone();
+        copy.step(now, event)
     }
 }
 

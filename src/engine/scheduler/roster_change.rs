@@ -1,12 +1,15 @@
 //! Another roster comes into force: everything that rests on it is worked out anew.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::Scheduler;
 use crate::engine::board::Board;
-use crate::engine::class::Classes;
+use crate::engine::class::{ClassId, Classes};
 use crate::engine::effect::{Effect, WithdrawReason};
-use crate::engine::id::{CalendarId, TaskId};
+use crate::engine::id::{CalendarId, TaskId, TeamId};
 use crate::engine::load::TeamLoad;
 use crate::engine::queue::{Queue, WaitKey};
 use crate::engine::roster::{Basis, Roster};
@@ -14,7 +17,7 @@ use crate::engine::task::{Arrival, Task, TaskState, WaitReason};
 use crate::engine::timer::Timers;
 
 /// Something that an open task needs and a roster lacks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
     /// The task.
     pub task: TaskId,
@@ -22,47 +25,80 @@ pub struct Missing {
     pub needs: String,
 }
 
+/// What stood before the board was taken anew.
+struct Was {
+    board: Board,
+    /// The tasks with clocks that count hours, and their classes then.
+    counted: BTreeMap<Arrival, ClassId>,
+}
+
+/// Tasks that are named at most.
+const MAX_MISSING: usize = 20;
+
+/// What open tasks need that a roster lacks, at most 20 lines; such a roster must not come into force.
+#[must_use]
+pub fn missing_in<'a>(tasks: impl IntoIterator<Item = &'a Task>, roster: &Roster) -> Vec<Missing> {
+    let lacks = |task: &Task| needs(task, roster).map(|needs| Missing { task: task.id.clone(), needs });
+    tasks.into_iter().filter_map(lacks).take(MAX_MISSING).collect()
+}
+
+/// The first thing that a task needs and a roster lacks.
+fn needs(task: &Task, roster: &Roster) -> Option<String> {
+    if !roster.clients.contains_key(&task.client) {
+        Some(format!("client {}", task.client))
+    } else if let Some(team) = teams_of(task).find(|team| roster.team_index(team).is_none()) {
+        Some(format!("team {team}"))
+    } else if let Some(calendar) = calendars_of(task).find(|id| !roster.calendars.contains_key(*id)) {
+        Some(format!("calendar {calendar}"))
+    } else {
+        let policy = task.sla.as_ref().filter(|id| !roster.sla.contains_key(*id))?;
+        Some(format!("sla policy {policy}"))
+    }
+}
+
 impl Scheduler {
     /// What open tasks need that a roster lacks, at most 20 lines; such a roster must not come into force.
     #[must_use]
     pub fn missing_in(&self, roster: &Roster) -> Vec<Missing> {
-        let mut missing = Vec::new();
-        for entry in self.tasks.values() {
-            let task = &entry.task;
-            let needs = if !roster.clients.contains_key(&task.client) {
-                format!("client {}", task.client)
-            } else if let Some(team) = task.state.team().filter(|team| roster.team_index(team).is_none()) {
-                format!("team {team}")
-            } else if let Some(calendar) = calendars_of(task).find(|id| !roster.calendars.contains_key(*id)) {
-                format!("calendar {calendar}")
-            } else {
-                continue;
-            };
-            missing.push(Missing { task: task.id.clone(), needs });
-            if missing.len() == 20 {
-                break;
-            }
-        }
-        missing
+        missing_in(self.tasks.values().map(|entry| &entry.task), roster)
     }
 
     pub(super) fn change_roster(&mut self, roster: Arc<Roster>) {
-        let is_start = self.board.roster.digest == roster.digest;
-        let was_in = self.counted_by_hours();
-        let conflicts = self.board.conflicts.clone();
+        let is_start = self.base.digest == roster.digest;
         let adopted = Effect::AdoptRoster { digest: roster.digest.clone(), tzdata: Arc::clone(&roster.tzdata) };
-        let mut before_board = std::mem::replace(&mut self.board, Board::new(roster, conflicts, self.now));
-        self.board.affinity = std::mem::take(&mut before_board.affinity);
+        self.base = roster;
         let before = self.out.recorded.len();
         self.record_aside(None, None, None, adopted);
+        let was = self.take_board();
         self.tell_new_walls();
         if is_start {
             // What is decided already was decided under this roster.
             let told = self.out.recorded.split_off(before);
             self.out.recorded.splice(0..0, told);
         }
+        self.renew_all(&was);
+    }
+
+    /// The overrides changed: the view of the roster with them is taken anew, and everything that rests on it.
+    pub(super) fn take_view(&mut self) {
+        let was = self.take_board();
+        self.renew_all(&was);
+    }
+
+    /// A board of the roster with the overrides as they stand now; gives what stood before.
+    fn take_board(&mut self) -> Was {
+        let counted = self.counted_by_hours();
+        let conflicts = self.board.conflicts.clone();
+        let next = Board::new(self.overrides.view(&self.base, self.now), conflicts, self.now);
+        let mut board = std::mem::replace(&mut self.board, next);
+        self.board.affinity = std::mem::take(&mut board.affinity);
+        Was { board, counted }
+    }
+
+    /// Works out anew what rests on the board.
+    fn renew_all(&mut self, was: &Was) {
         self.reindex();
-        self.turn_hours(Some((&before_board.roster, &before_board.classes)), &was_in);
+        self.turn_hours(Some((&was.board.roster, &was.board.classes)), &was.counted);
         self.tell_all_clocks();
         self.start_teams();
         for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
@@ -84,8 +120,10 @@ impl Scheduler {
         let Some(TaskState::Offered(offer)) = self.task_of(arrival).map(|task| &task.state) else { return };
         let Some(team) = self.board.roster.team_index(&offer.team) else { return };
         let load = self.board.load(team);
-        if !load.open && !self.in_break(team) {
-            self.withdraw(arrival, WithdrawReason::ShiftEnd);
+        let closed_by_override = self.board.roster.team(team).closed_by_override;
+        if !load.open && (closed_by_override || !self.in_break(team)) {
+            let why = if closed_by_override { WithdrawReason::ClosedByOverride } else { WithdrawReason::ShiftEnd };
+            self.withdraw(arrival, why);
             self.to_route.insert(arrival);
             return;
         }
@@ -135,6 +173,15 @@ impl Scheduler {
     pub(super) fn move_class(&mut self, arrival: Arrival, class: crate::engine::class::ClassId) {
         self.change_entry(arrival, |entry| entry.class = class);
     }
+}
+
+/// The teams that have a task, or are to have it next.
+fn teams_of(task: &Task) -> impl Iterator<Item = &TeamId> {
+    let passing = match &task.state {
+        TaskState::Active(active) => active.handoff.passing.as_ref().map(|passing| &passing.to),
+        _ => None,
+    };
+    task.state.team().into_iter().chain(passing)
 }
 
 /// The calendars that a task's clocks count by.

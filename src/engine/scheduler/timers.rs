@@ -27,6 +27,8 @@ impl Scheduler {
             let Some((due_at, timer)) = self.timers.pop_due(self.now) else { return };
             fired += 1;
             match timer {
+                // A step begins with that.
+                Timer::OverridesTurn => {}
                 Timer::TeamCloses(team) | Timer::TeamOpens(team) => self.turn_team(team),
                 Timer::OfferLapses(arrival) => self.lapse(arrival, due_at),
                 Timer::QualificationEnds(team) => self.check_holder(team),
@@ -49,6 +51,10 @@ impl Scheduler {
     /// Works out every team's hours and qualifications, and looks at the tasks that wait for those that are open.
     pub(super) fn start_teams(&mut self) {
         self.timers.set(self.now + RENEW_CLASSES_AFTER, Timer::ClassesRenew);
+        self.overrides_turn_at = self.overrides.next_turn(self.now);
+        if let Some(at) = self.overrides_turn_at {
+            self.timers.set(at, Timer::OverridesTurn);
+        }
         let teams: Vec<_> = self.board.roster.indexed_teams().map(|(team, _)| team).collect();
         for team in teams {
             self.board.refresh(team, self.now);

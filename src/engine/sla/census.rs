@@ -10,7 +10,7 @@ use crate::engine::task::Task;
 use super::clock::SlaState;
 
 /// Open tasks with a running clock, by the team that has them; none has those that wait.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SlaCensus {
     states: BTreeMap<(Option<TeamId>, SlaState), u64>,
     breaches: BTreeMap<Option<TeamId>, BTreeMap<DateTime<Utc>, u64>>,

@@ -3,6 +3,7 @@
 //! Everything here happens before the commit, so nothing of it leaves the process: a [`Decided`] batch carries what is
 //! to be acknowledged, published and answered once its facts are on disk.
 
+mod change;
 mod handle;
 mod read;
 
@@ -15,11 +16,12 @@ use crate::broker::Delivery;
 use crate::engine::effect::{Answer, Effect, Effects, EscalationReason, Exposure};
 use crate::engine::event::Event;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::overrides::Override;
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Arrival, Task, TaskState};
 use crate::engine::walls::Walled;
-use crate::http::{SubmitAnswer, Unavailable, UpdateAnswer};
+use crate::http::{OverrideAnswer, SubmitAnswer, Unavailable, UpdateAnswer};
 use crate::store::{Conflict, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::Rules;
@@ -28,6 +30,7 @@ use crate::wire::fact::{FactSeq, Link};
 
 use super::decided::{Decided, Reply};
 use super::identity::Identities;
+use super::in_force::Adopted;
 use super::intake::{Explained, Inbound, Inspection};
 use super::observe;
 use super::snapshot::TeamSnapshot;
@@ -49,6 +52,10 @@ pub struct Decider {
     changed: BTreeSet<Arrival>,
     conflicts_stored: usize,
     walls: WallsInForce,
+    /// The roster that those outside the loop are told of, or will be.
+    shown: Arc<Roster>,
+    /// The last fact that told of a change of the roster or of overrides.
+    check_index: FactSeq,
     /// Messages that could not be delivered, by team.
     pub undelivered: BTreeMap<TeamId, u64>,
 }
@@ -69,6 +76,8 @@ pub struct DeciderParts {
     pub incarnation: Arc<str>,
     /// The walls in force, as those see them who let messages out.
     pub walls: WallsInForce,
+    /// The last fact that told of a change of the roster or of overrides.
+    pub check_index: FactSeq,
     /// Metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -80,7 +89,6 @@ impl Decider {
         let identities = Identities::of(parts.scheduler.roster(), parts.require_user_id);
         let conflicts_stored = parts.scheduler.conflicts().len();
         Self {
-            scheduler: parts.scheduler,
             sealer: parts.sealer,
             reader: parts.reader,
             rules: parts.rules,
@@ -90,6 +98,9 @@ impl Decider {
             metrics: parts.metrics,
             changed: BTreeSet::new(),
             conflicts_stored,
+            shown: Arc::clone(parts.scheduler.roster()),
+            check_index: parts.check_index,
+            scheduler: parts.scheduler,
             undelivered: BTreeMap::new(),
         }
     }
@@ -124,7 +135,16 @@ impl Decider {
     ) -> Result<(), StoreError> {
         let mut ready = Vec::new();
         let mut calls = Vec::new();
+        let mut messages = Vec::new();
+        // At one instant the roster comes first.
         for inbound in arrived {
+            match inbound {
+                Inbound::Roster(candidate) => self.judge(now, *candidate, decided)?,
+                Inbound::Override { wish, preview, reply } => self.override_team(now, wish, preview, reply, decided),
+                inbound => messages.push(inbound),
+            }
+        }
+        for inbound in messages {
             self.read(inbound, &mut ready, &mut calls, decided);
         }
         let ended = self.ended_tasks(&ready)?;
@@ -162,6 +182,12 @@ impl Decider {
                 decided.answers.push(Reply::MessagesRead(reply));
             }
             Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
+            Inbound::Override { reply, .. } => drop(reply.send(OverrideAnswer::Unavailable(unavailable()))),
+            Inbound::Overrides(reply) => {
+                let listed = self.scheduler.overrides().standing().cloned().collect();
+                decided.answers.push(Reply::Overrides(reply, (listed, self.check_index.0)));
+            }
+            Inbound::Roster(candidate) => drop(candidate.reply.send(Err(unavailable()))),
             Inbound::Explain { task, team, reply } => {
                 let explained = self.explain(&task, team.as_ref());
                 decided.answers.push(Reply::Explain(reply, Box::new(explained)));
@@ -176,13 +202,6 @@ impl Decider {
         let obstacles = team.and_then(|team| self.scheduler.obstacles(task, team));
         let own_wait = self.scheduler.own_wait(task);
         Some(Explained { verdicts, own_wait, obstacles, at: self.scheduler.now() })
-    }
-
-    /// Another roster comes into force.
-    pub fn adopt(&mut self, now: DateTime<Utc>, roster: Arc<Roster>, decided: &mut Decided) {
-        self.identities = Identities::of(&roster, self.identities.required());
-        let effects = self.scheduler.step(now, Event::RosterChanged(roster));
-        self.take(effects, decided);
     }
 
     /// What had left for a team when a fact raised a wall; where no broker is, that is all that was committed.
@@ -230,11 +249,25 @@ impl Decider {
         for recorded in effects.recorded {
             observe::recorded(&self.metrics, &recorded, &self.scheduler);
             let declares_conflict = is_conflict(&recorded.effect);
+            let changes_rules = matches!(recorded.effect, Effect::AdoptRoster { .. } | Effect::ChangeOverride { .. });
+            let overridden = match &recorded.effect {
+                Effect::ChangeOverride { it, .. } => Some(Override::clone(it)),
+                _ => None,
+            };
             let fact = self.sealer.seal(recorded);
             if declares_conflict {
                 self.store_conflict(fact.seq, decided);
             }
+            if changes_rules {
+                self.check_index = fact.seq;
+            }
+            decided.batch.overrides.extend(overridden.map(|it| (it, fact.seq)));
             decided.batch.facts.push(fact);
+        }
+        if !Arc::ptr_eq(&self.shown, self.scheduler.roster()) {
+            self.shown = Arc::clone(self.scheduler.roster());
+            let base = Arc::clone(self.scheduler.base_roster());
+            decided.in_force = Some(Adopted { roster: Arc::clone(&self.shown), base });
         }
         if effects.walls_changed {
             self.walls.set(self.scheduler.walls().clone());
@@ -301,6 +334,7 @@ impl Decider {
             sla: self.scheduler.sla_picture(),
             open_tasks: self.scheduler.open_count(),
             teams: self.scheduler.teams().map(|(team, load)| TeamSnapshot::of(team, load)).collect(),
+            overrides: self.active_overrides(),
             undelivered: self.undelivered.clone(),
         }
     }

@@ -107,7 +107,7 @@ impl<P: Publish> Outbox<P> {
     fn expire(&mut self, fact: &Fact, progress: &mut Progress) {
         let Some(assignment) = offer_assignment(fact) else { return };
         let (Some((task, _)), Some(team)) = (&fact.task, &fact.team) else { return };
-        if self.waiting.expires(fact.seq, &Part::Work(team.clone()), self.parts.undelivered_within) {
+        if self.waiting.expires(fact.seq, &Part::Work(team.clone()), self.parts.in_force.undelivered_within()) {
             tracing::warn!(%team, %task, "an offer could not be delivered");
             progress.expired_offers.push((task.clone(), assignment));
         }

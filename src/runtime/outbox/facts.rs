@@ -91,7 +91,7 @@ impl<P: Publish> Outbox<P> {
         if let Some(event) = message::event(incarnation, fact) {
             leaving.push(Leaving { seq: fact.seq, part: Part::Event, publication: publication(event), tells: None });
         }
-        let by_queue = fact.team.as_ref().filter(|team| !self.parts.http_teams.contains(*team));
+        let by_queue = fact.team.as_ref().filter(|team| !self.parts.in_force.reads_over_http(team));
         if self.parts.walls.hide(fact) {
             self.suppressed.push(fact.seq);
         } else if let (Some(team), Some(_)) = (by_queue, fact.addressed) {

@@ -33,6 +33,7 @@ use crate::telemetry::metrics::{Metrics, PublishFailure};
 use crate::wire::fact::FactSeq;
 
 use super::decided::Direct;
+use super::in_force::InForce;
 use super::walls::WallsInForce;
 #[cfg(test)]
 pub use live::live;
@@ -113,10 +114,8 @@ pub struct OutboxParts<P> {
     pub committed: watch::Receiver<FactSeq>,
     /// The walls in force.
     pub walls: WallsInForce,
-    /// Teams that read over HTTP and have no queue.
-    pub http_teams: BTreeSet<TeamId>,
-    /// How long an offer may stay undelivered.
-    pub undelivered_within: Duration,
+    /// The roster in force: which teams have no queue, how long an offer may stay undelivered.
+    pub in_force: InForce,
     /// Metrics.
     pub metrics: Arc<Metrics>,
 }

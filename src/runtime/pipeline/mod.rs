@@ -28,6 +28,7 @@ use super::clock::{Clock, Stopwatch};
 use super::committer::Committer;
 use super::decided::{Decided, Direct};
 use super::decider::Decider;
+use super::in_force::InForce;
 use super::intake::Inbound;
 use super::outbox::{OutboxHandle, Progress};
 use super::status::Status;
@@ -66,8 +67,8 @@ pub struct PipelineParts {
     pub consumer: Option<Arc<dyn Acknowledge>>,
     /// Tells readers what is committed.
     pub committed: watch::Sender<FactSeq>,
-    /// Tells each team's reader of its last message.
-    pub mailboxes: Arc<BTreeMap<TeamId, watch::Sender<FactSeq>>>,
+    /// The roster as those see it who stand outside the loop.
+    pub in_force: InForce,
     /// Undelivered messages at the start.
     pub undelivered: Vec<(FactSeq, TeamId)>,
     /// Metrics.
@@ -230,6 +231,7 @@ impl Pipeline {
             undelivered: undelivered(&team.id),
         });
         self.parts.metrics.show(&inspection.census, &inspection.sla, gauges);
+        self.parts.metrics.set_overrides(&inspection.overrides);
         self.write_idle_progress();
     }
 

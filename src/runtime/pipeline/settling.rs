@@ -19,6 +19,10 @@ impl Pipeline {
         if let Some(consumer) = &self.parts.consumer {
             consumer.settle(&decided.settle);
         }
+        if let Some(adopted) = decided.in_force {
+            self.parts.status.roster_in_force(&adopted.base.digest);
+            self.parts.in_force.adopt(adopted);
+        }
         let last = batch.facts.last().map(|fact| fact.seq);
         match &self.parts.outbox {
             // When there is no room the outbox reads the facts from the store in their turn.
@@ -30,8 +34,8 @@ impl Pipeline {
         self.backlog.extend(decided.direct);
         self.send_backlog();
         for fact in batch.facts.iter().filter(|fact| fact.addressed.is_some()) {
-            if let Some(mailbox) = fact.team.as_ref().and_then(|team| self.parts.mailboxes.get(team)) {
-                mailbox.send_replace(fact.seq);
+            if let Some(team) = &fact.team {
+                self.parts.in_force.tell(team, fact.seq);
             }
         }
         if let Some(last) = last {
@@ -151,6 +155,9 @@ fn give(answer: Reply) {
         Reply::Update(reply, answer) => drop(reply.send(answer)),
         Reply::MessagesRead(reply) => drop(reply.send(())),
         Reply::Inspect(reply, inspection) => drop(reply.send(*inspection)),
+        Reply::Override(reply, answer) => drop(reply.send(*answer)),
+        Reply::Overrides(reply, listed) => drop(reply.send(listed)),
+        Reply::Roster(reply, judged) => drop(reply.send(*judged)),
         Reply::Explain(reply, explained) => drop(reply.send(*explained)),
     }
 }

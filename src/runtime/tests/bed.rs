@@ -16,6 +16,7 @@ use crate::broker::{
 };
 use crate::engine::effect::WorkMessage;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::roster::Roster;
 use crate::engine::scheduler::{Limits, Restored, Scheduler};
 use crate::roster::zones::ZoneSource;
 use crate::store::sqlite::SqliteStore;
@@ -31,6 +32,7 @@ use super::super::clock::Clock;
 use super::super::committer::Committer;
 use super::super::decided::Direct;
 use super::super::decider::{Decider, DeciderParts};
+use super::super::in_force::InForce;
 use super::super::intake::Inbound;
 use super::super::outbox::{Handed, Outbox, OutboxHandle, OutboxParts, Progress, Publish, live};
 use super::super::pipeline::{Acknowledge, Pipeline, PipelineParts};
@@ -48,6 +50,21 @@ pub async fn soon<T>(what: impl Future<Output = T>) -> T {
 
 pub fn team(id: &str) -> TeamId {
     id.parse().expect("an id")
+}
+
+pub fn plain(store: SqliteStore) -> Box<dyn Writer> {
+    Box::new(store)
+}
+
+/// The text of the loop's roster.
+pub fn roster_text() -> String {
+    std::fs::read_to_string(ROSTER).expect("a file")
+}
+
+/// The roster of the loop, for about the present.
+fn roster() -> Arc<Roster> {
+    let at = crate::runtime::clock::wall();
+    Arc::new(crate::roster::load(ROSTER.as_ref(), ZoneSource::Bundled, at).expect("valid").roster)
 }
 
 fn metrics() -> Arc<Metrics> {
@@ -204,8 +221,7 @@ impl Posted {
             watermark: FactSeq(watermark),
             undelivered: Vec::new(),
             committed: committed_watch,
-            http_teams: BTreeSet::from([team("reads-http")]),
-            undelivered_within,
+            in_force: InForce::with(roster(), BTreeSet::from([team("reads-http")]), undelivered_within),
             metrics: metrics(),
         });
         Self { broker, handle, committed, walls, outbox: Some(outbox), stored }
@@ -231,6 +247,8 @@ pub struct Looped {
     pub live: mpsc::Receiver<Handed>,
     pub direct: mpsc::Receiver<Direct>,
     pub status: Arc<Status>,
+    pub in_force: InForce,
+    pub metrics: Arc<Metrics>,
     pub stop: CancellationToken,
     pub running: JoinHandle<Result<(), StoreError>>,
     /// Dropped when the outbox has ended.
@@ -254,11 +272,11 @@ impl Looped {
     pub fn new(stored: Stored, clock: Clock, writer: impl FnOnce(SqliteStore) -> Box<dyn Writer>) -> Self {
         let Stored { store, _folder } = stored;
         let clock = Arc::new(clock);
-        let roster = crate::roster::load(ROSTER.as_ref(), ZoneSource::Bundled, clock.now()).expect("valid").roster;
+        let roster = roster();
         let scheduler =
-            Scheduler::restore(Arc::new(roster), Limits { max_open_tasks: 1_000 }, Restored::default(), clock.now());
+            Scheduler::restore(Arc::clone(&roster), Limits { max_open_tasks: 1_000 }, Restored::default(), clock.now());
         let metrics = metrics();
-        let status = Arc::new(Status::new("digest".into(), clock.description()));
+        let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
         let decider = Decider::new(DeciderParts {
             scheduler,
             sealer: Sealer::after(Head::default()),
@@ -267,6 +285,7 @@ impl Looped {
             require_user_id: false,
             incarnation: "life".into(),
             walls: WallsInForce::default(),
+            check_index: FactSeq(0),
             metrics: Arc::clone(&metrics),
         });
         let (intake, intake_receiver) = mpsc::channel(64);
@@ -281,6 +300,7 @@ impl Looped {
             finish: CancellationToken::new(),
         };
         let stop = CancellationToken::new();
+        let in_force = InForce::new(roster);
         let pipeline = Pipeline::new(PipelineParts {
             decider,
             committer: Committer::start(writer(store), Arc::clone(&metrics)).expect("a thread"),
@@ -289,14 +309,27 @@ impl Looped {
             outbox: Some(outbox),
             consumer: Some(Arc::new(Told(told))),
             committed: watch::channel(FactSeq(0)).0,
-            mailboxes: Arc::default(),
+            in_force: in_force.clone(),
             undelivered: Vec::new(),
-            metrics,
+            metrics: Arc::clone(&metrics),
             status: Arc::clone(&status),
             batch_limit: 16,
         });
         let running = tokio::spawn(pipeline.run(stop.clone()));
-        Self { clock, intake, settled, live, direct, status, stop, running, progress: Some(progress), _folder }
+        Self {
+            clock,
+            intake,
+            settled,
+            live,
+            direct,
+            status,
+            in_force,
+            metrics,
+            stop,
+            running,
+            progress: Some(progress),
+            _folder,
+        }
     }
 
     /// A message from the broker comes in.

@@ -4,3 +4,4 @@ mod bed;
 mod outbox;
 mod pipeline;
 mod poison;
+mod reload;

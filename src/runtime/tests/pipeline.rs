@@ -13,7 +13,7 @@ use crate::wire::fact::FactSeq;
 
 use super::super::clock::Clock;
 use super::super::outbox::Handed;
-use super::bed::{Looped, Stored, delivery, request, soon};
+use super::bed::{Looped, Stored, delivery, plain, request, soon};
 
 /// Writes, and notes each batch with facts; fails from a batch on when told to.
 struct Noting {
@@ -43,10 +43,6 @@ impl Writer for Noting {
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.store.checkpoint()
     }
-}
-
-fn plain(store: SqliteStore) -> Box<dyn Writer> {
-    Box::new(store)
 }
 
 #[tokio::test]

@@ -100,9 +100,10 @@ pub(super) fn id_of<K: IdKind>(row: &Row<'_>, column: usize) -> rusqlite::Result
     id(row, column)?.ok_or_else(|| bad(column, "no identifier"))
 }
 
-/// A roster with its instant: `digest, text, at`.
+/// A roster with its instant and the fact that told of it: `digest, text, at, seq`.
 pub(super) fn roster(row: &Row<'_>) -> rusqlite::Result<RosterVersion> {
-    Ok(RosterVersion { digest: RosterDigest(row.get(0)?), text: row.get(1)?, at: instant(2, row.get(2)?)? })
+    let at = instant(2, row.get(2)?)?;
+    Ok(RosterVersion { digest: RosterDigest(row.get(0)?), text: row.get(1)?, at, seq: FactSeq(unsigned(row, 3)?) })
 }
 
 /// A sender as one word: ids of teams, clients and operators may be equal.

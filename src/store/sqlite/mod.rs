@@ -11,6 +11,7 @@ mod columns;
 mod guard;
 mod ledger;
 mod open;
+mod overrides;
 mod read;
 mod recover;
 mod schema;

@@ -7,10 +7,11 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 
 use super::columns::{FACT_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned};
-use super::{ledger, open};
+use super::{ledger, open, overrides};
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
+use crate::engine::overrides::Overrides;
 use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
 use crate::engine::sla::Segment;
@@ -206,8 +207,13 @@ impl Reader for SqliteReader {
         Ok(found)
     }
 
+    fn overrides_before(&mut self, fact: FactSeq) -> Result<Overrides, StoreError> {
+        overrides::before(&self.connection, fact)
+    }
+
     fn roster(&mut self, digest: &RosterDigest) -> Result<Option<RosterVersion>, StoreError> {
-        self.one("SELECT digest, text, first_at FROM rosters WHERE digest = ?1", [&digest.0], roster)
+        self.one("SELECT digest, text, first_at, (SELECT ifnull(min(seq), 0) FROM roster_history WHERE digest = ?1) FROM rosters
+             WHERE digest = ?1", [&digest.0], roster)
     }
 }
 

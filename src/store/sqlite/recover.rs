@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{bad, fault, id, id_of, instant, meta, roster, task, unsigned};
+use super::overrides;
 use super::write::Tip;
 use crate::engine::id::{ClientId, MatterId, TeamId};
 use crate::engine::task::Task;
@@ -47,6 +48,8 @@ pub(super) fn recover(connection: &mut Connection, path: &Path) -> Result<Recove
         })?,
         walls: walls(&snapshot)?,
         roster: last_roster(&snapshot)?,
+        overrides: overrides::recover(&snapshot, tip.last_at)?,
+        check_index: overrides::check_index(&snapshot)?,
     };
     snapshot.finish().map_err(fault("end of the recovery"))?;
     Ok(recovered)
@@ -122,7 +125,7 @@ pub(super) fn conflicts(connection: &Connection) -> Result<Vec<(TeamId, ClientId
 fn last_roster(connection: &Connection) -> Result<Option<RosterVersion>, StoreError> {
     connection
         .query_row(
-            "SELECT digest, text, at FROM roster_history JOIN rosters USING (digest) ORDER BY number DESC LIMIT 1",
+            "SELECT digest, text, at, ifnull(seq, 0) FROM roster_history JOIN rosters USING (digest) ORDER BY number DESC LIMIT 1",
             [],
             roster,
         )

@@ -10,6 +10,7 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::columns::{fault, integer, meta, sender, unsigned};
 use super::guard::Guard;
+use super::overrides;
 use crate::engine::event::Refusal;
 use crate::engine::id::{RequestId, TaskId};
 use crate::engine::task::{Task, TaskState};
@@ -78,6 +79,7 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     if let Some(roster) = &batch.roster {
         write_roster(connection, roster)?;
     }
+    overrides::write(connection, &batch.overrides)?;
     if let Some(walls) = &batch.walls {
         write_walls(connection, walls)?;
     }
@@ -336,8 +338,8 @@ fn write_roster(connection: &Connection, roster: &RosterVersion) -> Result<(), S
         "INSERT INTO rosters (digest, text, first_at) VALUES (?1, ?2, ?3) ON CONFLICT (digest) DO NOTHING",
     )?;
     execute(&mut insert, params![roster.digest.0, roster.text, at], "writing a roster")?;
-    let mut insert = prepare(connection, "INSERT INTO roster_history (digest, at) VALUES (?1, ?2)")?;
-    execute(&mut insert, params![roster.digest.0, at], "writing a roster")?;
+    let mut insert = prepare(connection, "INSERT INTO roster_history (digest, at, seq) VALUES (?1, ?2, ?3)")?;
+    execute(&mut insert, params![roster.digest.0, at, integer(roster.seq.0)?], "writing a roster")?;
     Ok(())
 }
 
@@ -351,11 +353,11 @@ fn write_walls(connection: &Connection, walls: &[Walled]) -> Result<(), StoreErr
     Ok(())
 }
 
-fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreError> {
+pub(super) fn prepare<'c>(connection: &'c Connection, sql: &str) -> Result<CachedStatement<'c>, StoreError> {
     connection.prepare_cached(sql).map_err(fault("preparing a statement"))
 }
 
-fn execute(
+pub(super) fn execute(
     statement: &mut CachedStatement<'_>,
     values: impl rusqlite::Params,
     during: &'static str,

@@ -1,0 +1,57 @@
+//! Coverage of the days ahead: open minutes, gaps, thin places.
+
+use std::sync::Arc;
+
+use heliograph::engine::calendar::{Change, Holiday};
+use heliograph::engine::coverage::{Gap, coverage};
+use heliograph::engine::roster::Team;
+
+use crate::world::*;
+
+const MONDAY: &str = "2026-11-23T00:00:00Z";
+
+fn closed(team: Team, from: &str, until: &str) -> Team {
+    let change = Change { from: at(from), until: at(until), open: false };
+    Team { calendar: Arc::new(team.calendar.with(vec![change])), ..team }
+}
+
+#[test]
+fn nights_and_weekends_that_nobody_covers_are_no_gaps_and_one_team_alone_is_named() {
+    let covered = coverage(&roster(vec![london()]), at(MONDAY), 7).capabilities.remove(0);
+    assert_eq!((covered.only, covered.gaps.len()), (Some(team_id("london")), 0));
+    assert_eq!(covered.days[5].open_minutes, 0, "Saturday");
+    assert!(covered.days[0].open_minutes > 0 && covered.days[0].hours.starts_with("........."));
+}
+
+#[test]
+fn what_is_closed_against_the_weekly_hours_is_a_gap_unless_another_team_is_open() {
+    let (from, until) = ("2026-11-24T10:00:00Z", "2026-11-24T12:00:00Z");
+    let alone = coverage(&roster(vec![closed(london(), from, until)]), at(MONDAY), 7);
+    assert_eq!(alone.capabilities[0].gaps, [Gap { from: at(from), until: at(until) }]);
+    let together = coverage(&roster(vec![closed(london(), from, until), always("zurich")]), at(MONDAY), 7);
+    assert!(together.capabilities[0].gaps.is_empty() && together.capabilities[0].only.is_none());
+}
+
+#[test]
+fn a_team_that_is_drained_covers_nothing() {
+    let drained = Team { drained: true, ..always("zurich") };
+    let covered = coverage(&roster(vec![london(), drained]), at(MONDAY), 7).capabilities.remove(0);
+    assert_eq!(covered.teams, [team_id("london")]);
+}
+
+#[test]
+fn holidays_of_several_teams_and_changes_of_the_clock_are_named() {
+    let on_holiday = |team: Team| {
+        let mut spec = team.calendar.spec().clone();
+        let holiday = Holiday { name: "a feast".into(), estimated: false };
+        spec.holidays.insert("2026-03-27".parse().expect("a date"), holiday);
+        let calendar = heliograph::engine::calendar::Calendar::new(spec, at("2026-03-23T00:00:00Z"));
+        Team { calendar: Arc::new(calendar), ..team }
+    };
+    let teams = vec![on_holiday(london()), on_holiday(sydney()), new_york()];
+    let ahead = coverage(&roster(teams), at("2026-03-23T00:00:00Z"), 8);
+    let collision = &ahead.holiday_collisions[0];
+    assert_eq!((collision.date.to_string(), collision.teams.len()), ("2026-03-27".into(), 2));
+    let shift = &ahead.clock_shifts[0];
+    assert_eq!((shift.zone.as_str(), shift.minutes, shift.at), ("Europe/London", 60, at("2026-03-29T01:00:00Z")));
+}

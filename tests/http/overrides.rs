@@ -1,0 +1,83 @@
+//! Overrides over HTTP: tried, set, listed, removed.
+
+use heliograph::engine::event::{OverrideWish, Refusal, RefusalCode};
+use heliograph::engine::overrides::{Override, OverrideKind};
+use heliograph::http::{Consequences, OverrideAnswer};
+use serde_json::json;
+
+use super::Server;
+use super::client::Answer;
+use super::fake::instant;
+
+const PATH: &str = "/api/v1/overrides";
+
+fn body(kind: &str) -> serde_json::Value {
+    json!({"team": "sydney", "kind": kind, "until": "2026-11-24T09:00:00Z", "author": "Ann", "reason": "a flood"})
+}
+
+async fn delete(server: &Server, path: &str) -> Answer {
+    let mut connection = server.connect().await;
+    connection.send(&format!("DELETE {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
+    connection.answer().await
+}
+
+#[tokio::test]
+async fn a_preview_sets_nothing_and_says_what_would_happen() {
+    let server = Server::start().await;
+    let events = [("task.withdrawn".to_owned(), 2)].into();
+    let told = Consequences { events, tasks: Vec::new() };
+    server.backend.state().overridden = OverrideAnswer::Previewed(Some(told));
+    let mut wish = body("close");
+    wish["preview"] = true.into();
+    let answer = server.post(PATH, &wish.to_string()).await;
+    assert_eq!((answer.status, &answer.json()["consequences"]["events"]["task.withdrawn"]), (200, &2.into()));
+    assert!(server.backend.state().wishes[0].1);
+}
+
+#[tokio::test]
+async fn an_override_is_set_with_everything_that_was_said() {
+    let server = Server::start().await;
+    let mut wish = body("seats");
+    wish["seats"] = 4.into();
+    let answer = server.post(PATH, &wish.to_string()).await;
+    assert_eq!((answer.status, &answer.json()["id"]), (201, &3.into()));
+    let (wish, preview) = server.backend.state().wishes[0].clone();
+    let OverrideWish::Set(new) = wish else { panic!("{wish:?}") };
+    assert_eq!((new.kind, new.author.as_str(), preview), (OverrideKind::Seats { seats: 4 }, "Ann", false));
+}
+
+#[tokio::test]
+async fn what_cannot_be_an_override_is_refused_with_its_field_and_goes_no_further() {
+    let server = Server::start().await;
+    for (wish, field) in [(body("juggle"), "kind"), (body("seats"), "seats")] {
+        assert_eq!(server.post(PATH, &wish.to_string()).await.problem(422)["field"], field);
+    }
+    server.post(PATH, "{}").await.problem(422);
+    assert!(server.backend.state().wishes.is_empty());
+    let refusal = Refusal::of_field(RefusalCode::UnknownTeam, "team", "\"sydney\" is not in the roster");
+    server.backend.state().overridden = OverrideAnswer::Refused(refusal);
+    assert_eq!(server.post(PATH, &body("close").to_string()).await.problem(422)["code"], "unknown_team");
+}
+
+#[tokio::test]
+async fn overrides_are_listed_and_removed_by_somebody_with_a_reason() {
+    let server = Server::start().await;
+    let it = Override {
+        id: 3,
+        team: "sydney".parse().unwrap(),
+        kind: OverrideKind::Drain,
+        from: instant(),
+        until: instant(),
+        author: "Ann".into(),
+        reason: "a flood".into(),
+        set_at: instant(),
+        ended_at: None,
+    };
+    server.backend.state().overrides = vec![it];
+    let listed = server.get(PATH).await.json();
+    assert_eq!((&listed["overrides"][0]["kind"], &listed["check_index"]), (&"drain".into(), &7.into()));
+    assert_eq!(delete(&server, &format!("{PATH}/3?author=Bo")).await.problem(400)["field"], "reason");
+    assert_eq!(delete(&server, &format!("{PATH}/3?author=Bo&reason=dry")).await.status, 200);
+    let wish = OverrideWish::Remove { id: 3, author: "Bo".into(), reason: "dry".into() };
+    assert_eq!(server.backend.state().wishes, [(wish, false)]);
+}
