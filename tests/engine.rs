@@ -8,6 +8,8 @@ mod clocks;
 mod coverage;
 #[path = "engine/due.rs"]
 mod due;
+#[path = "engine/feasible.rs"]
+mod feasible;
 #[path = "engine/filters.rs"]
 mod filters;
 #[path = "engine/flags.rs"]

@@ -66,6 +66,11 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
 
 /// Runs the demo until it is stopped.
 pub(super) fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
+    if !arguments.listen.ip().is_loopback() {
+        let message =
+            format!("--listen {} is not a loopback address, and a demo has no tokens; use 127.0.0.1", arguments.listen);
+        return Err(Failure::Usage(message));
+    }
     let (data, _removed_at_the_end) = data_folder(arguments.data.as_deref())?;
     // A demo is the same wherever it runs: neither a settings file nor the environment changes it.
     let mut settings = crate::settings::load(None, []).map_err(|faults| Failure::Configuration(faults.to_string()))?;

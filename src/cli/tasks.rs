@@ -168,9 +168,10 @@ fn row(task: &TaskView) -> Vec<String> {
     if let Some(waiting) = &task.waiting {
         state.push_str(&format!(": {}", waiting.reason));
     }
-    if task.held {
+    let waits_for = task.waiting.as_ref().map_or("", |waiting| &waiting.reason);
+    if task.held && waits_for != "held" {
         state.push_str(", held");
-    } else if task.paused.is_some() {
+    } else if task.paused.is_some() && waits_for != "paused" {
         state.push_str(", paused");
     }
     if let Some(because) = task.owned_while_closed.as_ref().filter(|because| *because != "paused") {

@@ -11,6 +11,7 @@ use super::output::{Output, on_one_line};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::handoff::Comparison;
 use crate::engine::id::{TaskId, TeamId};
+use crate::wire::view::WaitingView;
 
 /// Arguments of `why`.
 #[derive(Debug, clap::Args)]
@@ -38,6 +39,8 @@ struct Explanation {
     decision: Option<Decision>,
     as_decided: Option<AsDecided>,
     handoff: Option<Handoff>,
+    own_wait: Option<WaitingView>,
+    has_it: Option<String>,
     verdicts: Option<Vec<Verdict>>,
     #[serde(default)]
     obstacles: Vec<Obstacle>,
@@ -73,6 +76,8 @@ struct HandoffBody {
 struct Answer {
     #[serde(flatten)]
     verdict: Verdict,
+    own_wait: Option<WaitingView>,
+    has_it: Option<String>,
     obstacles: Vec<Obstacle>,
 }
 
@@ -98,6 +103,7 @@ pub(super) fn why(arguments: &WhyArguments, output: &mut Output) -> Result<(), F
     match &explanation.verdicts {
         Some(verdicts) => {
             output.heading("As things stand now")?;
+            print_own_wait(&explanation, output)?;
             explanation::print_verdicts(verdicts, output)
         }
         None => output.line("the task has ended, so no team is asked any more"),
@@ -134,25 +140,38 @@ fn print_handoff(handoff: &Handoff, output: &mut Output) -> Result<(), Failure> 
 pub(super) fn why_not(arguments: &WhyNotArguments, output: &mut Output) -> Result<(), Failure> {
     let (task, team) = (&arguments.task, &arguments.team);
     let path = format!("{}?team={}", address(task), encoded(team.as_str()));
-    let explanation = read(arguments.daemon.daemon()?.get(&path)?)?;
-    let Some(mut verdicts) = explanation.verdicts else {
+    let mut explanation = read(arguments.daemon.daemon()?.get(&path)?)?;
+    let Some(mut verdicts) = explanation.verdicts.take() else {
         return Err(Failure::Failed(format!("{task} has ended, so no team is asked any more")));
     };
     let Some(verdict) = verdicts.pop().filter(|verdict| verdict.team() == team) else {
         return Err(Failure::Failed(format!("the daemon says nothing of team {team}")));
     };
     if output.is_json() {
-        return output.json(&Answer { verdict, obstacles: explanation.obstacles });
+        let Explanation { own_wait, has_it, obstacles, .. } = explanation;
+        return output.json(&Answer { verdict, own_wait, has_it, obstacles });
     }
+    if let Some(state) = &explanation.has_it {
+        return output.line(format!("{team} has {task} already: {state}"));
+    }
+    print_own_wait(&explanation, output)?;
     match verdict {
         Verdict::Available(candidate) => {
-            output.line(format!("{team} could take {task} now"))?;
+            let if_it_did = if explanation.own_wait.is_some() { "if it did not wait" } else { "now" };
+            output.line(format!("{team} could take {task} {if_it_did}"))?;
             output.field("total", &candidate.total.to_string())?;
             output.field("finish", &instant::or_dash(candidate.finish_at))?;
             output.field("due", &instant::or_dash(candidate.due_at))
         }
         Verdict::Rejected { .. } => print_obstacles(task, team, &explanation.obstacles, output),
     }
+}
+
+/// What keeps the task from every team.
+fn print_own_wait(explanation: &Explanation, output: &mut Output) -> Result<(), Failure> {
+    let Some(waiting) = &explanation.own_wait else { return Ok(()) };
+    let until = waiting.wakes_at.as_ref().map(|at| format!(" until {at}")).unwrap_or_default();
+    output.line(format!("the task waits whatever the teams say: {}{until}", waiting.reason))
 }
 
 /// Every "no" in the order in which it is asked; all of them must be cleared.

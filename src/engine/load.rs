@@ -79,12 +79,18 @@ impl Holding {
     /// When the team is expected to be done with it: the last report less the open time since, but no less than a
     /// quarter of it and half an hour. `None` is not within the team's horizon.
     fn expected_end(&self, team: &Team, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let left = self.expected_left(team, now);
+        team.calendar.add(now, TimeDelta::minutes(i64::from(left.max(1))), &[]).ok()
+    }
+
+    /// The minutes that are expected to be left of it at an instant until which the team works on it.
+    #[must_use]
+    pub fn expected_left(&self, team: &Team, now: DateTime<Utc>) -> u32 {
         let reported = self.remaining_minutes;
-        let worked = self.worked_since.and_then(|since| team.calendar.elapsed(since, now, &[]).ok());
+        let worked = self.worked_since.and_then(|since| team.calendar.elapsed(since, now.max(since), &[]).ok());
         let worked = worked.map_or(0, |worked| u32::try_from(worked.num_minutes()).unwrap_or(0));
-        let least = (reported / 100 * LEAST_LEFT_PERCENT).max(LEAST_LEFT_MINUTES).min(reported).max(1);
-        let left = reported.saturating_sub(worked).max(least);
-        team.calendar.add(now, TimeDelta::minutes(i64::from(left)), &[]).ok()
+        let least = (reported / 100 * LEAST_LEFT_PERCENT).max(LEAST_LEFT_MINUTES).min(reported);
+        reported.saturating_sub(worked).max(least)
     }
 }
 

@@ -7,6 +7,7 @@ pub mod admission;
 pub mod affinity;
 pub mod board;
 pub mod calendar;
+pub mod chains;
 pub mod class;
 pub mod coverage;
 pub mod difference;

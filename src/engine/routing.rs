@@ -357,10 +357,20 @@ fn wait(
     Outcome::Wait(Waiting { reason, since: now, wakes_at, woken_by, waits_for })
 }
 
-/// Whether there are teams that may do it, and every one of them has refused it for good.
+/// Whether every team that might do it has refused it for good, or will never be able to take it as things stand.
 fn turned_down_for_good(refusals: &[(TeamIndex, Rejection)]) -> bool {
-    let for_good = |rejection: &Rejection| matches!(rejection, Rejection::TurnedDown { until: None, .. });
-    !refusals.is_empty() && refusals.iter().all(|(_, rejection)| for_good(rejection))
+    let for_good = |rejection: &Rejection| {
+        matches!(
+            rejection,
+            Rejection::TurnedDown { until: None, .. }
+                | Rejection::Retired
+                | Rejection::VettingEnds { .. }
+                | Rejection::AdmissionEnds { .. }
+        )
+    };
+    let refused = |rejection: &Rejection| matches!(rejection, Rejection::TurnedDown { .. });
+    refusals.iter().any(|(_, rejection)| refused(rejection))
+        && refusals.iter().all(|(_, rejection)| for_good(rejection))
 }
 
 fn never_in_contact(refusals: &[(TeamIndex, Rejection)]) -> bool {

@@ -63,6 +63,11 @@ impl Timers {
         self.due.remove(&(due_at, timer));
     }
 
+    /// Clears a timer, and says whether it was set.
+    pub fn take(&mut self, due_at: DateTime<Utc>, timer: Timer) -> bool {
+        self.due.remove(&(due_at, timer))
+    }
+
     /// Takes the first timer that is due at `now`.
     pub fn pop_due(&mut self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, Timer)> {
         if self.due.first()?.0 > now {

@@ -9,7 +9,7 @@ use crate::engine::event::Refusal;
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::TaskId;
 use crate::wire::fact::Fact;
-use crate::wire::view::TaskView;
+use crate::wire::view::{TaskView, WaitingView};
 
 use super::backend::{AsDecided, Check, Explanation, Role, SubmitAnswer, TeamMessage, TeamView, Unavailable};
 
@@ -94,6 +94,11 @@ pub(super) struct ExplanationView {
     as_decided: Option<AsDecided>,
     /// The last decision to pass it on or to keep it at a shift end, with its numbers.
     handoff: Option<FactView>,
+    /// Why the task waits whatever the teams say, such as a hold, a pause or a predecessor.
+    own_wait: Option<WaitingView>,
+    /// With `team`: `offered` or `active` when that team has the task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    has_it: Option<&'static str>,
     /// Every team's verdict as things stand at `at`; none for a task that has ended.
     #[schemars(with = "Option<Vec<serde_json::Value>>")]
     verdicts: Option<Vec<Verdict>>,
@@ -107,9 +112,11 @@ pub(super) struct ExplanationView {
 }
 
 impl From<Explanation> for ExplanationView {
-    fn from(Explanation { decision, as_decided, handoff, verdicts, obstacles, at }: Explanation) -> Self {
+    fn from(explanation: Explanation) -> Self {
+        let Explanation { decision, as_decided, handoff, own_wait, has_it, verdicts, obstacles, at } = explanation;
         let handoff = handoff.as_ref().map(FactView::from);
-        Self { decision, as_decided, handoff, verdicts, obstacles, at }
+        let own_wait = own_wait.as_ref().map(WaitingView::from);
+        Self { decision, as_decided, handoff, own_wait, has_it, verdicts, obstacles, at }
     }
 }
 

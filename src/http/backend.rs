@@ -20,7 +20,7 @@ use crate::engine::id::{ClientId, TaskId, TeamId};
 use crate::engine::overrides::Override;
 use crate::engine::roster::Delivery;
 use crate::engine::sla::Segment;
-use crate::engine::task::{Arrival, Task};
+use crate::engine::task::{Arrival, Task, Waiting};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
 
@@ -237,6 +237,10 @@ pub struct Explanation {
     pub as_decided: Option<AsDecided>,
     /// The fact with the last decision to pass it on or to keep it; `None` when there was none.
     pub handoff: Option<Fact>,
+    /// Why the task waits whatever the teams say, such as a hold.
+    pub own_wait: Option<Waiting>,
+    /// With one team: `offered` or `active` when that team has the task.
+    pub has_it: Option<&'static str>,
     /// Every team's verdict, worked out again as things stand now; `None` for a task that has ended.
     pub verdicts: Option<Vec<Verdict>>,
     /// Every "no" of the one team that was asked about, in the order of the filters.

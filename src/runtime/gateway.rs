@@ -222,8 +222,10 @@ impl Backend for Gateway {
         let stored = self.read(move |reader| {
             let Some(row) = reader.task(&task)? else { return Ok(None) };
             let handoff = reader.last_handoff(&task)?;
+            let state = &row.state;
+            let has_it = (!state.is_ended() && only.is_some() && state.team() == only.as_ref()).then(|| state.as_str());
             let Some(StoredDecision { seq, json }) = reader.last_decision(&task)? else {
-                return Ok(Some((None, handoff)));
+                return Ok(Some((None, handoff, has_it)));
             };
             let decision: Decision = serde_json::from_slice(&json)
                 .map_err(|error| StoreError::Inconsistent(format!("the decision of fact {}: {error}", seq.0)))?;
@@ -231,16 +233,16 @@ impl Backend for Gateway {
             if let (Some(verdicts), Some(team)) = (&mut then.verdicts, only) {
                 verdicts.retain(|verdict| *verdict.team() == team);
             }
-            Ok(Some((Some((decision, then)), handoff)))
+            Ok(Some((Some((decision, then)), handoff, has_it)))
         });
-        let Some((stored, handoff)) = stored.await? else { return Ok(None) };
+        let Some((stored, handoff, has_it)) = stored.await? else { return Ok(None) };
         let (decision, as_decided) = stored.unzip();
         let asked = |reply| Inbound::Explain { task: id.clone(), team: team.cloned(), reply };
-        let (verdicts, obstacles, at) = match self.ask(asked).await? {
-            Some(Explained { verdicts, obstacles, at }) => (Some(verdicts), obstacles, at),
-            None => (None, None, self.shared.clock.now()),
+        let (verdicts, own_wait, obstacles, at) = match self.ask(asked).await? {
+            Some(Explained { verdicts, own_wait, obstacles, at }) => (Some(verdicts), own_wait, obstacles, at),
+            None => (None, None, None, self.shared.clock.now()),
         };
-        Ok(Some(Explanation { decision, as_decided, handoff, verdicts, obstacles, at }))
+        Ok(Some(Explanation { decision, as_decided, handoff, own_wait, has_it, verdicts, obstacles, at }))
     }
 
     async fn teams(&self) -> Result<Vec<TeamView>, Unavailable> {

@@ -13,6 +13,7 @@ use crate::engine::id::{TaskId, TeamId};
 use crate::engine::overrides::Override;
 use crate::engine::scheduler::Census;
 use crate::engine::sla::SlaPicture;
+use crate::engine::task::Waiting;
 use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
 use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
@@ -86,6 +87,8 @@ pub enum Inbound {
 pub struct Explained {
     /// One verdict a team, in the order of team ids.
     pub verdicts: Vec<Verdict>,
+    /// Why the task waits whatever they say.
+    pub own_wait: Option<Waiting>,
     /// Every "no" of the one team that was asked about.
     pub obstacles: Option<Vec<Obstacle>>,
     /// The engine's time.

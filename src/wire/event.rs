@@ -148,6 +148,15 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         ],
     ),
     (
+        "task.infeasible",
+        "Nobody, and no chain of teams, is expected to do it in time. It is routed all the same.",
+        &[
+            ("due_at", Instant, Allowed, "When it must be done, by the hours of the team that would be done first."),
+            ("best_finish_at", Instant, Allowed, "When that team, or the chain that begins with it, would be done."),
+            ("best_team", Text, Never, "That team."),
+        ],
+    ),
+    (
         "task.offered",
         "It is proposed to a team.",
         &[

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::sla::Segment;
-use crate::engine::task::{Holder, Passing, Task, TaskState, TurnDown, TurnDownCause, WakeCause};
+use crate::engine::task::{Holder, Passing, Task, TaskState, TurnDown, TurnDownCause, Waiting, WakeCause};
 
 use super::clock_view::{self, ClockView};
 use super::form::word_of;
@@ -227,12 +227,7 @@ impl TaskView {
     fn show_state(&mut self, state: &TaskState) {
         let since = match state {
             TaskState::Waiting(waiting) => {
-                self.waiting = Some(WaitingView {
-                    reason: waiting.reason.as_str().into(),
-                    wakes_at: at(waiting.wakes_at),
-                    woken_by: waiting.woken_by.iter().map(|cause| wake_word(*cause).into()).collect(),
-                    waits_for: waiting.waits_for.iter().map(text).collect(),
-                });
+                self.waiting = Some(WaitingView::from(waiting));
                 waiting.since
             }
             TaskState::Offered(offer) => {
@@ -313,6 +308,17 @@ impl From<&Holder> for HolderView {
             notes: holder.notes.notes.clone(),
             done: holder.notes.done.clone(),
             next_step: holder.notes.next_step.clone(),
+        }
+    }
+}
+
+impl From<&Waiting> for WaitingView {
+    fn from(waiting: &Waiting) -> Self {
+        Self {
+            reason: waiting.reason.as_str().into(),
+            wakes_at: at(waiting.wakes_at),
+            woken_by: waiting.woken_by.iter().map(|cause| wake_word(*cause).into()).collect(),
+            waits_for: waiting.waits_for.iter().map(text).collect(),
         }
     }
 }

@@ -199,6 +199,20 @@ fn why_prints_the_last_decision_at_a_shift_end_with_its_numbers() {
 }
 
 #[test]
+fn why_not_says_that_the_task_waits_for_itself_or_that_the_team_has_it() {
+    let mut document = explanation();
+    document["own_wait"] = json!({ "reason": "held", "wakes_at": null, "woken_by": ["resumed"] });
+    document["obstacles"] = json!([Obstacle::from(Rejection::Retired)]);
+    for command in [&["why", TASK][..], &["why-not", TASK, "manila"]] {
+        let (ran, _) = asked(command, [(200, document.clone())]);
+        assert!(ran.stdout.contains("the task waits whatever the teams say: held"), "{ran:?}");
+    }
+    document["has_it"] = json!("active");
+    let (ran, _) = asked(&["why-not", TASK, "manila"], [(200, document)]);
+    assert_eq!(ran.stdout.trim(), format!("manila has {TASK} already: active"));
+}
+
+#[test]
 fn an_order_is_looked_at_before_it_is_sent() {
     let offer = ["offer-to", TASK, "--team", "manila", "--reason", "r", "--set-aside", "seats", "--dry-run"];
     let mut document = explanation();

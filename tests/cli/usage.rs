@@ -76,6 +76,8 @@ fn a_reader_that_goes_away_is_no_error() {
 fn faulty_settings_keep_the_daemon_from_starting() {
     let ran = ran(command().arg("serve").env("HELIOGRAPH__HTTP__LISTEN", "everywhere"));
     assert!(ran.code == 78 && ran.stderr.contains("http.listen"), "{ran:?}");
+    let ran = run(&["demo", "--listen", "0.0.0.0:0"]);
+    assert!(ran.code == 2 && ran.stderr.contains("0.0.0.0:0 is not a loopback address"), "{ran:?}");
     let ran = run(&["demo", "--speed", "0"]);
     assert_eq!(ran.code, 2, "{ran:?}");
 }

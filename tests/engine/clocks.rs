@@ -412,12 +412,12 @@ fn at_one_instant_an_offer_lapses_before_a_breach_and_a_breach_comes_before_an_o
     let mut world = World::new("2026-11-23T08:00:00Z", under(vec![rule()], vec![london()]));
     let _ = world.send(request("x"));
     world.run_to("2026-11-23T09:00:00Z");
-    assert_eq!(world.story("x"), ["admit", "park", "breach_sla", "offer"]);
+    assert_eq!(world.story("x"), ["admit", "report_infeasible", "park", "breach_sla", "offer"]);
     let half = SlaClock { target_minutes: 30, ..rule() };
     let mut world = World::new("2026-11-23T10:00:00Z", under(vec![half], vec![always("a")]));
     let _ = world.send(request("x"));
     world.run_to("2026-11-23T10:30:00Z");
-    assert_eq!(world.story("x")[..4], ["admit", "offer", "lapse", "breach_sla"]);
+    assert_eq!(world.story("x")[..5], ["admit", "report_infeasible", "offer", "lapse", "breach_sla"]);
 }
 
 #[test]
@@ -459,4 +459,16 @@ fn a_clock_that_is_noticed_late_counts_from_the_instant_of_its_start() {
     world.accept("x");
     assert_eq!(world.ledger("x", "finish"), ["23 11:00 to 23 11:20 - 20 holder_changed"]);
     assert_eq!(due_at(&world, "x"), Some(at("2026-11-23T12:00:00Z")));
+}
+
+#[test]
+fn a_turn_down_that_ends_while_nobody_fires_timers_is_not_lost_to_a_warning_before_it() {
+    let rule = SlaClock { warn_at_percent: vec![50], ..clock("finish", Basis::Wall, 100) };
+    let mut world = World::new("2026-11-23T10:00:00Z", alone(rule));
+    let _ = world.send(request("x"));
+    world.run_to("2026-11-23T10:30:00Z");
+    assert_eq!(world.place_of("x"), "waiting turned_down");
+    world.now = at("2026-11-23T11:10:00Z");
+    let _ = world.step(Event::DeadlineReached);
+    assert_eq!(world.place_of("x"), "offered a");
 }

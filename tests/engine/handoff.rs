@@ -413,6 +413,28 @@ fn a_declined_hand_off_is_tried_again_when_the_turn_down_ends() {
 }
 
 #[test]
+fn a_plan_is_looked_at_again_when_its_holder_reports_how_much_is_left() {
+    let progress = |left| move |assignment| Change::Progress { assignment, remaining_minutes: left, note: None };
+    let planned = || {
+        let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+        world.run_to("2026-11-23T16:40:00Z");
+        assert!(plan(&world).is_some());
+        world
+    };
+    let mut world = planned();
+    world.holder("a", progress(15));
+    assert_eq!(plan(&world), None, "it is within the grace");
+    world.run_to("2026-11-23T17:05:00Z");
+    assert_eq!(active(&world).closed_because, Some(ClosedBecause::Grace));
+    let mut world = planned();
+    world.holder("a", progress(18));
+    assert_eq!(plan(&world), None, "it is done before the close");
+    let mut world = planned();
+    world.holder("a", progress(400));
+    assert!(plan(&world).is_some());
+}
+
+#[test]
 fn a_busy_team_is_asked_again_as_soon_as_it_has_a_seat_free() {
     let mut world = brief_in_london(vec![london(), always("zurich")], 900, None);
     let _ = world.send(WorkRequest { excluded_teams: vec![team_id("london")], ..request("b") });

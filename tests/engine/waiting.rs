@@ -1,11 +1,14 @@
 //! Waiting: what it states, what wakes it, and in which order.
 
+use std::sync::Arc;
+
 use heliograph::engine::class::MAX_CLASSES_IN_USE;
 use heliograph::engine::effect::{Answer, Effect};
 use heliograph::engine::event::{Event, RefusalCode};
 use heliograph::engine::explain::Filter;
 use heliograph::engine::request::{Priority, WorkRequest};
 use heliograph::engine::roster::{Capacity, Team};
+use heliograph::engine::scheduler::Preview;
 use heliograph::engine::task::{WaitReason, WakeCause};
 use heliograph::engine::update::{Change, DeclineReason, Sender};
 
@@ -346,4 +349,28 @@ fn the_number_of_different_needs_has_a_limit() {
     assert_eq!(amended.unwrap_err().code, RefusalCode::Full);
     world.firm("r8", Change::Cancel { reason: "room".into() });
     assert!(matches!(world.send(of(MAX_CLASSES_IN_USE)), Answer::Admitted(_)));
+}
+
+#[test]
+fn a_task_that_all_who_could_have_refused_for_good_is_said_loudly_to_have_nobody() {
+    let expired = Team { vetted_until: Some(at("2026-11-01T00:00:00Z")), ..always("lapsed") };
+    let mut world = World::new("2026-11-23T10:00:00Z", roster(vec![expired, always("oslo"), always("zurich")]));
+    let _ = world.send(request("a"));
+    for _ in 0..2 {
+        let reason = DeclineReason::NotQualified;
+        world.holder("a", |assignment| Change::Decline { assignment, reason, note: None });
+    }
+    assert_eq!(world.wait_of("a").0, WaitReason::NoTeamEligible);
+    assert_eq!(world.story("a").last(), Some(&"report_unroutable"));
+}
+
+#[test]
+fn a_dry_run_says_what_a_request_waits_for_whatever_the_teams_say() {
+    let roster = Arc::new(roster(vec![always("oslo")]));
+    let now = at("2026-11-23T10:00:00Z");
+    let reason = |request| Preview::of(&request, Arc::clone(&roster), now).expect("valid").waiting.map(|it| it.reason);
+    assert_eq!(reason(request("a")), None);
+    let later = WorkRequest { not_before: Some(at("2026-11-30T00:00:00Z")), ..request("b") };
+    assert_eq!(reason(later), Some(WaitReason::NotBefore));
+    assert_eq!(reason(WorkRequest { after: vec![task_id("zz")], ..request("c") }), Some(WaitReason::Predecessor));
 }

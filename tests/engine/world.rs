@@ -473,6 +473,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::MarkReady {} => "mark_ready",
         Effect::Park(_) => "park",
         Effect::ReportUnroutable { .. } => "report_unroutable",
+        Effect::ReportInfeasible { .. } => "report_infeasible",
         Effect::Offer(_) => "offer",
         Effect::Withdraw { .. } => "withdraw",
         Effect::Accept { .. } => "accept",

@@ -213,8 +213,16 @@ impl Backend for Fake {
     async fn explanation(&self, id: &TaskId, team: Option<&TeamId>) -> Result<Option<Explanation>, Unavailable> {
         let obstacles = team.map(|_| vec![Rejection::Excluded.into()]);
         let verdicts = Some(Vec::new());
-        let explanation =
-            Explanation { decision: None, as_decided: None, handoff: None, verdicts, obstacles, at: instant() };
+        let explanation = Explanation {
+            decision: None,
+            as_decided: None,
+            handoff: None,
+            own_wait: None,
+            has_it: None,
+            verdicts,
+            obstacles,
+            at: instant(),
+        };
         self.if_available(|state| state.tasks.contains_key(id).then_some(explanation))
     }
 

@@ -119,7 +119,7 @@ async fn explanation_and_teams_are_shown() {
     server.backend.has(task("acme-llp/req-1", 1));
     let explanation = server.get("/api/v1/tasks/acme-llp%2Freq-1/explanation").await.json();
     let expected = serde_json::json!({
-        "decision": null, "as_decided": null, "handoff": null, "verdicts": [], "at": "2026-11-23T09:00:00Z"
+        "decision": null, "as_decided": null, "handoff": null, "own_wait": null, "verdicts": [], "at": "2026-11-23T09:00:00Z"
     });
     assert_eq!(explanation, expected);
     let of_one = server.get("/api/v1/tasks/acme-llp%2Freq-1/explanation?team=sydney").await.json();

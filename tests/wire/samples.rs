@@ -126,6 +126,11 @@ pub fn effects() -> Vec<Effect> {
             how: HandoffRefusal::Declined { reason: DeclineReason::Busy, note: Some("full".into()) },
         },
         Effect::ReachHandoffLimit { handoffs: 5 },
+        Effect::ReportInfeasible {
+            due_at: Some(now),
+            best_finish_at: Some(now),
+            best_team: TeamId::new("london").unwrap(),
+        },
         Effect::EndLate { assignment: 2 },
         Effect::RaiseWall { matter: Some("M-1".parse().unwrap()), source: WallSource::Conflict },
         Effect::ReportExposure(Box::new(Exposure {
@@ -166,6 +171,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::MarkReady {}
             | Effect::Park(_)
             | Effect::ReportUnroutable { .. }
+            | Effect::ReportInfeasible { .. }
             | Effect::Offer(_)
             | Effect::Withdraw { .. }
             | Effect::Accept { .. }

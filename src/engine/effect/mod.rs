@@ -41,6 +41,15 @@ pub enum Effect {
         /// How many teams each filter rejects.
         rejected: BTreeMap<Filter, u32>,
     },
+    /// Say that nobody, and no chain of teams, is expected to do it in time; it is routed all the same.
+    ReportInfeasible {
+        /// When it must be done, by the hours of the team that would be done first.
+        due_at: Option<DateTime<Utc>>,
+        /// When that team, or the chain that begins with it, would be done.
+        best_finish_at: Option<DateTime<Utc>>,
+        /// That team.
+        best_team: TeamId,
+    },
     /// Propose it to the team.
     Offer(Box<OfferBrief>),
     /// Take the offer back.
@@ -298,6 +307,7 @@ impl Effect {
             Self::MarkReady {} => "task.ready",
             Self::Park(_) => "task.waiting",
             Self::ReportUnroutable { .. } => "task.unroutable",
+            Self::ReportInfeasible { .. } => "task.infeasible",
             Self::Offer(_) => "task.offered",
             Self::Withdraw { .. } => "task.withdrawn",
             Self::Accept { .. } => "task.accepted",

@@ -346,7 +346,10 @@ impl Scheduler {
                     }
                 }
                 for until in task.turn_downs.iter().filter_map(|it| it.until) {
-                    self.timers.clear(until, Timer::TurnDownEnds(arrival));
+                    // One that is over and not noticed yet is not set again: the task is looked at all the same.
+                    if self.timers.take(until, Timer::TurnDownEnds(arrival)) && until <= self.now {
+                        self.to_route.insert(arrival);
+                    }
                 }
             }
             TaskState::Offered(_) | TaskState::Active(_) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Said, Scheduler};
+use crate::engine::chains::Chains;
 use crate::engine::effect::{Effect, HandoffRefusal, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::Filter;
 use crate::engine::forecast;
@@ -49,19 +50,13 @@ impl Scheduler {
             return;
         }
         if point.open && point.free_at > self.now && self.ends_before(&entry.task, point) {
+            self.leave_undecided(arrival);
             return;
         }
         let Some(class) = self.board.classes.get(entry.class) else { return };
         let (board, task) = (&self.board, &entry.task);
-        let question = Question {
-            board,
-            task,
-            class,
-            owner: point.owner,
-            now: self.now,
-            free_at: point.free_at,
-            rule: point.rule,
-        };
+        let chains = Chains { board, task, class, now: self.now, rule: point.rule };
+        let question = Question { chains, owner: point.owner, free_at: point.free_at };
         let (verdict, comparison) = handoff::compare(&question);
         match verdict {
             Verdict::Keep(reason) => self.keep_on(arrival, reason, Some(comparison), None),
@@ -109,12 +104,26 @@ impl Scheduler {
         let TaskState::Active(active) = &task.state else { return false };
         let is_over = active.handoff.grace_until.is_some_and(|until| until <= self.now);
         let little = task.remaining_minutes() <= routing.handoff_grace_minutes;
+        let is_asked = active.handoff.passing.as_ref().is_some_and(|passing| passing.offer.is_some());
         // One that is closed by an override does not work on.
         let may_finish = !self.board.roster.team(point.owner).closed_by_override;
-        little && may_finish && !is_over && point.rule != HandoffRule::Always && active.handoff.passing.is_none()
+        little && may_finish && !is_over && point.rule != HandoffRule::Always && !is_asked
+    }
+
+    /// The holder is expected to be done before its close after all: what was decided for that does not stand.
+    fn leave_undecided(&mut self, arrival: Arrival) {
+        self.drop_plan(arrival, WithdrawReason::Recalled);
+        let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| &task.state) else { return };
+        if active.handoff.at_close.is_some() {
+            self.change_active(arrival, |active| {
+                active.handoff.at_close = None;
+                active.handoff.kept_for = None;
+            });
+        }
     }
 
     fn grant_grace(&mut self, arrival: Arrival, point: Point) {
+        self.drop_plan(arrival, WithdrawReason::Recalled);
         let grace = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_grace_minutes));
         let shift_end = self.board.load(point.owner).open_shift_end();
         self.change_active(arrival, |active| {

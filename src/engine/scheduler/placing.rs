@@ -24,15 +24,11 @@ use crate::engine::walls::Cleared;
 impl Scheduler {
     /// Decides for a task that no team has, and does it.
     pub(super) fn route(&mut self, arrival: Arrival) {
-        let Some(task) = self.task_of(arrival).filter(|task| matches!(task.state, TaskState::Waiting(_))) else {
-            return;
-        };
-        if self.admitting == Some(arrival) {
+        let waits = self.task_of(arrival).is_some_and(|task| matches!(task.state, TaskState::Waiting(_)));
+        if !waits || self.admitting == Some(arrival) {
             return;
         }
-        if task.is_to_be_ready(self.now) {
-            self.mark_ready(arrival, self.now);
-        }
+        self.mark_ready_now(arrival);
         let Some(entry) = self.tasks.get(&arrival) else { return };
         if let Some(waiting) = must_wait(&entry.task, self.now) {
             self.park(arrival, waiting, None);
@@ -218,6 +214,13 @@ impl Scheduler {
             self.mark_ready(arrival, reached_at);
         }
         self.to_route.insert(arrival);
+    }
+
+    /// Marks a task as ready when nothing has to come first any more.
+    pub(super) fn mark_ready_now(&mut self, arrival: Arrival) {
+        if self.task_of(arrival).is_some_and(|task| task.is_to_be_ready(self.now)) {
+            self.mark_ready(arrival, self.now);
+        }
     }
 
     /// Marks the moment at which nothing has to come first any more.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::placing::must_wait;
 use super::{Census, Scheduler};
 use crate::engine::admission;
 use crate::engine::board::Board;
@@ -16,7 +17,7 @@ use crate::engine::request::WorkRequest;
 use crate::engine::roster::{Moment, Roster, Team};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::sla::{self, Hours, SlaPicture, Turn};
-use crate::engine::task::{Arrival, Task, Waiting};
+use crate::engine::task::{Arrival, Task, TaskState, Waiting};
 use crate::engine::update::KeptUpdate;
 use crate::engine::walls::Walls;
 
@@ -131,6 +132,13 @@ impl Scheduler {
         Some(routing::explain(&self.board, &entry.task, entry.class, self.now))
     }
 
+    /// Why an open task waits whatever the teams say, when it does.
+    #[must_use]
+    pub fn own_wait(&self, id: &TaskId) -> Option<Waiting> {
+        let task = self.task(id).filter(|task| matches!(task.state, TaskState::Waiting(_)))?;
+        must_wait(task, self.now)
+    }
+
     /// Every filter's "no" to one team on an open task as it stands now, in the order of the filters; `None` when the
     /// task is not open or the roster has no such team.
     #[must_use]
@@ -169,10 +177,11 @@ impl Preview {
         let _ = sla::turn(&mut task, Turn { before: hours, after: hours, because: None, now: at });
         let choice = routing::decide(&board, &task, class, at);
         let verdicts = routing::explain(&board, &task, class, at);
-        let waiting = match choice.outcome {
+        let of_teams = match choice.outcome {
             Outcome::Offer(..) => None,
             Outcome::Wait(waiting) => Some(waiting),
         };
+        let waiting = must_wait(&task, at).or(of_teams);
         Ok(Self { decision: choice.decision, verdicts, waiting })
     }
 }

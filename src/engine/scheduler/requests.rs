@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Said, Scheduler};
 use crate::engine::admission;
+use crate::engine::chains::{Chains, Infeasible};
 use crate::engine::class::MAX_CLASSES_IN_USE;
 use crate::engine::effect::{Admission, Answer, Effect};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode};
@@ -11,7 +12,7 @@ use crate::engine::id::TaskId;
 use crate::engine::request::{RequestDigest, WorkRequest};
 use crate::engine::roster::Moment;
 use crate::engine::sla;
-use crate::engine::task::{Arrival, Task};
+use crate::engine::task::{Arrival, Task, TaskState};
 
 /// Most tasks that may stand before one, over all its predecessors; they are walked when a cycle is looked for.
 pub const MAX_BEFORE: usize = 10_000;
@@ -121,7 +122,24 @@ impl Scheduler {
         self.admitting = Some(arrival);
         self.apply_kept(arrival);
         self.admitting = None;
+        // Clocks that start when it is ready have their due time from now on.
+        self.mark_ready_now(arrival);
+        self.tell_infeasible(arrival);
         self.route(arrival);
+    }
+
+    /// Says of a waiting task that it cannot be done in time, when that is so.
+    pub(super) fn tell_infeasible(&mut self, arrival: Arrival) {
+        let Some(entry) = self.tasks.get(&arrival) else { return };
+        let (task, board) = (&entry.task, &self.board);
+        let Some(class) = board.classes.get(entry.class).filter(|_| matches!(task.state, TaskState::Waiting(_))) else {
+            return;
+        };
+        let chains = Chains { board, task, class, now: self.now, rule: task.needs.handoff };
+        let from = task.not_before.map_or(self.now, |at| at.max(self.now));
+        let Some(Infeasible { due_at, best_finish_at, best_team }) = chains.infeasible(from) else { return };
+        let effect = Effect::ReportInfeasible { due_at, best_finish_at, best_team };
+        self.record(arrival, Said::default(), effect);
     }
 
     /// Looks at the tasks that wait for a task that has ended.

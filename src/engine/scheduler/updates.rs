@@ -252,6 +252,8 @@ impl Scheduler {
         let said = Said { update, ..Said::to(&active.team, WorkMessage::UpdateResult) };
         let effect = Effect::Progress { assignment: active.assignment, remaining_minutes, note };
         self.record(arrival, said, effect);
+        // What is left now may end before the close, or fit into the grace.
+        self.decide_handoff(arrival);
     }
 
     fn pause(&mut self, arrival: Arrival, reason: &Term, update: &Update) -> Result<(), Refusal> {
@@ -419,6 +421,7 @@ impl Scheduler {
                 *waiting = Waiting::undecided(waiting.since);
             }
         });
+        self.tell_infeasible(arrival);
         self.route_if_waiting(arrival);
         Ok(())
     }

@@ -200,7 +200,8 @@ impl Decider {
         let mut verdicts = self.scheduler.explain(task)?;
         verdicts.retain(|verdict| team.is_none_or(|team| verdict.team() == team));
         let obstacles = team.and_then(|team| self.scheduler.obstacles(task, team));
-        Some(Explained { verdicts, obstacles, at: self.scheduler.now() })
+        let own_wait = self.scheduler.own_wait(task);
+        Some(Explained { verdicts, own_wait, obstacles, at: self.scheduler.now() })
     }
 
     /// What had left for a team when a fact raised a wall; where no broker is, that is all that was committed.

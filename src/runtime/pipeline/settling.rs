@@ -113,12 +113,13 @@ impl Pipeline {
         }
     }
 
-    /// What publishing has come to rides in the batch.
+    /// What publishing has come to rides in the batch, beside what rides there already.
     pub(super) fn take_progress(&mut self, decided: &mut Decided) {
-        decided.batch.watermark = self.progress.watermark.take();
-        decided.batch.undelivered = std::mem::take(&mut self.progress.undelivered);
-        decided.batch.delivered = std::mem::take(&mut self.progress.delivered);
-        decided.batch.suppressed = std::mem::take(&mut self.progress.suppressed);
+        let (batch, progress) = (&mut decided.batch, &mut self.progress);
+        batch.watermark = batch.watermark.max(progress.watermark.take());
+        batch.undelivered.append(&mut progress.undelivered);
+        batch.delivered.append(&mut progress.delivered);
+        batch.suppressed.append(&mut progress.suppressed);
     }
 
     /// The loop stops: the outbox publishes what is left, and the last watermark is written.

@@ -337,6 +337,12 @@ impl Looped {
         self.intake.send(Inbound::Delivery(Box::new(delivery))).await.expect("the loop runs");
     }
 
+    /// The outbox tells how far it has published.
+    pub async fn published(&self, watermark: FactSeq) {
+        let progress = self.progress.as_ref().expect("the outbox runs");
+        progress.send(Progress { watermark: Some(watermark), ..Progress::default() }).await.expect("the loop runs");
+    }
+
     /// Stops the loop, with an outbox that has nothing left to say.
     pub async fn end(&mut self) {
         self.progress = None;

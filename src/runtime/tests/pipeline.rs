@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
+use tokio::sync::mpsc;
 
 use crate::broker::Intake;
 use crate::http::SubmitAnswer;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Batch, Reader, Recovered, StoreError, Writer};
+use crate::wire::fact::FactSeq;
 
 use super::super::clock::Clock;
 use super::super::outbox::Handed;
@@ -94,6 +96,53 @@ async fn everything_decided_is_on_disk_when_the_loop_stops() {
         admitted += batch.facts.iter().filter(|fact| &*fact.event_type == "task.admitted").count();
     }
     assert_eq!(settled, admitted, "what is acknowledged is what is on disk");
+}
+
+/// Writes, and tells of each mark of what has been published.
+struct Marking {
+    store: SqliteStore,
+    marks: mpsc::UnboundedSender<FactSeq>,
+}
+
+impl Writer for Marking {
+    fn recover(&mut self) -> Result<Recovered, StoreError> {
+        self.store.recover()
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.store.commit(batch)?;
+        if let Some(watermark) = batch.watermark {
+            self.marks.send(watermark).expect("the test listens");
+        }
+        Ok(())
+    }
+
+    fn reader(&self) -> Result<Box<dyn Reader>, StoreError> {
+        self.store.reader()
+    }
+
+    fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.store.checkpoint()
+    }
+}
+
+#[tokio::test]
+async fn what_has_been_published_is_marked_on_disk_when_nothing_else_comes_and_at_a_stop() {
+    let (marks, mut marked) = mpsc::unbounded_channel();
+    let writer = |store| -> Box<dyn Writer> { Box::new(Marking { store, marks }) };
+    let mut looped = Looped::new(Stored::new(), Clock::real(), writer);
+    looped.deliver(delivery(1, Intake::Requests, &request("one"), 0)).await;
+    let batch = soon(looped.live.recv()).await.expect("committed").batch;
+    let last = batch.facts.last().expect("a fact").seq;
+    looped.published(FactSeq(last.0 - 1)).await;
+    assert_eq!(soon(marked.recv()).await, Some(FactSeq(last.0 - 1)), "while idle");
+    looped.published(last).await;
+    looped.end().await;
+    let mut marks = Vec::new();
+    while let Ok(mark) = marked.try_recv() {
+        marks.push(mark);
+    }
+    assert_eq!(marks, [last], "at the stop");
 }
 
 #[tokio::test]
