@@ -10,7 +10,7 @@ use super::class::Class;
 use super::forecast;
 use super::id::TeamId;
 use super::roster::{HandoffRule, TeamIndex};
-use super::routing::meets;
+use super::routing::{self, meets};
 use super::task::Task;
 
 /// How many unfinished chains are followed from one hop to the next, those that promise most.
@@ -114,8 +114,12 @@ impl Chains<'_> {
         if self.shift_end(team, start_at) - start_at < self.start_window() {
             start_at = entry.calendar.next_open(self.shift_end(team, start_at)).ok()?;
         }
-        let qualified = fit.vetted_until > start_at && fit.admitted_until.is_none_or(|until| until > start_at);
-        qualified.then_some(start_at)
+        let finish_at = forecast::finish_at(entry, start_at, remaining);
+        let part_ends_at = routing::part_end(self.task, finish_at, Some(self.shift_end(team, start_at)));
+        let lasts = |until: DateTime<Utc>| until > start_at && until >= part_ends_at;
+        let qualified = lasts(fit.vetted_until) && fit.admitted_until.is_none_or(lasts);
+        let meets_client = || routing::has_contact_from(self.board, self.task, self.class, team, start_at);
+        (qualified && meets_client()).then_some(start_at)
     }
 
     /// When work is done that a team starts: alone, or by the best chain when alone it is late or outlasts the shift.

@@ -227,7 +227,8 @@ pub fn obstacles(board: &Board, task: &Task, index: TeamIndex, now: DateTime<Utc
 }
 
 /// The end of a holder's part: its finish, or its shift end when the task moves on there.
-fn part_end(task: &Task, finish_at: Option<DateTime<Utc>>, shift_end: Option<DateTime<Utc>>) -> DateTime<Utc> {
+#[must_use]
+pub fn part_end(task: &Task, finish_at: Option<DateTime<Utc>>, shift_end: Option<DateTime<Utc>>) -> DateTime<Utc> {
     let shift_end = shift_end.unwrap_or(DateTime::<Utc>::MAX_UTC);
     let finish_at = finish_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
     match task.needs.handoff {
@@ -298,7 +299,8 @@ fn better_later(
 }
 
 /// Whether the shift that a team starts at an instant meets the client's hours for long enough, where that is asked.
-fn has_contact_from(board: &Board, task: &Task, class: &Class, index: TeamIndex, start: DateTime<Utc>) -> bool {
+#[must_use]
+pub fn has_contact_from(board: &Board, task: &Task, class: &Class, index: TeamIndex, start: DateTime<Utc>) -> bool {
     let asked = class.fit(index).is_some_and(|fit| fit.contact.is_some());
     let Some(client) = board.roster.clients.get(&task.client).filter(|_| asked) else { return true };
     let team = board.roster.team(index);

@@ -435,6 +435,24 @@ fn a_plan_is_looked_at_again_when_its_holder_reports_how_much_is_left() {
 }
 
 #[test]
+fn work_in_contact_with_the_client_is_passed_only_to_a_team_whose_shift_meets_the_clients_hours() {
+    let retired = || Team { retired: true, ..london() };
+    let passed_to = |other: fn() -> Team| {
+        let mut world = World::new(MONDAY, roster(vec![london(), other()]));
+        let call = WorkRequest { effort_minutes: Some(60), ..request_of("call", "a") };
+        let _ = world.send(WorkRequest { preferred_team: Some(team_id("london")), ..call });
+        world.accept("a");
+        let _ = world.step(Event::RosterChanged(Arc::new(roster(vec![retired(), other()]))));
+        world.run_to("2026-11-23T16:45:00Z");
+        world.holder("a", |assignment| Change::Progress { assignment, remaining_minutes: 45, note: None });
+        world.run_to("2026-11-23T17:00:00Z");
+        (plan(&world).map(|(to, _)| to), kept_for(&world))
+    };
+    assert_eq!(passed_to(|| always("zurich")).0, Some("zurich".into()), "it has all of Tuesday");
+    assert_eq!(passed_to(sydney), (None, vec![KeepReason::NoTaker]), "Sydney is open while London sleeps");
+}
+
+#[test]
 fn a_busy_team_is_asked_again_as_soon_as_it_has_a_seat_free() {
     let mut world = brief_in_london(vec![london(), always("zurich")], 900, None);
     let _ = world.send(WorkRequest { excluded_teams: vec![team_id("london")], ..request("b") });
