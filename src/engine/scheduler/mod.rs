@@ -4,6 +4,7 @@
 //! when [`Scheduler::next_deadline`] has passed and a step says so. A task is in exactly one state, and every index
 //! beside the tasks is derived from them: [`Scheduler::check_invariants`] works them out anew and compares.
 
+mod amending;
 mod clocks;
 mod filling;
 mod index;
