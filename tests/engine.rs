@@ -38,5 +38,7 @@ mod roster_change;
 mod scores;
 #[path = "engine/waiting.rs"]
 mod waiting;
+#[path = "engine/working.rs"]
+mod working;
 #[path = "engine/world.rs"]
 mod world;

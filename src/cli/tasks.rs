@@ -252,10 +252,11 @@ fn print_people(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
                 let left = format!("{} min", it.remaining_minutes);
                 let notes: Vec<_> = [&it.notes, &it.done, &it.next_step].into_iter().flatten().cloned().collect();
                 let notes = if notes.is_empty() { "-".into() } else { notes.join("; ") };
-                vec![it.team.clone(), it.from.clone(), it.until.clone(), left, notes]
+                let worked = format!("{} min", it.worked_minutes);
+                vec![it.team.clone(), it.from.clone(), it.until.clone(), worked, left, notes]
             })
             .collect();
-        output.table(&["TEAM", "FROM", "UNTIL", "LEFT", "NOTES"], &rows)?;
+        output.table(&["TEAM", "FROM", "UNTIL", "WORKED", "LEFT", "NOTES"], &rows)?;
     }
     if !task.turn_downs.is_empty() {
         output.heading("Turned down by")?;

@@ -48,8 +48,8 @@ pub struct Held {
 pub struct Holding {
     /// Remaining effort in minutes, as last reported.
     pub remaining_minutes: u32,
-    /// Since when that has been worked on; `None` for an offer.
-    pub worked_since: Option<DateTime<Utc>>,
+    /// What was worked of it by then, in minutes, and since when more is; `None` for an offer.
+    pub worked: Option<(u32, DateTime<Utc>)>,
     /// Whether it uses a seat: it does not while it is paused.
     pub uses_seat: bool,
 }
@@ -65,7 +65,7 @@ pub struct Coming {
 
 impl Coming {
     fn as_holding(&self) -> Holding {
-        Holding { remaining_minutes: self.remaining_minutes, worked_since: None, uses_seat: true }
+        Holding { remaining_minutes: self.remaining_minutes, worked: None, uses_seat: true }
     }
 }
 
@@ -87,8 +87,10 @@ impl Holding {
     #[must_use]
     pub fn expected_left(&self, team: &Team, now: DateTime<Utc>) -> u32 {
         let reported = self.remaining_minutes;
-        let worked = self.worked_since.and_then(|since| team.calendar.elapsed(since, now.max(since), &[]).ok());
-        let worked = worked.map_or(0, |worked| u32::try_from(worked.num_minutes()).unwrap_or(0));
+        let worked = self.worked.map_or(0, |(before, since)| {
+            let more = team.calendar.elapsed(since, now.max(since), &[]).unwrap_or_default();
+            before.saturating_add(u32::try_from(more.num_minutes()).unwrap_or(0))
+        });
         let least = (reported / 100 * LEAST_LEFT_PERCENT).max(LEAST_LEFT_MINUTES).min(reported);
         reported.saturating_sub(worked).max(least)
     }

@@ -169,6 +169,8 @@ pub struct HolderView {
     pub until: String,
     /// Effort that was left at its end.
     pub remaining_minutes: u32,
+    /// What it worked in its open time, pauses aside, in whole minutes.
+    pub worked_minutes: u64,
     /// What it said that the next holder must know.
     pub notes: Option<String>,
     /// What it said that is done.
@@ -305,6 +307,7 @@ impl From<&Holder> for HolderView {
             from: instant::text(holder.from),
             until: instant::text(holder.until),
             remaining_minutes: holder.remaining_minutes,
+            worked_minutes: holder.worked_seconds / 60,
             notes: holder.notes.notes.clone(),
             done: holder.notes.done.clone(),
             next_step: holder.notes.next_step.clone(),

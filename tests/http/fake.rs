@@ -14,7 +14,7 @@ use heliograph::engine::overrides::Override;
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
 use heliograph::engine::sla::Segment;
-use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Task, TaskState};
+use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Task, TaskState, Worked};
 use heliograph::http::{
     Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, Role, RosterPlan, SubmitAnswer,
     TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
@@ -363,6 +363,7 @@ pub fn task(id: &str, arrival: u64) -> Task {
             at: instant(),
             remaining_minutes: 60,
             reported_at: None,
+            worked: Worked::default(),
             closed_because: None,
             handoff: HandoffState::default(),
         }),

@@ -276,6 +276,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
             from: now,
             until: now,
             remaining_minutes: 90,
+            worked_seconds: 5_400,
             notes_dropped: false,
             notes: Notes { notes: Some("notes for the next holder".into()), ..Notes::default() },
         }],

@@ -6,7 +6,7 @@ use heliograph::engine::roster::{HandoffRule, PayloadOn};
 use heliograph::engine::sla::{Clock, OpenSegment, Segment, SegmentEnd};
 use heliograph::engine::task::{
     Active, Arrival, HandoffState, Holder, Needs, Notes, Offer, Pause, Task, TaskState, TurnDown, TurnDownCause,
-    WaitReason, Waiting, WakeCause,
+    WaitReason, Waiting, WakeCause, Worked,
 };
 use heliograph::engine::update::DeclineReason;
 use heliograph::wire::view::TaskView;
@@ -70,6 +70,7 @@ fn task(state: TaskState) -> Task {
             from: at("2026-11-23T09:00:00Z"),
             until: at("2026-11-23T17:00:00Z"),
             remaining_minutes: 30,
+            worked_seconds: 5_400,
             notes_dropped: false,
             notes: Notes::default(),
         }],
@@ -117,6 +118,7 @@ fn an_offered_and_an_active_task_say_who_and_until_when() {
         at: at("2026-11-24T09:05:00Z"),
         remaining_minutes: 45,
         reported_at: None,
+        worked: Worked::default(),
         closed_because: None,
         handoff: HandoffState::default(),
     };

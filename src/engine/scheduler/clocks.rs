@@ -78,6 +78,7 @@ impl Scheduler {
                 *class = board.classes.join(roster, &board.walls, client, &task.matter, &task.needs, self.now);
             }
         }
+        self.keep_work(&board.roster);
         self.turn_hours(Some((&board.roster, &board.classes)), &was_in);
     }
 

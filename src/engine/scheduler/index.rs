@@ -410,11 +410,14 @@ fn handoff_timer(active: &Active, arrival: Arrival) -> Option<(DateTime<Utc>, Ti
 }
 
 fn holding_of(task: &Task) -> Holding {
-    let worked_since = match &task.state {
-        TaskState::Active(active) => Some(active.reported_at.unwrap_or(active.at)),
+    let worked = match &task.state {
+        TaskState::Active(active) => {
+            let (worked, since) = active.worked_since_report();
+            Some((u32::try_from(worked.num_minutes()).unwrap_or(u32::MAX), since))
+        }
         _ => None,
     };
-    Holding { remaining_minutes: task.remaining_minutes(), worked_since, uses_seat: task.paused.is_none() }
+    Holding { remaining_minutes: task.remaining_minutes(), worked, uses_seat: task.paused.is_none() }
 }
 
 /// The teams that declined a task as busy, as far as that still holds.

@@ -21,6 +21,7 @@ mod roster_change;
 mod timers;
 mod updates;
 mod walling;
+mod working;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

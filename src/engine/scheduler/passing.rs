@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Said, Scheduler};
 use crate::engine::chains::Chains;
-use crate::engine::effect::{Effect, HandoffRefusal, OfferBrief, WithdrawReason, WorkMessage};
+use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage};
 use crate::engine::explain::Filter;
 use crate::engine::forecast;
 use crate::engine::handoff::{self, Comparison, KeepReason, Question, Verdict};
@@ -15,7 +15,7 @@ use crate::engine::load::TeamLoad;
 use crate::engine::roster::{Acceptance, HandoffRule, Moment, TeamIndex};
 use crate::engine::routing;
 use crate::engine::task::{
-    Active, Arrival, ClosedBecause, HandoffState, Holder, Notes, Offer, Passing, Task, TaskState, TurnDownCause,
+    Active, Arrival, ClosedBecause, HandoffState, Notes, Offer, Passing, Task, TaskState, TurnDownCause,
 };
 use crate::engine::update::DeclineReason;
 
@@ -93,9 +93,10 @@ impl Scheduler {
     /// Whether the holder is expected to be done before its close.
     fn ends_before(&self, task: &Task, point: Point) -> bool {
         let TaskState::Active(active) = &task.state else { return false };
-        let since = active.reported_at.unwrap_or(active.at);
+        let (worked, since) = active.worked_since_report();
         let owner = self.board.roster.team(point.owner);
-        forecast::finish_at(owner, since, task.remaining_minutes()).is_some_and(|at| at <= point.free_at)
+        let left = TimeDelta::minutes(i64::from(task.remaining_minutes())) - worked;
+        owner.calendar.add(since, left.max(TimeDelta::zero()), &[]).is_ok_and(|at| at <= point.free_at)
     }
 
     /// Whether so little is left that the holder finishes it past the close.
@@ -257,8 +258,7 @@ impl Scheduler {
             || self.tasks.get(&arrival).and_then(|entry| self.board.classes.get(entry.class)?.coverage(&roster, now));
         let coverage = forecast::needs_coverage(task).then(coverage).flatten();
         let due_at = forecast::due_at(task, &roster, Some(team), coverage, now);
-        let clocks = self.clocks_so_far(arrival);
-        let brief = OfferBrief { clocks, ..super::placing::brief(task, assignment, until, due_at, implicit, now) };
+        let brief = self.brief(task, assignment, until, due_at, implicit);
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
             task.assignments = assignment;
@@ -285,17 +285,11 @@ impl Scheduler {
         let implicit = update.is_none();
         let with_payload = !implicit && task.needs.payload_on == crate::engine::roster::PayloadOn::Accept;
         let next = Active {
-            team: offer.team.clone(),
-            assignment: offer.assignment,
-            offered_at: offer.at,
-            at: now,
-            remaining_minutes,
-            reported_at: None,
             closed_because: (!is_open).then_some(ClosedBecause::Break),
-            handoff: HandoffState::default(),
+            ..Active::new(&offer, remaining_minutes, now)
         };
+        self.end_part(arrival);
         self.change(arrival, |task| {
-            task.add_holder(ended_part(&owner, now));
             task.handoffs += 1;
             task.state = TaskState::Active(next);
             crate::engine::sla::touch(task, Moment::Accepted, now);
@@ -340,11 +334,10 @@ impl Scheduler {
     /// The holder hands the task on: with its notes it goes to the next team as soon as that is there.
     pub(super) fn hand_on(&mut self, arrival: Arrival, said: Notes, remaining: Option<u32>, update: RequestId) {
         let Some(TaskState::Active(active)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
-        let now = self.now;
+        if let Some(remaining_minutes) = remaining {
+            self.report_left(arrival, remaining_minutes);
+        }
         self.change_active(arrival, |active| {
-            if let Some(remaining_minutes) = remaining {
-                (active.remaining_minutes, active.reported_at) = (remaining_minutes, Some(now));
-            }
             active.handoff.notes.renew(said);
             active.handoff.answered = true;
         });
@@ -359,7 +352,7 @@ impl Scheduler {
     fn tell_next(&mut self, arrival: Arrival) {
         let Some(task) = self.task_of(arrival) else { return };
         let Some(offer) = task.handoff_offer().cloned() else { return };
-        let packet = super::placing::packet(task, self.now);
+        let packet = self.packet(task);
         let effect =
             Effect::TellNext { assignment: offer.assignment, remaining_minutes: task.remaining_minutes(), packet };
         self.record(arrival, Said::to(&offer.team, WorkMessage::Changed), effect);
@@ -459,18 +452,5 @@ impl Scheduler {
                 change(active);
             }
         });
-    }
-}
-
-/// The part of a holder that ends now.
-pub(super) fn ended_part(active: &Active, now: DateTime<Utc>) -> Holder {
-    Holder {
-        team: active.team.clone(),
-        assignment: active.assignment,
-        from: active.at,
-        until: now,
-        remaining_minutes: active.remaining_minutes,
-        notes: active.handoff.notes.clone(),
-        notes_dropped: false,
     }
 }

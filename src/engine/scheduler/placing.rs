@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::passing::ended_part;
 use super::{Said, Scheduler};
 use crate::engine::effect::{Effect, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::{Decision, Filter};
@@ -15,8 +14,7 @@ use crate::engine::roster::{Acceptance, Moment, PayloadOn, TeamIndex};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::sla;
 use crate::engine::task::{
-    Active, Arrival, ClosedBecause, HandoffState, Holder, MAX_PACKET_HOLDERS, Offer, Task, TaskState, TurnDown,
-    TurnDownCause, WaitReason, Waiting, WakeCause,
+    Active, Arrival, ClosedBecause, Offer, Task, TaskState, TurnDown, TurnDownCause, WaitReason, Waiting, WakeCause,
 };
 use crate::engine::update::DeclineReason;
 use crate::engine::walls::Cleared;
@@ -92,8 +90,7 @@ impl Scheduler {
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
         let due_at = decision.available.iter().find(|it| it.team == team.id).and_then(|it| it.due_at);
-        let brief =
-            OfferBrief { clocks: self.clocks_so_far(arrival), ..brief(task, assignment, until, due_at, implicit, now) };
+        let brief = self.brief(task, assignment, until, due_at, implicit);
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
             task.assignments = assignment;
@@ -104,6 +101,35 @@ impl Scheduler {
         self.record(arrival, said, Effect::Offer(Box::new(brief)));
         if implicit {
             self.accept(arrival, None);
+        }
+    }
+
+    /// What a team is told with an offer.
+    pub(super) fn brief(
+        &self,
+        task: &Task,
+        assignment: u32,
+        until: DateTime<Utc>,
+        due_at: Option<DateTime<Utc>>,
+        implicit: bool,
+    ) -> OfferBrief {
+        OfferBrief {
+            assignment,
+            until,
+            id: task.request.clone(),
+            matter: task.matter.clone(),
+            work_type: task.needs.work_type.clone(),
+            jurisdiction: task.needs.jurisdiction.clone(),
+            specialty: task.needs.specialty.clone(),
+            languages: task.needs.languages.clone(),
+            skills: task.needs.skills.clone(),
+            place: task.needs.place.clone(),
+            priority: task.priority,
+            remaining_minutes: task.remaining_minutes(),
+            due_at,
+            clocks: self.clocks_so_far(task.arrival),
+            packet: self.packet(task),
+            with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
         }
     }
 
@@ -129,14 +155,8 @@ impl Scheduler {
         // An offer outlives a break only, so a closed team that accepts is in one.
         let is_open = self.board.roster.team_index(&offer.team).is_none_or(|team| self.board.load(team).open);
         let active = Active {
-            team: offer.team.clone(),
-            assignment: offer.assignment,
-            offered_at: offer.at,
-            at: now,
-            remaining_minutes: task.remaining_minutes(),
-            reported_at: None,
             closed_because: (!is_open).then_some(ClosedBecause::Break),
-            handoff: HandoffState::default(),
+            ..Active::new(&offer, task.remaining_minutes(), now)
         };
         let implicit = update.is_none();
         let with_payload = !implicit && task.needs.payload_on == PayloadOn::Accept;
@@ -168,12 +188,7 @@ impl Scheduler {
 
     /// Ends a holder's part: it goes into the packet, and nobody has the task.
     pub(super) fn end_holding(&mut self, arrival: Arrival) {
-        let now = self.now;
-        self.change(arrival, |task| {
-            if let TaskState::Active(active) = &task.state {
-                task.add_holder(ended_part(active, now));
-            }
-        });
+        self.end_part(arrival);
         self.vacate(arrival);
     }
 
@@ -250,45 +265,6 @@ impl Scheduler {
         if let TaskState::Active(Active { team, at, .. }) | TaskState::Completed { team, at } = &task.state {
             affinity.remember(team, &task.client, &task.matter, *at);
         }
-    }
-}
-
-/// What a team is told of earlier holders; the holder of now is the last of them.
-pub(super) fn packet(task: &Task, now: DateTime<Utc>) -> Vec<Holder> {
-    let mut packet = task.packet().to_vec();
-    if let TaskState::Active(active) = &task.state {
-        packet.push(ended_part(active, now));
-        packet.drain(..packet.len().saturating_sub(MAX_PACKET_HOLDERS));
-    }
-    packet
-}
-
-/// What a team is told with an offer.
-pub(super) fn brief(
-    task: &Task,
-    assignment: u32,
-    until: DateTime<Utc>,
-    due_at: Option<DateTime<Utc>>,
-    implicit: bool,
-    now: DateTime<Utc>,
-) -> OfferBrief {
-    OfferBrief {
-        assignment,
-        until,
-        id: task.request.clone(),
-        matter: task.matter.clone(),
-        work_type: task.needs.work_type.clone(),
-        jurisdiction: task.needs.jurisdiction.clone(),
-        specialty: task.needs.specialty.clone(),
-        languages: task.needs.languages.clone(),
-        skills: task.needs.skills.clone(),
-        place: task.needs.place.clone(),
-        priority: task.priority,
-        remaining_minutes: task.remaining_minutes(),
-        due_at,
-        clocks: Vec::new(),
-        packet: packet(task, now),
-        with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
     }
 }
 

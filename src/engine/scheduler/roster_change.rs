@@ -98,6 +98,7 @@ impl Scheduler {
     /// Works out anew what rests on the board.
     fn renew_all(&mut self, was: &Was) {
         self.reindex();
+        self.keep_work(&was.board.roster);
         self.turn_hours(Some((&was.board.roster, &was.board.classes)), &was.counted);
         self.tell_all_clocks();
         self.start_teams();

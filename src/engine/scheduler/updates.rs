@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 
-use super::passing::ended_part;
 use super::permission::{
     current_assignment, illegal, may_know, may_send, not_open, party, remaining_within, unknown_task,
 };
@@ -110,6 +109,7 @@ impl Scheduler {
         let now = self.now;
         let Some(TaskState::Active(holder)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
         self.drop_plan(arrival, WithdrawReason::Recalled);
+        self.end_part(arrival);
         self.change(arrival, |task| {
             crate::engine::sla::touch(task, Moment::Completed, now);
             task.state = TaskState::Completed { at: now, team: team.clone() };
@@ -240,13 +240,7 @@ impl Scheduler {
         note: Option<String>,
         update: Option<RequestId>,
     ) {
-        let now = self.now;
-        self.change(arrival, |task| {
-            if let TaskState::Active(active) = &mut task.state {
-                active.remaining_minutes = remaining_minutes;
-                active.reported_at = Some(now);
-            }
-        });
+        self.report_left(arrival, remaining_minutes);
         let said = Said { update, ..Said::to(&active.team, WorkMessage::UpdateResult) };
         let effect = Effect::Progress { assignment: active.assignment, remaining_minutes, note };
         self.record(arrival, said, effect);
@@ -276,6 +270,7 @@ impl Scheduler {
             self.withdraw(arrival, WithdrawReason::Paused);
         }
         self.drop_plan(arrival, WithdrawReason::Paused);
+        self.count_work(arrival);
         self.change(arrival, |task| {
             if let TaskState::Active(active) = &mut task.state
                 && active.closed_because.is_some()
@@ -305,6 +300,7 @@ impl Scheduler {
             None => return Err(Refusal::new(RefusalCode::IllegalMove, "the task is not paused")),
         }
         let behind_cancelled = behind_cancelled && task.paused.is_none();
+        self.count_work(arrival);
         self.change(arrival, |task| {
             task.paused = None;
             if let TaskState::Active(active) = &mut task.state
@@ -336,7 +332,11 @@ impl Scheduler {
         let now = self.now;
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.remember_holder(&active.team, arrival);
+        self.end_part(arrival);
         self.change(arrival, |task| {
+            if let Some(part) = task.holders.last_mut() {
+                part.remaining_minutes = 0;
+            }
             crate::engine::sla::touch(task, Moment::Completed, now);
             task.state = TaskState::Completed { at: now, team: active.team.clone() };
         });
@@ -353,10 +353,8 @@ impl Scheduler {
             None => Said::default(),
         };
         self.drop_plan(arrival, WithdrawReason::Cancelled);
+        self.end_part(arrival);
         self.change(arrival, |task| {
-            if let TaskState::Active(active) = &task.state {
-                task.add_holder(ended_part(active, now));
-            }
             task.state = TaskState::Cancelled { at: now, reason: reason.into() };
         });
         self.record(arrival, said, Effect::Cancel { reason: reason.into() });

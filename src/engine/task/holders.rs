@@ -24,6 +24,9 @@ pub struct Holder {
     pub until: DateTime<Utc>,
     /// Remaining effort in minutes at its end.
     pub remaining_minutes: u32,
+    /// What it worked in its open time, pauses aside, in seconds.
+    #[serde(default)]
+    pub worked_seconds: u64,
     /// What it said to the next holder.
     #[serde(flatten)]
     pub notes: Notes,

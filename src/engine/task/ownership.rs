@@ -1,10 +1,11 @@
 //! What an owner of a task has, and what is decided for the end of its shift.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::holders::Notes;
+use super::holders::{Holder, Notes};
 use super::state::Offer;
+use crate::engine::calendar::Calendar;
 use crate::engine::handoff::KeepReason;
 use crate::engine::id::TeamId;
 
@@ -23,11 +24,31 @@ pub struct Active {
     pub remaining_minutes: u32,
     /// When that was reported.
     pub reported_at: Option<DateTime<Utc>>,
+    /// What it has worked so far.
+    #[serde(default, skip_serializing_if = "Worked::is_default")]
+    pub worked: Worked,
     /// Why it owns the task although it is closed.
     pub closed_because: Option<ClosedBecause>,
     /// What is decided for its shift end.
     #[serde(default, skip_serializing_if = "HandoffState::is_default")]
     pub handoff: HandoffState,
+}
+
+/// What a holder has worked: the open time of its team without pauses, as it was counted by the hours of then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Worked {
+    /// Counted so far, in milliseconds.
+    pub counted_ms: u64,
+    /// Of that, what was counted when the holder last said how much is left.
+    pub at_report_ms: u64,
+    /// From when on it counts; absent, from the beginning of the ownership.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl Worked {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What is decided for the end of a holder's shift; nothing before the notice.
@@ -63,6 +84,69 @@ pub struct HandoffState {
 }
 
 impl Active {
+    /// Ownership from now on, with this much to do.
+    #[must_use]
+    pub fn new(offer: &Offer, remaining_minutes: u32, now: DateTime<Utc>) -> Self {
+        Self {
+            team: offer.team.clone(),
+            assignment: offer.assignment,
+            offered_at: offer.at,
+            at: now,
+            remaining_minutes,
+            reported_at: None,
+            worked: Worked::default(),
+            closed_because: None,
+            handoff: HandoffState::default(),
+        }
+    }
+
+    /// What it has worked until an instant, in milliseconds, by the hours of its team; a pause does not count.
+    #[must_use]
+    pub fn worked_ms(&self, hours: &Calendar, is_paused: bool, until: DateTime<Utc>) -> u64 {
+        let since = self.worked.since.unwrap_or(self.at);
+        if is_paused || until <= since {
+            return self.worked.counted_ms;
+        }
+        let more = hours.elapsed(since, until, &[]).unwrap_or_default();
+        self.worked.counted_ms.saturating_add(u64::try_from(more.num_milliseconds()).unwrap_or(0))
+    }
+
+    /// Counts what it has worked until now by these hours, and from now on by those to come.
+    pub fn count_work(&mut self, hours: &Calendar, is_paused: bool, now: DateTime<Utc>) {
+        self.worked.counted_ms = self.worked_ms(hours, is_paused, now);
+        self.worked.since = Some(now);
+    }
+
+    /// It says how much is left.
+    pub fn report(&mut self, remaining_minutes: u32, hours: &Calendar, is_paused: bool, now: DateTime<Utc>) {
+        self.count_work(hours, is_paused, now);
+        self.worked.at_report_ms = self.worked.counted_ms;
+        (self.remaining_minutes, self.reported_at) = (remaining_minutes, Some(now));
+    }
+
+    /// What it has worked since it last said how much is left, up to when it counts on.
+    #[must_use]
+    pub fn worked_since_report(&self) -> (TimeDelta, DateTime<Utc>) {
+        let ms = self.worked.counted_ms.saturating_sub(self.worked.at_report_ms);
+        let counted = TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX));
+        (counted, self.worked.since.unwrap_or(self.at))
+    }
+
+    /// Its part as it ends now.
+    #[must_use]
+    pub fn ended_part(&self, hours: &Calendar, is_paused: bool, now: DateTime<Utc>) -> Holder {
+        Holder {
+            team: self.team.clone(),
+            assignment: self.assignment,
+            from: self.at,
+            until: now,
+            remaining_minutes: self.remaining_minutes,
+            worked_seconds: self.worked_ms(hours, is_paused, now) / 1_000,
+            notes: self.handoff.notes.clone(),
+            notes_dropped: false,
+        }
+    }
+
     /// The holder is closed for this reason; a break and a pause stay what they are.
     pub fn close_for(&mut self, because: ClosedBecause) {
         if !matches!(self.closed_because, Some(ClosedBecause::Break | ClosedBecause::Paused)) {

@@ -1,0 +1,68 @@
+//! What holders work: counted by their hours, told in the packet, and charged to the client in the end.
+
+use std::sync::Arc;
+
+use super::Scheduler;
+use crate::engine::calendar::Calendar;
+use crate::engine::roster::Roster;
+use crate::engine::task::{Active, Arrival, Holder, MAX_PACKET_HOLDERS, Task, TaskState};
+
+impl Scheduler {
+    /// The holder says how much is left.
+    pub(super) fn report_left(&mut self, arrival: Arrival, remaining_minutes: u32) {
+        let now = self.now;
+        self.change_work(arrival, |active, hours, is_paused| active.report(remaining_minutes, hours, is_paused, now));
+    }
+
+    /// Counts what the holder has worked until now, since a pause begins or ends.
+    pub(super) fn count_work(&mut self, arrival: Arrival) {
+        let now = self.now;
+        self.change_work(arrival, |active, hours, is_paused| active.count_work(hours, is_paused, now));
+    }
+
+    /// The part of the holder ends: it is kept with the task.
+    pub(super) fn end_part(&mut self, arrival: Arrival) {
+        let Some(part) = self.task_of(arrival).and_then(|task| self.part_until_now(task)) else { return };
+        self.change(arrival, |task| task.add_holder(part));
+    }
+
+    /// What a team is told of earlier holders; the holder of now is the last of them.
+    pub(super) fn packet(&self, task: &Task) -> Vec<Holder> {
+        let mut packet = task.packet().to_vec();
+        packet.extend(self.part_until_now(task));
+        packet.drain(..packet.len().saturating_sub(MAX_PACKET_HOLDERS));
+        packet
+    }
+
+    /// Other hours are in force: what was worked until now is counted by those before.
+    pub(super) fn keep_work(&mut self, before: &Roster) {
+        let counts_on = |task: &Task| {
+            let TaskState::Active(active) = &task.state else { return None };
+            let hours = hours_of(before, active).filter(|_| task.paused.is_none())?;
+            let is_same = hours_of(&self.board.roster, active).is_some_and(|after| Arc::ptr_eq(after, hours));
+            (!is_same).then(|| (task.arrival, Arc::clone(hours)))
+        };
+        let counted: Vec<_> = self.tasks.values().filter_map(|entry| counts_on(&entry.task)).collect();
+        let now = self.now;
+        for (arrival, hours) in counted {
+            self.change_active(arrival, |active| active.count_work(&hours, false, now));
+        }
+    }
+
+    fn part_until_now(&self, task: &Task) -> Option<Holder> {
+        let TaskState::Active(active) = &task.state else { return None };
+        Some(active.ended_part(hours_of(&self.board.roster, active)?, task.paused.is_some(), self.now))
+    }
+
+    fn change_work(&mut self, arrival: Arrival, change: impl FnOnce(&mut Active, &Calendar, bool)) {
+        let Some(task) = self.task_of(arrival) else { return };
+        let TaskState::Active(active) = &task.state else { return };
+        let Some(hours) = hours_of(&self.board.roster, active).cloned() else { return };
+        let is_paused = task.paused.is_some();
+        self.change_active(arrival, |active| change(active, &hours, is_paused));
+    }
+}
+
+fn hours_of<'a>(roster: &'a Roster, active: &Active) -> Option<&'a Arc<Calendar>> {
+    roster.team_index(&active.team).map(|team| &roster.team(team).calendar)
+}

@@ -1,0 +1,61 @@
+//! What holders work is counted by their hours, and travels with the task.
+
+use heliograph::engine::event::Event;
+use heliograph::engine::task::TaskState;
+use heliograph::engine::update::Change;
+
+use crate::world::*;
+
+fn one_team() -> World {
+    let mut world = World::new("2026-11-23T09:00:00Z", roster(vec![london()]));
+    world.send(request("a"));
+    world.accept("a");
+    world
+}
+
+fn worked_minutes(world: &World) -> Vec<u64> {
+    world.ended.last().expect("an ended task").holders.iter().map(|it| it.worked_seconds / 60).collect()
+}
+
+#[test]
+fn a_part_counts_the_open_time_of_its_team_without_pauses() {
+    let mut world = one_team();
+    world.run_to("2026-11-23T10:00:00Z");
+    world.firm("a", Change::Pause { assignment: None, reason: term("client-question") });
+    world.run_to("2026-11-23T12:00:00Z");
+    world.firm("a", Change::Resume { assignment: None });
+    // Overnight: an hour is left of Monday, and half an hour of Tuesday.
+    world.run_to("2026-11-23T16:00:00Z");
+    world.firm("a", Change::Pause { assignment: None, reason: term("client-question") });
+    world.run_to("2026-11-23T16:30:00Z");
+    world.firm("a", Change::Resume { assignment: None });
+    world.run_to("2026-11-24T09:30:00Z");
+    world.complete("a");
+    assert_eq!(worked_minutes(&world), [60 + 240 + 30 + 30]);
+    assert_eq!(world.ended[0].holders[0].remaining_minutes, 0, "it is done");
+}
+
+#[test]
+fn each_holder_has_its_own_part() {
+    let mut world = one_team();
+    world.run_to("2026-11-23T10:15:00Z");
+    world.holder("a", |assignment| Change::Release { assignment, reason: "ill".into() });
+    world.run_to("2026-11-23T11:00:00Z");
+    world.accept("a");
+    world.run_to("2026-11-23T11:45:00Z");
+    world.complete("a");
+    assert_eq!(worked_minutes(&world), [75, 45]);
+}
+
+#[test]
+fn hours_that_change_count_from_then_on() {
+    let mut world = one_team();
+    world.run_to("2026-11-23T11:00:00Z");
+    let mut later = roster(vec![team("london", "GB", "Europe/London", &["14:00-17:00"])]);
+    later.digest = heliograph::engine::roster::RosterDigest("1".repeat(64).into());
+    let _ = world.step(Event::RosterChanged(later.into()));
+    world.run_to("2026-11-23T15:00:00Z");
+    assert!(matches!(&world.task("a").state, TaskState::Active(active) if active.worked.counted_ms == 7_200_000));
+    world.complete("a");
+    assert_eq!(worked_minutes(&world), [120 + 60]);
+}
