@@ -8,6 +8,8 @@ mod clocks;
 mod coverage;
 #[path = "engine/due.rs"]
 mod due;
+#[path = "engine/fairness.rs"]
+mod fairness;
 #[path = "engine/feasible.rs"]
 mod feasible;
 #[path = "engine/filters.rs"]

@@ -50,6 +50,7 @@ pub fn admit(
         paused: None,
         held: false,
         assignments: 0,
+        charged: None,
         turn_downs: Vec::new(),
         holders: Vec::new(),
         handoffs: 0,

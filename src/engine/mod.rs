@@ -14,6 +14,7 @@ pub mod difference;
 pub mod effect;
 pub mod event;
 pub mod explain;
+pub mod fairness;
 pub mod filter;
 pub mod forecast;
 pub mod handoff;

@@ -34,6 +34,8 @@ pub struct Decided {
     pub outcomes: Vec<Settled>,
     /// How many messages it holds.
     pub messages: usize,
+    /// Whether tasks changed, whose rows are added when the batch begins.
+    pub changes_tasks: bool,
     /// The roster in force after it, when that is another one.
     pub in_force: Option<Adopted>,
 }
@@ -81,7 +83,9 @@ impl Decided {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.batch.facts.is_empty()
+            && !self.changes_tasks
             && self.batch.segments.is_empty()
+            && self.batch.marks.is_empty()
             && self.batch.cursors.is_empty()
             && self.batch.watermark.is_none()
             && self.batch.undelivered.is_empty()

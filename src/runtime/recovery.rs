@@ -95,6 +95,7 @@ pub fn recover(
         conflicts: recovered.conflicts,
         kept: recovered.kept,
         overrides: recovered.overrides,
+        marks: recovered.marks,
         next_arrival: recovered.next_arrival,
         roster_before,
     };

@@ -6,11 +6,13 @@
 
 pub mod sqlite;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use crate::engine::event::{EndedTask, Refusal, UpdateResult};
+use crate::engine::fairness::Mark;
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
 use crate::engine::overrides::{Override, Overrides};
@@ -60,6 +62,8 @@ pub struct Batch {
     pub walls: Option<Vec<Walled>>,
     /// Overrides that were set or have ended, each with the fact that tells of it.
     pub overrides: Vec<(Override, FactSeq)>,
+    /// What the waiting order remembers otherwise than before; 0 is nothing.
+    pub marks: BTreeMap<Mark, u64>,
     /// The engine's time of the batch.
     pub at: Option<DateTime<Utc>>,
 }
@@ -130,6 +134,8 @@ pub struct Recovered {
     pub roster: Option<RosterVersion>,
     /// The overrides.
     pub overrides: Overrides,
+    /// What the waiting order remembers.
+    pub marks: BTreeMap<Mark, u64>,
     /// The last fact that told of a change of the roster or of overrides.
     pub check_index: FactSeq,
 }

@@ -233,7 +233,19 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
             ("not_before", Instant, Absent, "New earliest start."),
         ],
     ),
-    ("task.reprioritised", "Its priority changed.", &[("priority", Text, Never, "The priority now.")]),
+    (
+        "task.reprioritised",
+        "Its priority changed.",
+        &[
+            ("priority", Text, Never, "The priority now."),
+            (
+                "because",
+                Text,
+                Absent,
+                "`urgent_quota`: the client has had its urgent tasks of the day; `escalation`: a step of a clock.",
+            ),
+        ],
+    ),
     (
         "task.completed",
         "It is done.",

@@ -75,6 +75,7 @@ impl Record {
             self.changed.insert(task.id.clone(), task.clone());
         }
         self.pending.segments.extend(effects.segments);
+        self.pending.marks.extend(effects.marks);
         for recorded in effects.recorded {
             let table = recorded.decision.as_ref().and_then(|it| it.table.clone());
             if let (Some(key), Some(table)) = (recorded.task.clone(), table) {
@@ -118,6 +119,7 @@ impl Record {
             ended: found.recent_ended,
             conflicts: found.conflicts,
             kept: found.kept,
+            marks: found.marks,
             overrides: found.overrides,
             next_arrival: found.next_arrival,
             roster_before: None,
@@ -257,8 +259,9 @@ fn the_table_of_every_stored_decision_is_the_one_taken_when_it_was_made() {
     println!("{met:?}");
     assert!(met.decisions > 2_000 && met.available > 1_000, "{met:?}");
     assert_eq!(met.premises.len(), 7, "{met:?}");
-    let unneeded: Vec<_> = met.premises.iter().filter(|(_, (_, needed))| *needed == 0).map(|(what, _)| *what).collect();
-    assert_eq!(unneeded, ["contact"], "every day of the walk has the same hours; see below: {met:?}");
+    // Contact is needed where an override cuts the hours of a day, which not every walk meets; see below.
+    let needed = |(what, (_, needed)): (&&str, &(usize, usize))| *what == "contact" || *needed > 0;
+    assert!(met.premises.iter().all(needed), "{met:?}");
     assert!(Filter::ALL.iter().all(|filter| met.filters.contains(filter)), "{met:?}");
     assert!(met.rosters.len() > 2, "{met:?}");
 }

@@ -20,6 +20,7 @@ fn reborn(walk: &Walk, roster: Arc<Roster>) -> Scheduler {
         conflicts: walk.world.scheduler.conflicts().to_vec(),
         walls: walk.world.scheduler.walls().clone(),
         kept: walk.world.scheduler.kept_updates().cloned().collect(),
+        marks: walk.world.marks.clone(),
         next_arrival: walk.world.scheduler.next_arrival(),
         overrides: walk.world.scheduler.overrides().clone(),
         roster_before: None,
@@ -56,6 +57,7 @@ fn a_restored_scheduler_decides_as_the_one_before_would_have() {
             assert_eq!(told(&there), told(&here), "seed {seed}, turn {turn}, at {now}");
             assert_eq!(there.answer, here.answer);
         }
+        assert_eq!(twin.marks(), walk.world.scheduler.marks(), "seed {seed}");
         let open = |scheduler: &Scheduler| scheduler.open_tasks().cloned().collect::<Vec<_>>();
         assert_eq!(open(&twin), open(&walk.world.scheduler), "seed {seed}");
         assert_eq!(twin.next_deadline(), walk.world.scheduler.next_deadline(), "seed {seed}");

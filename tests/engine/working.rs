@@ -1,6 +1,8 @@
 //! What holders work is counted by their hours, and travels with the task.
 
 use heliograph::engine::event::Event;
+use heliograph::engine::request::WorkRequest;
+use heliograph::engine::roster::{Capacity, Team};
 use heliograph::engine::task::TaskState;
 use heliograph::engine::update::Change;
 
@@ -33,6 +35,27 @@ fn a_part_counts_the_open_time_of_its_team_without_pauses() {
     world.complete("a");
     assert_eq!(worked_minutes(&world), [60 + 240 + 30 + 30]);
     assert_eq!(world.ended[0].holders[0].remaining_minutes, 0, "it is done");
+}
+
+#[test]
+fn a_plan_that_needs_less_effort_frees_the_rest_for_others() {
+    let small = Team { capacity: Capacity::EffortHours(2), ..team("sydney", "AU", "Europe/London", &["16:00-23:00"]) };
+    let mut world = World::new("2026-11-23T16:00:00Z", roster(vec![london(), small]));
+    let preferred_team = Some(team_id("london"));
+    world.send(WorkRequest { effort_minutes: Some(110), preferred_team, ..request("a") });
+    world.accept("a");
+    // The plan for the close keeps 110 of the 120 minutes that the other team can have.
+    world.run_to("2026-11-23T16:40:00Z");
+    world.send(WorkRequest { excluded_teams: vec![team_id("london")], ..request("b") });
+    assert_eq!(world.place_of("b"), "waiting no_seat_free");
+    world.holder("a", |assignment| Change::Handoff {
+        assignment,
+        notes: None,
+        done: None,
+        next_step: None,
+        remaining_minutes: Some(30),
+    });
+    assert_eq!(world.place_of("b"), "offered sydney");
 }
 
 #[test]

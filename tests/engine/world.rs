@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::calendar::{Calendar, CalendarSpec, HolidayCuts, Shift};
 use heliograph::engine::effect::{Answer, Effect, Effects, OfferBrief, Recorded};
 use heliograph::engine::event::{Event, Refusal, RefusalCode};
+use heliograph::engine::fairness::Mark;
 use heliograph::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
 use heliograph::engine::request::{Place, Presence, RequestDigest, SkillNeed, WorkRequest};
 use heliograph::engine::roster::{
@@ -274,6 +275,8 @@ pub struct World {
     pub stored: BTreeMap<Arrival, Task>,
     /// The closed segments of clocks, as a store has them.
     pub segments: BTreeMap<(Arrival, Term), Vec<Segment>>,
+    /// What the waiting order remembers, as a store has it.
+    pub marks: BTreeMap<Mark, u64>,
     /// Whether the invariants are checked after each step, or after every so many.
     pub checked_every: u32,
     steps: u32,
@@ -286,6 +289,7 @@ impl World {
     }
 
     pub fn around(scheduler: Scheduler, now: DateTime<Utc>) -> Self {
+        let marks = scheduler.marks().clone();
         let stored = scheduler.open_tasks().map(|task| (task.arrival, task.clone())).collect();
         Self {
             scheduler,
@@ -294,6 +298,7 @@ impl World {
             ended: Vec::new(),
             stored,
             segments: BTreeMap::new(),
+            marks,
             checked_every: 1,
             steps: 0,
             updates: 0,
@@ -308,6 +313,7 @@ impl World {
         if self.steps.is_multiple_of(self.checked_every) {
             self.scheduler.check_invariants().unwrap_or_else(|broken| panic!("at {}: {broken}", self.now));
             assert!(self.scheduler.open_tasks().eq(self.stored.values()), "at {}: a change is not stored", self.now);
+            assert_eq!(*self.scheduler.marks(), self.marks, "at {}: a mark is not stored", self.now);
         }
         self.log.extend(effects.recorded.iter().cloned());
         self.ended.extend(effects.ended.iter().cloned());
@@ -328,6 +334,8 @@ impl World {
                 self.stored.insert(*arrival, task.clone());
             }
         }
+        self.marks.extend(effects.marks.clone());
+        self.marks.retain(|_, value| *value > 0);
         for task in &effects.ended {
             self.stored.remove(&task.arrival);
         }
@@ -388,6 +396,14 @@ impl World {
         let task = self.task(id);
         let (team, assignment) = task.assignment().map(|(team, number)| (team.clone(), number)).expect("a holder");
         self.update(Sender::Team(team), id, change(assignment)).expect("the holder may");
+    }
+
+    /// An update of the team that has this task, whoever's it is; it must apply.
+    pub fn holder_of(&mut self, task: &Task, change: Change) {
+        let id = RequestId::new(&format!("{}-{}-{}", change.kind(), task.request, task.assignments)).expect("an id");
+        let sender = Sender::Team(task.state.team().expect("a holder").clone());
+        let update = Update { id, task: task.id.clone(), sender, at: None, change };
+        assert_eq!(self.step(received(update)).answer, Some(Answer::Applied));
     }
 
     pub fn accept(&mut self, id: &str) {

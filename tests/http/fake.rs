@@ -324,6 +324,7 @@ pub fn task(id: &str, arrival: u64) -> Task {
     let (client, request) = (parts[0], parts[1]);
     let team = TeamId::new("sydney").unwrap();
     Task {
+        charged: None,
         arrival: Arrival(arrival),
         id: task_id(id),
         request: request.parse().unwrap(),

@@ -82,6 +82,7 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
     Task {
         arrival: Arrival(arrival),
         id: TaskId::of(&client, &request),
+        charged: None,
         digest: RequestDigest(hex(&sha256(request.as_str().as_bytes())).into()),
         request,
         client,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{
     Admission, Effect, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, OfferBrief, OverrideChange,
-    Recorded, WallSource, WithdrawReason, WorkMessage,
+    PriorityReason, Recorded, WallSource, WithdrawReason, WorkMessage,
 };
 use heliograph::engine::event::{Refusal, RefusalCode};
 use heliograph::engine::explain::{Filter, Rejection};
@@ -106,7 +106,7 @@ pub fn effects() -> Vec<Effect> {
             excluded_teams: Some(vec![]),
             not_before: Some(now),
         })),
-        Effect::Reprioritise { priority: Priority::Low },
+        Effect::Reprioritise { priority: Priority::Low, because: Some(PriorityReason::UrgentQuota) },
         Effect::Complete { assignment: 1, note: Some("done".into()) },
         Effect::Cancel { reason: "settled".into() },
         Effect::Keep {

@@ -32,6 +32,7 @@ fn task(state: TaskState) -> Task {
         payload_on: PayloadOn::Offer,
     };
     Task {
+        charged: None,
         arrival: Arrival(1),
         id: "acme-llp/req-1".parse().unwrap(),
         request: "req-1".parse().unwrap(),

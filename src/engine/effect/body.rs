@@ -61,6 +61,16 @@ pub(super) fn without_team<S: Serializer>(it: &Override, serializer: S) -> Resul
     brief.serialize(serializer)
 }
 
+/// Why a priority is not the one that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PriorityReason {
+    /// The client has had its urgent tasks of the day.
+    UrgentQuota,
+    /// A step of a clock.
+    Escalation,
+}
+
 /// Where a wall comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

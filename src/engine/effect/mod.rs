@@ -22,7 +22,7 @@ use super::update::{Amendment, DeclineReason, Order, SetAside};
 
 pub use body::{
     Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, OfferBrief,
-    OverrideChange, WallSource, WithdrawReason,
+    OverrideChange, PriorityReason, WallSource, WithdrawReason,
 };
 pub use recorded::{Answer, Effects, Recorded, WorkMessage};
 
@@ -154,6 +154,9 @@ pub enum Effect {
     Reprioritise {
         /// The priority now.
         priority: Priority,
+        /// Why, when it is not what was asked for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        because: Option<PriorityReason>,
     },
     /// It is done.
     Complete {

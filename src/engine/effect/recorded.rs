@@ -1,6 +1,6 @@
 //! What a step hands back: the effects in order, each with what it is about and whom it is told to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Effect;
 use crate::engine::event::Refusal;
 use crate::engine::explain::Decision;
+use crate::engine::fairness::Mark;
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
 use crate::engine::sla::Segment;
@@ -24,6 +25,8 @@ pub struct Effects {
     pub changed: BTreeSet<Arrival>,
     /// Segments of clocks that were closed.
     pub segments: Vec<Segment>,
+    /// What the waiting order remembers otherwise than before; 0 is nothing.
+    pub marks: BTreeMap<Mark, u64>,
     /// Tasks that ended in this step, in their last state; the scheduler no longer holds them.
     pub ended: Vec<Task>,
     /// The number of the override that was set or removed, or why it was not.

@@ -2,11 +2,11 @@
 
 use super::{Said, Scheduler};
 use crate::engine::admission::{self, MAX_EFFORT_MINUTES};
-use crate::engine::effect::{Effect, WithdrawReason};
+use crate::engine::effect::{Effect, PriorityReason, WithdrawReason};
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::request::Priority;
 use crate::engine::task::{Arrival, Task, TaskState, Waiting};
-use crate::engine::update::Amendment;
+use crate::engine::update::{Amendment, Sender};
 
 impl Scheduler {
     /// The firm holds the task: it is not offered; an owner keeps it.
@@ -26,13 +26,23 @@ impl Scheduler {
         self.decide_handoff(arrival);
     }
 
-    pub(super) fn reprioritise(&mut self, arrival: Arrival, priority: Priority) {
+    /// The firm or an operator changes the priority; what a firm asks for counts towards its urgent quota.
+    pub(super) fn ask_for_priority(&mut self, arrival: Arrival, asked: Priority, sender: &Sender) {
+        let Some(task) = self.task_of(arrival) else { return };
+        let counts = matches!(sender, Sender::Client(_)) && task.priority != Priority::Urgent;
+        let client = task.client.clone();
+        let priority = if counts { self.within_quota(&client, asked) } else { asked };
+        let because = (priority != asked).then_some(PriorityReason::UrgentQuota);
+        self.reprioritise(arrival, priority, because);
+    }
+
+    pub(super) fn reprioritise(&mut self, arrival: Arrival, priority: Priority, because: Option<PriorityReason>) {
         self.change(arrival, |task| {
             task.keep_terms();
             task.priority = priority;
         });
         let said = self.changed(arrival);
-        self.record(arrival, said, Effect::Reprioritise { priority });
+        self.record(arrival, said, Effect::Reprioritise { priority, because });
         self.route_if_waiting(arrival);
     }
 

@@ -1,16 +1,17 @@
 //! Free seats: which waiting tasks are looked at when a team opens or a seat frees, and in which order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Scheduler;
 use crate::engine::class::ClassId;
 use crate::engine::forecast;
-use crate::engine::queue::WaitKey;
+use crate::engine::id::ClientId;
+use crate::engine::queue::{Looked, Next, Place, WaitKey};
 use crate::engine::request::Priority;
 use crate::engine::roster::{Capacity, TeamIndex};
-use crate::engine::task::TaskState;
+use crate::engine::task::{Arrival, TaskState};
 
 impl Scheduler {
     /// Looks at the waiting tasks of the teams that opened or have a freed seat, then at the tasks that are to be decided
@@ -23,47 +24,78 @@ impl Scheduler {
             }
             self.fill(teams.keys().copied());
             for (team, _) in teams.iter().filter(|(_, why)| why.opened) {
-                self.release_awaiting(*team);
+                // Tasks that waited for it to open and did not get in look for another now.
+                self.to_route.extend(self.queue.awaiting(*team));
             }
-            for arrival in std::mem::take(&mut self.to_route) {
-                match self.task_of(arrival).map(|task| &task.state) {
-                    Some(TaskState::Active(_)) => self.decide_handoff(arrival),
-                    _ => self.route(arrival),
+            let to_route = std::mem::take(&mut self.to_route);
+            self.route_in_order(to_route);
+        }
+    }
+
+    /// Decides for tasks, each for itself: owned ones first, then the waiting ones in the order in which they wait, which
+    /// changes with each that is offered.
+    pub(super) fn route_in_order(&mut self, arrivals: BTreeSet<Arrival>) {
+        let mut lines: BTreeMap<(Priority, ClientId), BTreeSet<WaitKey>> = BTreeMap::new();
+        for arrival in arrivals {
+            let Some(entry) = self.tasks.get(&arrival) else { continue };
+            let task = &entry.task;
+            match task.state {
+                TaskState::Active(_) => self.decide_handoff(arrival),
+                _ => {
+                    let key = entry.key.unwrap_or_else(|| WaitKey::of(task, task.deadline));
+                    lines.entry((task.priority, task.client.clone())).or_default().insert(key);
                 }
             }
         }
+        let place = |scheduler: &Self, (priority, client): (Priority, ClientId)| {
+            (priority, scheduler.queue.tag(priority, &client), client)
+        };
+        let mut order: BTreeSet<_> = lines.keys().map(|line| place(self, line.clone())).collect();
+        while let Some((priority, _, client)) = order.pop_first() {
+            let line = (priority, client);
+            let Some(key) = lines.get_mut(&line).and_then(BTreeSet::pop_first) else { continue };
+            self.route(key.arrival);
+            order.insert(place(self, line));
+        }
     }
 
-    /// Offers the waiting tasks of some teams in one order until none of them has room; each team looks at a task once.
+    /// Offers waiting tasks to some teams in one order until none of them has room; each team looks at a task once.
     fn fill(&mut self, teams: impl Iterator<Item = TeamIndex>) {
-        let mut next: BTreeSet<_> =
-            teams.filter_map(|team| self.next_waiting(team, None).map(|key| (key, team))).collect();
-        while let Some((key, team)) = next.pop_first() {
-            let Some(room) = self.room(team) else { continue };
-            if room.urgent_only && key.priority != Priority::Urgent {
+        let mut looked: BTreeMap<TeamIndex, Looked> = teams.map(|team| (team, Looked::default())).collect();
+        // Each team with a place before which it has nothing to look at.
+        let mut order: BTreeSet<(Option<Place>, TeamIndex)> = looked.keys().map(|team| (None, *team)).collect();
+        while let Some((_, team)) = order.pop_first() {
+            let Some(seen) = looked.get_mut(&team) else { continue };
+            let Some(next) = self.next_waiting(team, seen) else { continue };
+            let place = Some(next.place.clone());
+            if order.first().is_some_and(|(other, _)| *other < place) {
+                order.insert((place, team));
                 continue;
             }
+            seen.note(&next);
             let id = &self.board.roster.team(team).id;
-            let waits = self.tasks.get(&key.arrival).filter(|entry| entry.key == Some(key));
+            let waits = self.tasks.get(&next.key.arrival).filter(|entry| entry.key == Some(next.key));
             if waits.is_some_and(|entry| !entry.task.is_turned_down_by(id, self.now)) {
-                self.route(key.arrival);
+                self.route(next.key.arrival);
+                self.take_turn(team, &next);
             }
-            next.extend(self.next_waiting(team, Some(key)).map(|key| (key, team)));
+            order.insert((place, team));
         }
     }
 
-    /// The first task after `cursor` that a team has room for.
-    fn next_waiting(&self, team: TeamIndex, cursor: Option<WaitKey>) -> Option<WaitKey> {
+    /// The next task that a team has room for: by the shares of clients, or the oldest when it is its turn.
+    fn next_waiting(&self, team: TeamIndex, looked: &Looked) -> Option<Next> {
         let room = self.room(team)?;
         let served = self.board.classes.served_by(team);
-        self.queue.next_after(team, served, cursor, |class| self.room_in(team, class, room))
-    }
-
-    /// Tasks that waited for a team to open and did not get in look for another now.
-    fn release_awaiting(&mut self, team: TeamIndex) {
-        for key in self.queue.awaiting(team) {
-            self.route(key.arrival);
+        let room_in = |class| self.room_in(team, class, room);
+        if !room.urgent_only && self.is_turn_of_oldest(team) {
+            let oldest = self.queue.oldest_for(team, served, looked, room_in);
+            if oldest.is_some() {
+                return oldest;
+            }
         }
+        let next = self.queue.first_for(team, served, looked, room_in)?;
+        (!room.urgent_only || next.key.priority == Priority::Urgent).then_some(next)
     }
 
     /// A freed seat ends the turn-downs of tasks that the team declined as busy.

@@ -149,7 +149,7 @@ impl Scheduler {
     /// Changes what surrounds a task, or only puts it anew into the indexes; what a store keeps of it stays as it is.
     pub(super) fn change_entry(&mut self, arrival: Arrival, change: impl FnOnce(&mut Entry)) {
         let before = self.seat_of(arrival);
-        let next_before = self.next_team_of(arrival);
+        let kept_before = self.seat_kept_for(arrival);
         self.unindex(arrival);
         if let Some(entry) = self.tasks.get_mut(&arrival) {
             let class_before = entry.class;
@@ -157,8 +157,11 @@ impl Scheduler {
             self.turn_clocks(arrival, class_before);
         }
         self.index(arrival);
-        if let Some(next) = next_before.filter(|next| self.next_team_of(arrival) != Some(*next)) {
-            self.fill_later(next);
+        if let Some((next, minutes)) = kept_before {
+            let kept = self.seat_kept_for(arrival).filter(|(team, _)| *team == next);
+            if kept.is_none_or(|(_, kept_minutes)| kept_minutes < minutes) {
+                self.fill_later(next);
+            }
         }
         let Some(before) = before else { return };
         let after = self.seat_of(arrival).filter(|after| after.team == before.team);
@@ -168,9 +171,11 @@ impl Scheduler {
         }
     }
 
-    /// The team that is to have a task next.
-    fn next_team_of(&self, arrival: Arrival) -> Option<TeamIndex> {
-        self.board.roster.team_index(next_team(self.task_of(arrival)?)?)
+    /// The team that is to have a task next, and the effort in minutes that a seat is kept for there.
+    fn seat_kept_for(&self, arrival: Arrival) -> Option<(TeamIndex, u32)> {
+        let TaskState::Active(active) = &self.task_of(arrival)?.state else { return None };
+        let passing = active.handoff.passing.as_ref()?;
+        Some((self.board.roster.team_index(&passing.to)?, passing.effort_minutes))
     }
 
     /// The seat that a task uses.
@@ -204,6 +209,7 @@ impl Scheduler {
             }
         }
         self.remember_end(&entry.task);
+        self.correct_charge(&entry.task);
         self.out.ended.push(entry.task);
     }
 
@@ -261,9 +267,9 @@ impl Scheduler {
                     let key = WaitKey::of(task, latest_start_at);
                     entry.key = Some(key);
                     if entry.awaits.is_empty() {
-                        self.queue.insert(entry.class, key);
+                        self.queue.insert(entry.class, &task.client, key);
                     } else {
-                        self.queue.insert_awaiting(&entry.awaits, entry.class, key);
+                        self.queue.insert_awaiting(&entry.awaits, entry.class, &task.client, key);
                     }
                 }
                 for until in task.turn_downs.iter().filter_map(|it| it.until).filter(|until| *until > self.now) {
@@ -340,9 +346,9 @@ impl Scheduler {
                 }
                 if let Some(key) = entry.key.take() {
                     if entry.awaits.is_empty() {
-                        self.queue.remove(entry.class, &key);
+                        self.queue.remove(entry.class, &task.client, &key);
                     } else {
-                        self.queue.remove_awaiting(&entry.awaits, &key);
+                        self.queue.remove_awaiting(&entry.awaits, entry.class, &task.client, &key);
                     }
                 }
                 for until in task.turn_downs.iter().filter_map(|it| it.until) {

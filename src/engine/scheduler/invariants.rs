@@ -175,12 +175,12 @@ impl Scheduler {
             census.add(&entry.task);
             sla.add(&entry.task);
             match entry.key {
-                Some(key) if entry.awaits.is_empty() => queue.insert(entry.class, key),
-                Some(key) => queue.insert_awaiting(&entry.awaits, entry.class, key),
+                Some(key) if entry.awaits.is_empty() => queue.insert(entry.class, &entry.task.client, key),
+                Some(key) => queue.insert_awaiting(&entry.awaits, entry.class, &entry.task.client, key),
                 None => {}
             }
         }
-        if queue != self.queue {
+        if !self.queue.is_like(&queue) {
             return Err(Broken::Differs("queue"));
         }
         if census != self.census || sla != self.sla {

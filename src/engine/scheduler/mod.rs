@@ -18,6 +18,7 @@ mod placing;
 mod queries;
 mod requests;
 mod roster_change;
+mod sharing;
 mod timers;
 mod updates;
 mod walling;
@@ -32,6 +33,7 @@ use super::board::Board;
 use super::class::ClassId;
 use super::effect::{Answer, Effect, Effects, Recorded, WorkMessage};
 use super::event::{EndedTask, Event, UpdateResult};
+use super::fairness::{Mark, Marks};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use super::load::Held;
 use super::overrides::Overrides;
@@ -106,6 +108,8 @@ pub struct Restored {
     pub kept: Vec<KeptUpdate>,
     /// Overrides, with those that ended not long ago.
     pub overrides: Overrides,
+    /// What the waiting order remembers.
+    pub marks: BTreeMap<Mark, u64>,
     /// The next arrival number.
     pub next_arrival: u64,
     /// The roster that was in force until now, when it is another one: what clocks counted was counted by it.
@@ -205,6 +209,7 @@ impl Scheduler {
             scheduler.remember_work(&task);
             scheduler.insert(task);
         }
+        scheduler.queue.restore(Marks::restored(restored.marks));
         for kept in restored.kept {
             scheduler.insert_kept(kept);
         }
@@ -253,6 +258,8 @@ impl Scheduler {
         }
         self.place_waiting();
         self.tell_all_clocks();
+        self.queue.end_step();
+        self.out.marks = self.queue.marks_mut().take_changed();
         std::mem::take(&mut self.out)
     }
 

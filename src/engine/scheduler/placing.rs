@@ -85,6 +85,7 @@ impl Scheduler {
         let roster = Arc::clone(&self.board.roster);
         let team = roster.team(index);
         let shift_end = self.board.load(index).open_shift_end().unwrap_or(now);
+        let charged = self.charge_offer(arrival);
         let Some(task) = self.task_of(arrival) else { return };
         let until = self.offer_until(index, task.priority, now, shift_end);
         let assignment = task.assignments + 1;
@@ -93,7 +94,7 @@ impl Scheduler {
         let brief = self.brief(task, assignment, until, due_at, implicit);
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
-            task.assignments = assignment;
+            (task.assignments, task.charged) = (assignment, charged);
             task.state = TaskState::Offered(offer);
             sla::touch(task, Moment::Offered, now);
         });

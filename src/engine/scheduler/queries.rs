@@ -1,5 +1,6 @@
 //! What the scheduler can be asked. Nothing here changes it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use crate::engine::board::Board;
 use crate::engine::effect::Effects;
 use crate::engine::event::{Event, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
+use crate::engine::fairness::Mark;
 use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use crate::engine::load::TeamLoad;
 use crate::engine::request::WorkRequest;
@@ -107,6 +109,12 @@ impl Scheduler {
     #[must_use]
     pub fn conflicts(&self) -> &[(TeamId, ClientId, MatterId)] {
         &self.board.conflicts
+    }
+
+    /// What the waiting order remembers.
+    #[must_use]
+    pub fn marks(&self) -> &BTreeMap<Mark, u64> {
+        self.queue.marks().all()
     }
 
     /// Updates that came before their request, in the order in which they did.

@@ -6,7 +6,7 @@ use super::{Said, Scheduler};
 use crate::engine::admission;
 use crate::engine::chains::{Chains, Infeasible};
 use crate::engine::class::MAX_CLASSES_IN_USE;
-use crate::engine::effect::{Admission, Answer, Effect};
+use crate::engine::effect::{Admission, Answer, Effect, PriorityReason};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode};
 use crate::engine::id::TaskId;
 use crate::engine::request::{RequestDigest, WorkRequest};
@@ -104,19 +104,25 @@ impl Scheduler {
         (task.after, task.after_cancelled) = (after, cancelled);
         let ready = task.is_unblocked() && task.not_before.is_none_or(|at| at <= self.now);
         sla::touch(&mut task, Moment::Admitted, self.now);
+        let asked = task.priority;
+        task.priority = self.within_quota(&task.client, asked);
         let admission = Admission {
             id: task.request.clone(),
             matter: task.matter.clone(),
             work_type: task.needs.work_type.clone(),
-            priority: task.priority,
+            priority: asked,
             effort_minutes: task.effort_minutes,
             deadline: task.deadline,
             ready,
         };
-        let (arrival, id) = (task.arrival, task.id.clone());
+        let (arrival, id, priority) = (task.arrival, task.id.clone(), task.priority);
         self.insert(task);
         self.out.answer = Some(Answer::Admitted(id));
         self.record(arrival, Said::default(), Effect::Admit(admission));
+        if priority != asked {
+            let effect = Effect::Reprioritise { priority, because: Some(PriorityReason::UrgentQuota) };
+            self.record(arrival, Said::default(), effect);
+        }
         // A deadline that is past is breached with the admission.
         self.breach(arrival, super::clocks::just_before(self.now));
         self.admitting = Some(arrival);

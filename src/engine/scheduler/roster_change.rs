@@ -11,7 +11,7 @@ use crate::engine::class::{ClassId, Classes};
 use crate::engine::effect::{Effect, WithdrawReason};
 use crate::engine::id::{CalendarId, TaskId, TeamId};
 use crate::engine::load::TeamLoad;
-use crate::engine::queue::{Queue, WaitKey};
+use crate::engine::queue::Queue;
 use crate::engine::roster::{Basis, Roster};
 use crate::engine::task::{Arrival, Task, TaskState, WaitReason};
 use crate::engine::timer::Timers;
@@ -106,14 +106,11 @@ impl Scheduler {
             self.check_standing(arrival, WithdrawReason::RosterChanged);
             self.refit_offer(arrival);
         }
-        // Every task that a team may be found for is decided anew, in the order in which they wait.
+        // Free seats go in the order in which tasks wait, and what is left is decided anew.
+        self.place_waiting();
         let waiting = self.tasks.values().filter(|entry| is_open_to_offers(&entry.task.state));
-        let mut keys: Vec<_> =
-            waiting.map(|entry| entry.key.unwrap_or_else(|| WaitKey::of(&entry.task, entry.task.deadline))).collect();
-        keys.sort_unstable();
-        for key in keys {
-            self.route(key.arrival);
-        }
+        let waiting = waiting.map(|entry| entry.task.arrival).collect();
+        self.route_in_order(waiting);
     }
 
     /// An offer stands as long as the team's new hours let it: one to a team that is closed now is taken back.
@@ -155,6 +152,7 @@ impl Scheduler {
 
     /// Builds every index anew from the tasks.
     fn reindex(&mut self) {
+        let marks = std::mem::take(self.queue.marks_mut());
         self.queue = Queue::default();
         self.timers = Timers::default();
         self.set_kept_timers();
@@ -168,6 +166,7 @@ impl Scheduler {
         for task in tasks {
             self.insert(task);
         }
+        self.queue.restore(marks);
     }
 
     /// Moves a task to another class of the same roster.

@@ -175,7 +175,7 @@ impl Scheduler {
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Hold) => self.hold(arrival),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Unhold) => self.unhold(arrival),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Reprioritise { priority }) => {
-                self.reprioritise(arrival, *priority);
+                self.ask_for_priority(arrival, *priority, &update.sender);
             }
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Amend(amendment)) => {
                 return self.amend(arrival, amendment);

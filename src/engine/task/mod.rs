@@ -10,6 +10,7 @@ mod state;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::engine::fairness::Charge;
 use crate::engine::id::{ClientId, MatterId, RequestId, SlaId, TaskId, TeamId, Term, WorkTypeId};
 use crate::engine::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed};
 use crate::engine::roster::{HandoffRule, PayloadOn};
@@ -71,6 +72,9 @@ pub struct Task {
     pub held: bool,
     /// The last assignment number given out.
     pub assignments: u32,
+    /// What its client was charged for it, once it was offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charged: Option<Charge>,
     /// Teams that turned it down.
     pub turn_downs: Vec<TurnDown>,
     /// Earlier holders, the first first.

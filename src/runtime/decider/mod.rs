@@ -275,6 +275,8 @@ impl Decider {
         decided.batch.segments.extend(effects.segments);
         decided.batch.kept.extend(effects.kept);
         decided.batch.kept_done.extend(effects.kept_done);
+        decided.batch.marks.extend(effects.marks);
+        decided.changes_tasks |= !effects.changed.is_empty();
         self.changed.extend(effects.changed);
         for task in effects.ended {
             observe::ended(&self.metrics, &task);

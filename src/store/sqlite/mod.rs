@@ -10,6 +10,7 @@
 mod columns;
 mod guard;
 mod ledger;
+mod marks;
 mod open;
 mod overrides;
 mod read;

@@ -49,6 +49,7 @@ pub(super) fn recover(connection: &mut Connection, path: &Path) -> Result<Recove
         walls: walls(&snapshot)?,
         roster: last_roster(&snapshot)?,
         overrides: overrides::recover(&snapshot, tip.last_at)?,
+        marks: super::marks::recover(&snapshot)?,
         check_index: overrides::check_index(&snapshot)?,
     };
     snapshot.finish().map_err(fault("end of the recovery"))?;

@@ -80,6 +80,7 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
         write_roster(connection, roster)?;
     }
     overrides::write(connection, &batch.overrides)?;
+    super::marks::write(connection, &batch.marks)?;
     if let Some(walls) = &batch.walls {
         write_walls(connection, walls)?;
     }

@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use heliograph::engine::event::UpdateResult;
+use heliograph::engine::fairness::Mark;
+use heliograph::engine::request::Priority;
 use heliograph::engine::update::Sender;
 use heliograph::store::Batch;
 use heliograph::wire::fact::FactSeq;
 
 use super::{Backend, commit, recovered, refused, state};
-use crate::samples::{Chain, active, at, completed, facts, offered, request, roster, row, task, tasks, team, waiting};
+use crate::samples::{
+    Chain, active, at, client, completed, facts, offered, request, roster, row, task, tasks, team, waiting,
+};
 
 pub fn a_new_store_is_empty<B: Backend>(fresh: fn() -> B) {
     let found = recovered(&fresh());
@@ -164,4 +168,21 @@ pub fn a_checkpoint_changes_nothing_that_is_read<B: Backend>(fresh: fn() -> B) {
         writer.checkpoint().expect("a checkpoint");
         assert_eq!(state(&writer.recover().expect("a recovery")), before);
     }
+}
+
+pub fn marks_of_the_waiting_order_are_recovered_until_they_are_nothing<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let day = "2026-11-23".parse().expect("a date");
+    let all = [
+        Mark::VirtualTime(Priority::High),
+        Mark::Tag(Priority::High, client("acme")),
+        Mark::Turns(team("sydney")),
+        Mark::Urgent(client("acme"), day),
+    ];
+    let written = (1..).zip(&all).map(|(value, mark)| (mark.clone(), value)).collect();
+    commit(&mut *backend.open(), &Batch { marks: written, ..Batch::default() });
+    let later = [(all[0].clone(), 1 << 62), (all[2].clone(), 0)].into();
+    commit(&mut *backend.open(), &Batch { marks: later, ..Batch::default() });
+    let left = [(all[0].clone(), 1 << 62), (all[1].clone(), 2), (all[3].clone(), 4)].into();
+    assert_eq!(recovered(&backend).marks, left);
 }
