@@ -22,6 +22,8 @@ mod handoff;
 mod hindsight;
 #[path = "engine/kept.rs"]
 mod kept;
+#[path = "engine/leaving.rs"]
+mod leaving;
 #[path = "engine/ledger.rs"]
 mod ledger;
 #[path = "engine/offers.rs"]

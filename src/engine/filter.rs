@@ -93,6 +93,14 @@ pub struct Fit {
     pub contact: Option<TimeDelta>,
 }
 
+impl Fit {
+    /// When the first of its qualifications ends.
+    #[must_use]
+    pub fn ends_at(&self) -> DateTime<Utc> {
+        self.admitted_until.map_or(self.vetted_until, |admitted_until| admitted_until.min(self.vetted_until))
+    }
+}
+
 /// Every rule's "no" to a team, in the order of the filters. The dated part of a filter is not asked where its standing
 /// part says no already: there is no date to look at. A team that may not have the task has no part in it, so its
 /// qualifications need not last any longer than now.

@@ -77,6 +77,8 @@ pub struct Question<'a> {
     pub owner: TeamIndex,
     /// From when on another team could have it: the close, or now.
     pub free_at: DateTime<Utc>,
+    /// Whether the holder is to pass it whatever is gained: it has handed it on, winds down, or may not have it much longer.
+    pub is_to_leave: bool,
 }
 
 /// A team that could take the task on.
@@ -139,7 +141,7 @@ impl Question<'_> {
         match self.chains.rule {
             HandoffRule::WhenBetter if !is_better => Verdict::Keep(KeepReason::NotBetter),
             HandoffRule::Never | HandoffRule::WhenBetter | HandoffRule::Always
-                if self.chains.task.handoffs >= limit =>
+                if !self.is_to_leave && self.chains.task.handoffs >= limit =>
             {
                 Verdict::Keep(KeepReason::LimitReached)
             }

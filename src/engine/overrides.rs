@@ -17,6 +17,10 @@ use super::roster::{Capacity, Roster, Team};
 
 /// Overrides that stand or are to come at most; one more is refused.
 pub const MAX_OVERRIDES: usize = 1_000;
+
+/// How many that have ended are kept in memory; the store keeps all.
+const MAX_ENDED: usize = 10_000;
+
 /// How long an override may stand.
 pub const MAX_STANDS_FOR: TimeDelta = TimeDelta::days(366);
 /// How long the hours of one that has ended are kept: clocks of open tasks may count them.
@@ -141,6 +145,7 @@ impl Overrides {
     pub fn set(&mut self, new: NewOverride, roster: &Roster, now: DateTime<Utc>) -> Result<Override, Refusal> {
         let checked = self.checked(new, roster, now)?;
         self.last_id = checked.id;
+        self.forget(now);
         self.by_id.insert(checked.id, checked.clone());
         Ok(checked)
     }
@@ -159,12 +164,7 @@ impl Overrides {
             let days = MAX_STANDS_FOR.num_days();
             return Err(invalid("until", format!("{until} is more than {days} days after {from}; change the roster")));
         }
-        for (field, text) in [("author", &author), ("reason", &reason)] {
-            if text.trim().is_empty() || text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control) {
-                let message = format!("must be 1 to {MAX_TEXT_BYTES} bytes of text without control characters");
-                return Err(invalid(field, message));
-            }
-        }
+        signed(&author, &reason)?;
         if let (OverrideKind::Seats { .. }, Capacity::EffortHours(_)) = (kind, roster.team(index).capacity) {
             return Err(invalid("kind", format!("team {team} is sized by effort_hours and has no seats to set")));
         }
@@ -179,8 +179,9 @@ impl Overrides {
     /// Ends one.
     ///
     /// # Errors
-    /// None of this number stands or is to come.
-    pub fn remove(&mut self, id: u64, now: DateTime<Utc>) -> Result<Override, Refusal> {
+    /// None of this number stands or is to come, or nobody signs with a reason.
+    pub fn remove(&mut self, id: u64, (author, reason): (&str, &str), now: DateTime<Utc>) -> Result<Override, Refusal> {
+        signed(author, reason)?;
         let found = self.by_id.get_mut(&id).filter(|it| it.ended_at.is_none()).ok_or_else(|| {
             let message = format!("no override {id} stands or is to come; heliograph override list shows them");
             Refusal::of_field(RefusalCode::InvalidField, "id", message)
@@ -196,8 +197,22 @@ impl Overrides {
             it.ended_at = Some(it.until);
             ended.push(it.clone());
         }
-        self.by_id.retain(|_, it| it.ended_at.is_none_or(|ended_at| now - ended_at < KEPT_FOR));
+        self.forget(now);
         ended
+    }
+
+    /// Forgets those that ended long ago, those that change no hours, and past [`MAX_ENDED`] the first ones.
+    fn forget(&mut self, now: DateTime<Utc>) {
+        let changes_hours = |it: &Override| matches!(it.kind, OverrideKind::Close | OverrideKind::Open);
+        let is_kept = |ended_at: DateTime<Utc>| now - ended_at < KEPT_FOR;
+        self.by_id.retain(|_, it| it.ended_at.is_none_or(|at| changes_hours(it) && is_kept(at)));
+        let ended = self.by_id.values().filter(|it| it.ended_at.is_some()).count();
+        let mut too_many = ended.saturating_sub(MAX_ENDED);
+        self.by_id.retain(|_, it| {
+            let is_one = too_many > 0 && it.ended_at.is_some();
+            too_many -= usize::from(is_one);
+            !is_one
+        });
     }
 
     /// The next instant after `now` at which one begins or ends.
@@ -232,6 +247,17 @@ impl Overrides {
     }
 }
 
+/// Who asks for it, and why, in one line each.
+fn signed(author: &str, reason: &str) -> Result<(), Refusal> {
+    for (field, text) in [("author", author), ("reason", reason)] {
+        if text.trim().is_empty() || text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control) {
+            let message = format!("must be 1 to {MAX_TEXT_BYTES} bytes of text without control characters");
+            return Err(Refusal::of_field(RefusalCode::InvalidField, field, message));
+        }
+    }
+    Ok(())
+}
+
 /// Of two that contradict each other the later one counts.
 fn put_on(team: &mut Team, overrides: &[&Override], at: DateTime<Utc>) {
     let mut hours = Vec::new();
@@ -245,7 +271,10 @@ fn put_on(team: &mut Team, overrides: &[&Override], at: DateTime<Utc>) {
                     team.closed_by_override = !open;
                 }
             }
-            OverrideKind::Seats { seats } if stands => team.capacity = Capacity::Seats(seats),
+            // A later roster may size the team by effort, which has no seats.
+            OverrideKind::Seats { seats } if stands && matches!(team.capacity, Capacity::Seats(_)) => {
+                team.capacity = Capacity::Seats(seats);
+            }
             OverrideKind::Drain if stands => team.drained = true,
             OverrideKind::Seats { .. } | OverrideKind::Drain => {}
         }

@@ -143,6 +143,9 @@ fn answered(answer: OverrideAnswer, done: StatusCode) -> Result<Response, Proble
     let (status, outcome) = match answer {
         OverrideAnswer::Done(id) => (done, OverrideOutcome { id: Some(id), consequences: None }),
         OverrideAnswer::Previewed(consequences) => (StatusCode::OK, OverrideOutcome { id: None, consequences }),
+        OverrideAnswer::Refused(refusal) if refusal.field.as_deref() == Some("id") => {
+            return Err(Problem::not_found(refusal.message.to_string()));
+        }
         OverrideAnswer::Refused(refusal) => return Err(refusal.into()),
         OverrideAnswer::Unavailable(why) => return Err(why.into()),
     };

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::broker::DeliveryToken;
 use crate::engine::effect::Answer;
 use crate::engine::overrides::Override;
+use crate::engine::walls::Walls;
 use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
 use crate::store::Batch;
 use crate::wire::message::Outgoing;
@@ -36,6 +37,8 @@ pub struct Decided {
     pub messages: usize,
     /// Whether tasks changed, whose rows are added when the batch begins.
     pub changes_tasks: bool,
+    /// The walls in force after it, when they are others.
+    pub walls: Option<Walls>,
     /// The roster in force after it, when that is another one.
     pub in_force: Option<Adopted>,
 }

@@ -1,7 +1,7 @@
 //! The walls in force as those see them who let messages out: the outbox and the readers over HTTP.
 //!
-//! A wall stands here from the moment that it is decided, before it is on disk: what has not left by then stays. It never
-//! falls back behind what is committed, since a failed commit ends the process.
+//! A wall stands here from the moment that it is decided, before it is on disk: what has not left by then stays. One that
+//! is taken away stands until that is on disk.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -20,7 +20,15 @@ const MAX_COUNTED: usize = 1_000_000;
 pub struct WallsInForce(Arc<RwLock<Arc<Walls>>>);
 
 impl WallsInForce {
-    /// These walls stand from now on.
+    /// These walls stand too from now on.
+    pub fn raise(&self, walls: &Walls) {
+        let mut in_force = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut all = Walls::clone(&in_force);
+        walls.iter().for_each(|wall| all.add(&wall));
+        *in_force = Arc::new(all);
+    }
+
+    /// These walls stand from now on, and no others.
     pub fn set(&self, walls: Walls) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(walls);
     }

@@ -321,10 +321,12 @@ fn a_team_that_retires_or_loses_its_vetting_hands_off_whatever_the_rule() {
     roster.work_types.values_mut().for_each(|kind| kind.handoff = HandoffRule::Never);
     roster.teams[0].vetted_until = Some(at("2026-11-23T15:00:00Z"));
     let mut world = World::new(MONDAY, roster);
-    let _ =
-        world.send(WorkRequest { effort_minutes: Some(240), preferred_team: Some(team_id("london")), ..request("a") });
+    // More than can be done before that by far.
+    let preferred_team = Some(team_id("london"));
+    let _ = world.send(WorkRequest { effort_minutes: Some(240), preferred_team, ..request("a") });
     world.accept("a");
-    world.run_to("2026-11-23T15:00:00Z");
+    world.holder("a", |assignment| Change::Progress { assignment, remaining_minutes: 600, note: None });
+    world.run_to("2026-11-23T14:30:00Z");
     assert!(world.task("a").handoff_offer().is_some_and(|offer| offer.team == team_id("new-york")));
 }
 

@@ -85,21 +85,20 @@ impl Scheduler {
     fn take_turned(&mut self, arrival: Arrival, turned: Turned) {
         self.out.changed.insert(arrival);
         self.out.segments.extend(turned.segments);
-        self.to_tell.extend(turned.moved.into_iter().map(|moved| (arrival, Told::Moved(moved))));
-        self.to_tell.extend(turned.stopped.into_iter().map(|it| (arrival, Told::Stopped(Box::new(it)))));
+        let moved = turned.moved.into_iter().map(Told::Moved);
+        let stopped = turned.stopped.into_iter().map(|it| Told::Stopped(Box::new(it)));
+        let mut told = moved.chain(stopped).peekable();
+        if told.peek().is_some() {
+            self.to_tell.entry(arrival).or_default().extend(told);
+        }
     }
 
     /// Tells of what turned in the clocks of a task: each move from where it was told last, and nothing of moves of a clock
     /// that stopped.
     pub(super) fn tell_clocks(&mut self, arrival: Arrival) {
-        if !self.to_tell.iter().any(|(of, _)| *of == arrival) {
-            return;
-        }
+        let Some(own) = self.to_tell.remove(&arrival) else { return };
         let (mut moves, mut stops): (Vec<MovedDue>, Vec<Box<StoppedClock>>) = (Vec::new(), Vec::new());
-        let told = std::mem::take(&mut self.to_tell);
-        let (own, others): (Vec<_>, Vec<_>) = told.into_iter().partition(|(of, _)| *of == arrival);
-        self.to_tell = others;
-        for (_, told) in own {
+        for told in own {
             match told {
                 Told::Stopped(stopped) => stops.push(stopped),
                 Told::Moved(moved) => match moves.iter_mut().find(|it| it.clock == moved.clock) {
@@ -120,7 +119,7 @@ impl Scheduler {
 
     /// Tells of all clocks that turned with nothing else told of their tasks.
     pub(super) fn tell_all_clocks(&mut self) {
-        while let Some((arrival, _)) = self.to_tell.first() {
+        while let Some((arrival, _)) = self.to_tell.first_key_value() {
             self.tell_clocks(*arrival);
         }
     }

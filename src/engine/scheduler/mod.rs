@@ -155,7 +155,7 @@ pub struct Scheduler {
     /// The walls that have been told of.
     told_walls: Walls,
     /// What is to be told of clocks behind what turned them.
-    to_tell: Vec<(Arrival, Told)>,
+    to_tell: BTreeMap<Arrival, Vec<Told>>,
     out: Effects,
 }
 
@@ -198,7 +198,7 @@ impl Scheduler {
             to_route: BTreeSet::new(),
             keeps_tables: false,
             told_walls: restored.walls,
-            to_tell: Vec::new(),
+            to_tell: BTreeMap::new(),
             out: Effects::default(),
         };
         for task in &restored.ended {

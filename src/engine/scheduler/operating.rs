@@ -56,6 +56,7 @@ impl Scheduler {
         let index = self.may_be_offered(arrival, team, set_aside)?;
         // An offer to another team ends first: one team is asked at a time.
         self.withdraw(arrival, WithdrawReason::Recalled);
+        self.mark_ready_now(arrival);
         let Some(entry) = self.tasks.get(&arrival) else { return Ok(()) };
         let mut decision = routing::decide(&self.board, &entry.task, entry.class, self.now).decision;
         Arc::make_mut(&mut decision).winner = Some(team.clone());
@@ -84,6 +85,9 @@ impl Scheduler {
         for obstacle in routing::obstacles(&self.board, task, index, self.now) {
             let filter = obstacle.rejection.filter();
             if !set_aside.iter().any(|it| it.filter() == filter) {
+                return Err(in_the_way(team, &obstacle.rejection));
+            }
+            if matches!(obstacle.rejection, Rejection::Retired) {
                 return Err(in_the_way(team, &obstacle.rejection));
             }
             if matches!(obstacle.rejection, Rejection::Closed { .. }) {

@@ -24,7 +24,7 @@ impl Scheduler {
                 (OverrideChange::Set, set, None)
             }
             OverrideWish::Remove { id, author, reason } => {
-                let removed = self.overrides.remove(id, self.now)?;
+                let removed = self.overrides.remove(id, (&author, &reason), self.now)?;
                 (OverrideChange::Removed, removed, Some((author, reason)))
             }
         };

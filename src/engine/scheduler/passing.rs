@@ -7,8 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Said, Scheduler};
 use crate::engine::chains::Chains;
 use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage};
-use crate::engine::explain::Filter;
-use crate::engine::forecast;
 use crate::engine::handoff::{self, Comparison, KeepReason, Question, Verdict};
 use crate::engine::id::{RequestId, TeamId};
 use crate::engine::load::TeamLoad;
@@ -28,6 +26,8 @@ struct Point {
     /// From when on another team could have the task.
     free_at: DateTime<Utc>,
     rule: HandoffRule,
+    /// Whether the holder is to pass it whatever is gained.
+    is_to_leave: bool,
 }
 
 impl Scheduler {
@@ -49,14 +49,15 @@ impl Scheduler {
             self.grant_grace(arrival, point);
             return;
         }
-        if point.open && point.free_at > self.now && self.ends_before(&entry.task, point) {
+        if point.open && point.free_at > self.now && self.ends_by(&entry.task, point.owner, point.free_at) {
             self.leave_undecided(arrival);
             return;
         }
         let Some(class) = self.board.classes.get(entry.class) else { return };
         let (board, task) = (&self.board, &entry.task);
         let chains = Chains { board, task, class, now: self.now, rule: point.rule };
-        let question = Question { chains, owner: point.owner, free_at: point.free_at };
+        let Point { owner, free_at, is_to_leave, .. } = point;
+        let question = Question { chains, owner, free_at, is_to_leave };
         let (verdict, comparison) = handoff::compare(&question);
         match verdict {
             Verdict::Keep(reason) => self.keep_on(arrival, reason, Some(comparison), None),
@@ -70,33 +71,37 @@ impl Scheduler {
         let TaskState::Active(active) = &entry.task.state else { return None };
         let owner = self.board.roster.team_index(&active.team)?;
         let (answered, load) = (active.handoff.answered, self.board.load(owner));
-        let unfit = match routing::still_stands(&self.board, &entry.task, entry.class, owner, self.now) {
+        if routing::still_stands(&self.board, &entry.task, entry.class, owner, self.now).is_err() {
             // Such a task is taken back, and nothing more of it is told to its holder.
-            Err(because) if because.filter() <= Filter::Presence => return None,
-            standing => standing.is_err(),
-        };
-        let always = answered || unfit || self.board.roster.team(owner).winds_down();
-        let asked_to_keep = active.handoff.kept_for == Some(KeepReason::Asked);
-        if entry.task.paused.is_some() || !answered && !unfit && self.in_break(owner) || asked_to_keep && !always {
             return None;
         }
-        let rule = if always { HandoffRule::Always } else { entry.task.needs.handoff };
         let notice = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_notice_minutes));
-        match load.open_shift_end() {
-            Some(_) if answered || unfit => Some(Point { owner, open: true, free_at: self.now, rule }),
-            Some(close) if close - notice <= self.now => Some(Point { owner, open: true, free_at: close, rule }),
-            Some(_) => None,
-            None => Some(Point { owner, open: false, free_at: self.now, rule }),
+        let fit = self.board.classes.get(entry.class).and_then(|class| class.fit(owner));
+        let unfit_soon = fit
+            .is_some_and(|fit| fit.ends_at() - self.now <= notice && !self.ends_by(&entry.task, owner, fit.ends_at()));
+        let is_to_leave = answered || unfit_soon || self.board.roster.team(owner).winds_down();
+        let asked_to_keep = active.handoff.kept_for == Some(KeepReason::Asked);
+        let in_break = self.in_break(owner) && !answered && !unfit_soon;
+        if entry.task.paused.is_some() || in_break || asked_to_keep && !is_to_leave {
+            return None;
         }
+        let rule = if is_to_leave { HandoffRule::Always } else { entry.task.needs.handoff };
+        let (open, free_at) = match load.open_shift_end() {
+            Some(_) if answered || unfit_soon => (true, self.now),
+            Some(close) if close - notice <= self.now => (true, close),
+            Some(_) => return None,
+            None => (false, self.now),
+        };
+        Some(Point { owner, open, free_at, rule, is_to_leave })
     }
 
-    /// Whether the holder is expected to be done before its close.
-    fn ends_before(&self, task: &Task, point: Point) -> bool {
+    /// Whether the holder is expected to be done by an instant.
+    fn ends_by(&self, task: &Task, owner: TeamIndex, by: DateTime<Utc>) -> bool {
         let TaskState::Active(active) = &task.state else { return false };
         let (worked, since) = active.worked_since_report();
-        let owner = self.board.roster.team(point.owner);
+        let owner = self.board.roster.team(owner);
         let left = TimeDelta::minutes(i64::from(task.remaining_minutes())) - worked;
-        owner.calendar.add(since, left.max(TimeDelta::zero()), &[]).is_ok_and(|at| at <= point.free_at)
+        owner.calendar.add(since, left.max(TimeDelta::zero()), &[]).is_ok_and(|at| at <= by)
     }
 
     /// Whether so little is left that the holder finishes it past the close.
@@ -254,10 +259,7 @@ impl Scheduler {
         let until = self.offer_until(to, task.priority, now, shift_end);
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
-        let coverage =
-            || self.tasks.get(&arrival).and_then(|entry| self.board.classes.get(entry.class)?.coverage(&roster, now));
-        let coverage = forecast::needs_coverage(task).then(coverage).flatten();
-        let due_at = forecast::due_at(task, &roster, Some(team), coverage, now);
+        let due_at = self.due_with(task, team);
         let brief = self.brief(task, assignment, until, due_at, implicit);
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
@@ -400,8 +402,11 @@ impl Scheduler {
         let Some(entry) = self.tasks.get(&arrival) else { return };
         let TaskState::Active(active) = &entry.task.state else { return };
         let Some(passing) = &active.handoff.passing else {
-            // A closed holder, or one that has handed it on, may find a taker now.
-            if active.closed_because.is_some() || active.handoff.answered {
+            // One whose shift end is near or past, and one that is to leave it, may find a taker now.
+            let is_decided = active.closed_because.is_some() || active.handoff.at_close.is_some();
+            let owner = self.board.roster.team_index(&active.team);
+            let winds_down = owner.is_some_and(|owner| self.board.roster.team(owner).winds_down());
+            if is_decided || active.handoff.answered || winds_down {
                 self.decide_handoff(arrival);
             }
             return;

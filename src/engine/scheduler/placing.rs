@@ -8,9 +8,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Said, Scheduler};
 use crate::engine::effect::{Effect, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::{Decision, Filter};
+use crate::engine::forecast;
 use crate::engine::id::{RequestId, TeamId};
 use crate::engine::request::Priority;
-use crate::engine::roster::{Acceptance, Moment, PayloadOn, TeamIndex};
+use crate::engine::roster::{Acceptance, Moment, PayloadOn, Team, TeamIndex};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::sla;
 use crate::engine::task::{
@@ -90,7 +91,7 @@ impl Scheduler {
         let until = self.offer_until(index, task.priority, now, shift_end);
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
-        let due_at = decision.available.iter().find(|it| it.team == team.id).and_then(|it| it.due_at);
+        let due_at = self.due_with(task, team);
         let brief = self.brief(task, assignment, until, due_at, implicit);
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
@@ -103,6 +104,14 @@ impl Scheduler {
         if implicit {
             self.accept(arrival, None);
         }
+    }
+
+    /// When a task is due while a team holds it.
+    pub(super) fn due_with(&self, task: &Task, team: &Team) -> Option<DateTime<Utc>> {
+        let class = self.tasks.get(&task.arrival).and_then(|entry| self.board.classes.get(entry.class));
+        let coverage = || class.and_then(|class| class.coverage(&self.board.roster, self.now));
+        let coverage = forecast::needs_coverage(task).then(coverage).flatten();
+        forecast::due_at(task, &self.board.roster, Some(team), coverage, self.now)
     }
 
     /// What a team is told with an offer.

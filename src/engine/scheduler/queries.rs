@@ -9,7 +9,7 @@ use super::placing::must_wait;
 use super::{Census, Scheduler};
 use crate::engine::admission;
 use crate::engine::board::Board;
-use crate::engine::effect::Effects;
+use crate::engine::effect::{Effects, Recorded};
 use crate::engine::event::{Event, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::fairness::Mark;
@@ -22,6 +22,9 @@ use crate::engine::sla::{self, Hours, SlaPicture, Turn};
 use crate::engine::task::{Arrival, Task, TaskState, Waiting};
 use crate::engine::update::KeptUpdate;
 use crate::engine::walls::Walls;
+
+/// How many steps of timers a trial fires.
+const MAX_TRIAL_STEPS: usize = 1_000;
 
 /// What routing would do with a request at an instant.
 #[derive(Debug)]
@@ -157,11 +160,27 @@ impl Scheduler {
 }
 
 impl Scheduler {
-    /// What an event would bring about, tried on a copy.
+    /// What an event would bring about at once, with the timers that it sets for now, tried on a copy. What is due without
+    /// it is not counted.
     #[must_use]
     pub fn trial(&self, now: DateTime<Utc>, event: Event) -> Effects {
         let mut copy = self.clone();
-        copy.step(now, event)
+        let _ = copy.fire_all(now);
+        let mut effects = copy.step(now, event);
+        effects.recorded.extend(copy.fire_all(now));
+        effects
+    }
+
+    /// Fires all that is due now, in at most [`MAX_TRIAL_STEPS`].
+    fn fire_all(&mut self, now: DateTime<Utc>) -> Vec<Recorded> {
+        let mut recorded = Vec::new();
+        for _ in 0..MAX_TRIAL_STEPS {
+            if self.next_deadline().is_none_or(|due_at| due_at > now) {
+                break;
+            }
+            recorded.extend(self.step(now, Event::DeadlineReached).recorded);
+        }
+        recorded
     }
 }
 

@@ -50,6 +50,8 @@ fn needs(task: &Task, roster: &Roster) -> Option<String> {
         Some(format!("team {team}"))
     } else if let Some(calendar) = calendars_of(task).find(|id| !roster.calendars.contains_key(*id)) {
         Some(format!("calendar {calendar}"))
+    } else if let Some(pause) = task.paused.as_ref().filter(|pause| !roster.pauses.contains_key(&pause.reason)) {
+        Some(format!("pause reason {}", pause.reason))
     } else {
         let policy = task.sla.as_ref().filter(|id| !roster.sla.contains_key(*id))?;
         Some(format!("sla policy {policy}"))

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::{MAX_TIMERS_PER_STEP, Said, Scheduler};
 use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage};
-use crate::engine::explain::{Filter, Rejection};
+use crate::engine::explain::Rejection;
 use crate::engine::id::TaskId;
-use crate::engine::roster::TeamIndex;
+use crate::engine::roster::{Team, TeamIndex};
 use crate::engine::routing;
 use crate::engine::task::{Arrival, ClosedBecause, Task, TaskState, TurnDownCause};
 use crate::engine::timer::Timer;
@@ -119,9 +119,11 @@ impl Scheduler {
         let load = self.board.load(team);
         let Some(opens_at) = load.next_open else { return false };
         let gap = chrono::TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_min_gap_minutes));
-        let calendar = &self.board.roster.team(team).calendar;
+        let Team { calendar, closed_by_override, .. } = self.board.roster.team(team);
         // Open at some time in the gap before the next opening means that the closed time is shorter than the gap.
-        !load.open && calendar.open_intervals(opens_at - gap, opens_at).is_ok_and(|mut open| open.next().is_some())
+        !load.open
+            && !closed_by_override
+            && calendar.open_intervals(opens_at - gap, opens_at).is_ok_and(|mut open| open.next().is_some())
     }
 
     fn set_closed_because(&mut self, arrival: Arrival, because: Option<ClosedBecause>) {
@@ -138,7 +140,9 @@ impl Scheduler {
         let admissions = owner.capabilities.iter().filter_map(|held| held.admitted_until);
         // One that ended while nobody looked fires at once, for what the team has.
         let holds_some = !self.board.load(team).tasks.is_empty();
-        let ends = admissions.chain(owner.vetted_until).filter(|at| *at > self.now || holds_some);
+        let notice = chrono::TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_notice_minutes));
+        let ends = admissions.chain(owner.vetted_until).flat_map(|at| [at - notice, at]);
+        let ends = ends.filter(|at| *at > self.now || holds_some);
         let ends: Vec<_> = ends.collect();
         for at in ends {
             self.timers.set(at, Timer::QualificationEnds(team));
@@ -181,18 +185,19 @@ impl Scheduler {
         self.to_route.insert(arrival);
     }
 
-    /// A qualification of a team ended: what it has is checked again.
+    /// A qualification of a team ends or is about to: what it has is checked again.
     fn check_holder(&mut self, team: TeamIndex) {
         for arrival in self.tasks_with(team) {
             self.check_standing(arrival, WithdrawReason::QualificationEnded);
+            self.decide_handoff(arrival);
         }
         for arrival in self.board.load(team).passing.keys().copied().collect::<Vec<_>>() {
             self.replan(arrival, WithdrawReason::QualificationEnded);
         }
     }
 
-    /// Takes a task back from a team that may not have it any more. An owner that fails a wall, consent or presence loses it
-    /// at once; one whose vetting or admission ended hands it off. A plan is made anew when its target may not have it.
+    /// Takes a task back from a team that may not have it any more; one whose vetting or admission ends soon hands it off
+    /// before that. A plan is made anew when its target may not have it.
     pub(super) fn check_standing(&mut self, arrival: Arrival, reason: WithdrawReason) {
         let Some(entry) = self.tasks.get(&arrival) else { return };
         let team = entry.task.state.team().and_then(|team| self.board.roster.team_index(team));
@@ -203,8 +208,7 @@ impl Scheduler {
         };
         match &entry.task.state {
             TaskState::Offered(_) => self.withdraw(arrival, reason),
-            TaskState::Active(_) if because.filter() <= Filter::Presence => self.recall(arrival, because),
-            TaskState::Active(_) => return self.decide_handoff(arrival),
+            TaskState::Active(_) => self.recall(arrival, because),
             TaskState::Waiting(_) | TaskState::Completed { .. } | TaskState::Cancelled { .. } => return,
         }
         self.to_route.insert(arrival);

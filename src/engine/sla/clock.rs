@@ -23,6 +23,9 @@ pub struct Clock {
     pub deadline: Option<DateTime<Utc>>,
     /// When it started.
     pub started_at: Option<DateTime<Utc>>,
+    /// When its deadline was last amended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amended_at: Option<DateTime<Utc>>,
     /// When it stopped.
     pub stopped_at: Option<DateTime<Utc>>,
     /// The segment that is open: it has one from its start to its stop.
@@ -180,6 +183,7 @@ impl Clock {
             rule,
             deadline: None,
             started_at: None,
+            amended_at: None,
             stopped_at: None,
             open: None,
             segments: 0,

@@ -87,7 +87,7 @@ fn take_deadline(deadline: Option<DateTime<Utc>>, clocks: &mut Vec<Clock>, now: 
         Some(clock) if clock.deadline == Some(deadline) => false,
         Some(clock) => {
             clock.deadline = Some(deadline);
-            (clock.warnings, clock.breached_at) = (0, None);
+            (clock.warnings, clock.breached_at, clock.amended_at) = (0, None, Some(now));
             true
         }
         None => {

@@ -137,10 +137,12 @@ pub struct ClockBrief {
 const LATE_FROM: TimeDelta = TimeDelta::seconds(1);
 
 impl Clock {
-    /// How late an instant of it is told, when that is late. One before its start could not be told sooner.
+    /// How late an instant of it is told, when that is late. One before its start, or before its deadline was amended,
+    /// could not be told sooner.
     #[must_use]
     pub fn late_by(&self, reached_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<TimeDelta> {
-        let could_be_told_at = self.started_at.map_or(reached_at, |started_at| started_at.max(reached_at));
+        let stated_at = self.started_at.max(self.amended_at);
+        let could_be_told_at = stated_at.map_or(reached_at, |stated_at| stated_at.max(reached_at));
         Some(now - could_be_told_at).filter(|late_by| *late_by >= LATE_FROM)
     }
 

@@ -20,7 +20,7 @@ use crate::engine::overrides::Override;
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Arrival, Task, TaskState};
-use crate::engine::walls::Walled;
+use crate::engine::walls::{Walled, Walls};
 use crate::http::{OverrideAnswer, SubmitAnswer, Unavailable, UpdateAnswer};
 use crate::store::{Conflict, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
@@ -270,7 +270,8 @@ impl Decider {
             decided.in_force = Some(Adopted { roster: Arc::clone(&self.shown), base });
         }
         if effects.walls_changed {
-            self.walls.set(self.scheduler.walls().clone());
+            self.walls.raise(self.scheduler.walls());
+            decided.walls = Some(self.scheduler.walls().clone());
         }
         decided.batch.segments.extend(effects.segments);
         decided.batch.kept.extend(effects.kept);
@@ -282,6 +283,14 @@ impl Decider {
             observe::ended(&self.metrics, &task);
             self.changed.remove(&task.arrival);
             decided.batch.tasks.push(row(task, None));
+        }
+    }
+
+    /// Walls that a batch took away stand no more, now that it is on disk; those of the batch after it stand already.
+    pub fn let_walls_fall(&self, committed: Walls, next: Option<&Walls>) {
+        self.walls.set(committed);
+        if let Some(next) = next {
+            self.walls.raise(next);
         }
     }
 

@@ -23,6 +23,9 @@ impl Pipeline {
             self.parts.status.roster_in_force(&adopted.base.digest);
             self.parts.in_force.adopt(adopted);
         }
+        if let Some(walls) = decided.walls {
+            self.parts.decider.let_walls_fall(walls, self.next.walls.as_ref());
+        }
         let last = batch.facts.last().map(|fact| fact.seq);
         match &self.parts.outbox {
             // When there is no room the outbox reads the facts from the store in their turn.

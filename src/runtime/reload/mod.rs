@@ -178,10 +178,10 @@ impl Reloader {
         let sources = roster::split(&loaded.text);
         let feeds = sources.iter().filter(|source| source.is_feed()).map(|source| source.name.to_string()).collect();
         if feeds != self.feeds {
-            // They are looked at from now on.
+            // They are looked at from now on; what changed since this file was read is read for itself.
             self.feeds = feeds;
-            self.seen = self.look().await;
-            self.read.clone_from(&self.seen);
+            self.seen = None;
+            self.read = None;
         }
         for warning in &loaded.warnings {
             tracing::warn!(%warning, "roster");
