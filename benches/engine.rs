@@ -98,7 +98,7 @@ fn received(request: WorkRequest) -> Event {
 
 fn said(sender: Sender, number: usize, task: TaskId, change: Change) -> Event {
     let id = RequestId::new(&format!("u{number}")).expect("an id");
-    let update = Update { id, task, sender, at: None, change };
+    let update = Update { id, task, sender, at: None, order: None, change };
     let digest = digest(&update);
     Event::UpdateReceived { update: Box::new(update), digest, ended: None, earlier: None }
 }

@@ -37,9 +37,12 @@ pub(super) struct UpdateArguments {
     /// Id of the update, unique per sender; the same id again changes nothing [default: from the time]
     #[arg(long)]
     id: Option<RequestId>,
-    /// Why, for decline, pause, keep, release and cancel
+    /// Why: for decline, pause, keep, release and cancel, and for all that an operator says
     #[arg(long)]
     reason: Option<String>,
+    /// Who has it said, for the record, when an operator says it [default: the operator of the daemon's machine]
+    #[arg(long, conflicts_with_all = ["team", "client"])]
+    by: Option<String>,
     /// Free text, for decline, progress and complete
     #[arg(long)]
     note: Option<String>,
@@ -115,6 +118,7 @@ impl UpdateArguments {
             ("client", json!(self.client)),
             ("assignment", json!(self.assignment)),
             ("reason", json!(self.reason)),
+            ("by", json!(self.by)),
             ("note", json!(self.note)),
             ("remaining_minutes", json!(self.remaining_minutes)),
             ("notes", json!(self.notes)),

@@ -32,6 +32,8 @@ pub enum Timer {
     SlaBreached(Arrival),
     /// So much of a clock of a task is used up that an escalation step is taken.
     SlaEscalates(Arrival),
+    /// The holder of a task has said nothing for long.
+    Stalled(Arrival),
     /// A team opens.
     TeamOpens(TeamIndex),
     /// A task is to be offered to the team that has it next.

@@ -17,6 +17,9 @@ pub struct Update {
     pub sender: Sender,
     /// When the sender says it happened.
     pub at: Option<DateTime<Utc>>,
+    /// On whose word an operator acts, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
     /// What it says.
     pub change: Change,
 }
@@ -121,14 +124,11 @@ pub enum Change {
         reason: String,
     },
     /// An operator takes the task from the team that has it, offered or owned.
-    Recall(Order),
+    Recall,
     /// An operator has it offered to a team.
     OfferTo {
         /// To whom.
         to: TeamId,
-        /// On whose word and why.
-        #[serde(flatten)]
-        order: Order,
         /// What is not to be in the way.
         set_aside: Vec<SetAside>,
     },
@@ -160,7 +160,7 @@ impl Change {
             Self::Release { .. } => "release",
             Self::Complete { .. } => "complete",
             Self::Cancel { .. } => "cancel",
-            Self::Recall(_) => "recall",
+            Self::Recall => "recall",
             Self::OfferTo { .. } => "offer_to",
             Self::Hold => "hold",
             Self::Unhold => "unhold",
@@ -181,7 +181,7 @@ impl Change {
             | Self::Release { assignment, .. }
             | Self::Complete { assignment, .. } => Some(*assignment),
             Self::Pause { assignment, .. } | Self::Resume { assignment } => *assignment,
-            Self::Recall(_)
+            Self::Recall
             | Self::OfferTo { .. }
             | Self::Cancel { .. }
             | Self::Hold

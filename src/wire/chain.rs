@@ -226,6 +226,10 @@ fn encode(recorded: &Recorded, seq: FactSeq) -> Vec<u8> {
     if let Some(update) = &recorded.update {
         put(format_args!(r#","update":"{update}""#));
     }
+    if let Some(order) = &recorded.order {
+        body.extend_from_slice(br#","order":"#);
+        serde_json::to_writer(&mut body, order).expect("an order is plain data");
+    }
     append_fields(&mut body, &recorded.effect);
     body
 }

@@ -67,23 +67,26 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         &[("rejected", Object, Never, "How many teams each filter rejects.")],
     ),
     (
+        "task.stalled",
+        "Its holder has said nothing for long; told once in an ownership.",
+        &[
+            ("assignment", Number, Never, "The number of its ownership."),
+            ("silent_minutes", Number, Never, "For how many minutes of the open time of its team."),
+            ("remaining_minutes", Number, Never, "What it last said is left."),
+        ],
+    ),
+    (
         "task.recalled",
         "Taken away from the team that has it: one that may not have it any more, or by an operator's order.",
         &[
             ("assignment", Number, Never, "The number of its ownership, or of the offer."),
             ("because", Object, Absent, "What the holder fails."),
-            ("by", Text, Absent, "Who ordered it."),
-            ("reason", Text, Absent, "Why it was ordered."),
         ],
     ),
     (
         "task.directed",
         "An operator has it offered to the team.",
-        &[
-            ("by", Text, Never, "Who ordered it."),
-            ("reason", Text, Never, "Why."),
-            ("set_aside", List, Never, "What was not to be in the way."),
-        ],
+        &[("set_aside", List, Never, "What was not to be in the way.")],
     ),
     (
         "escalation.raised",
@@ -386,6 +389,7 @@ fn one(event_type: &str, about: &str, own: &[Field]) -> Value {
     add("client", of(Text, Never, "The client it concerns."));
     add("team", of(Text, Never, "The team it concerns."));
     add("update", of(Text, Never, "The update that caused it."));
+    add("order", of(Object, Never, "Who ordered it, `by`, and why, `reason`, when an operator did."));
     for (name, shape, null, doc) in own {
         add(name, of(*shape, *null, doc));
     }

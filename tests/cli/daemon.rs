@@ -30,7 +30,7 @@ fn task() -> Value {
         "sla": "gold", "clocks": [], "turn_downs": [{ "team": "pune", "cause": "busy", "until": null }],
         "holders": [{
             "team": "london", "assignment": 1, "from": "2026-11-23T09:00:00.000Z",
-            "until": "2026-11-23T17:30:00.000Z", "remaining_minutes": 60, "notes": "half\u{1b}[31m done",
+            "until": "2026-11-23T17:30:00.000Z", "remaining_minutes": 60, "worked_minutes": 75, "notes": "half\u{1b}[31m done",
         }],
         "admitted_at": "2026-11-23T08:00:00.000Z", "ready_at": null, "task_seq": 9,
     })
@@ -297,7 +297,8 @@ fn a_faulty_update_is_a_usage_error_and_never_sent() {
     for arguments in [
         &["update", TASK, "acept", "--client", "acme-llp"][..],
         &["update", TASK, "accept", "--team", "manila"],
-        &["update", TASK, "hold", "--client", "acme-llp", "--reason", "none is asked for"],
+        &["update", TASK, "hold"],
+        &["update", TASK, "hold", "--client", "acme-llp", "--by", "ana", "--reason", "the partner asked"],
         &["update", TASK, "hold", "--client", "acme-llp", "--operator"],
         &["update", TASK, "decline", "--team", "manila", "--assignment", "1", "--reason", "tired"],
         &["update", TASK, "amend", "--client", "acme-llp", "--allowed-countries", "US,Mars"],

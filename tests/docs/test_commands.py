@@ -15,7 +15,7 @@ PLAIN = {("README.md", "heliograph route --at 2026-11-24T15:00:00Z - <<'END'")}
 # In the order of the document, against a demo whose clock starts in New York's morning.
 WITH_A_DEMO = {
     ("README.md", "heliograph submit - <<'END'"),
-    ("README.md", "heliograph update acme-llp/req-2026-000123 amend --consent C-77"),
+    ("README.md", "heliograph update acme-llp/req-2026-000123 amend --consent C-77 --reason \"the client agreed by phone\""),
 }
 # Runs until it is stopped: the line that it must come to. The store is in a folder of its own and the port is a free one.
 UNTIL_STOPPED = {

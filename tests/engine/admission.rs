@@ -277,6 +277,7 @@ fn an_update_is_answered_once_and_its_repeat_alike() {
             task: task_id("a"),
             sender: Sender::Team(team_id("london")),
             at: None,
+            order: None,
             change: Change::Accept { assignment },
         };
         received(update)

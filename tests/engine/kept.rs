@@ -93,6 +93,7 @@ fn hold(client: &str, number: usize) -> Event {
         task: TaskId::of(&client_id(client), &format!("r{number}").parse().unwrap()),
         sender: Sender::Client(client_id(client)),
         at: None,
+        order: None,
         change: Change::Hold,
     };
     received(update)

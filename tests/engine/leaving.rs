@@ -6,7 +6,7 @@ use heliograph::engine::overrides::{NewOverride, OverrideKind};
 use heliograph::engine::request::WorkRequest;
 use heliograph::engine::roster::{Capability, RosterDigest, Team};
 use heliograph::engine::task::{Active, ClosedBecause, TaskState};
-use heliograph::engine::update::{Change, Order, Sender, SetAside};
+use heliograph::engine::update::{Change, Sender, SetAside};
 
 use crate::world::*;
 
@@ -177,8 +177,7 @@ fn an_order_at_the_instant_of_not_before_starts_the_clocks_and_tells_when_it_is_
     let sla = Some("gold".parse().expect("an id"));
     let _ = world.send(WorkRequest { not_before, deadline, sla, ..request("a") });
     world.now = at("2026-11-23T11:00:00Z");
-    let order = Order { by: "ana".into(), reason: "urgent".into() };
-    let change = Change::OfferTo { to: team_id("zurich"), order, set_aside: vec![SetAside::Seats] };
+    let change = Change::OfferTo { to: team_id("zurich"), set_aside: vec![SetAside::Seats] };
     world.update(Sender::Operator("local".into()), "a", change).expect("it may");
     let (_, brief) = world.last_offer("a");
     assert_eq!(brief.due_at, Some(at("2026-11-23T12:00:00Z")), "the finish clock comes before the deadline");

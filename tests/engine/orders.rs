@@ -5,23 +5,19 @@ use heliograph::engine::event::RefusalCode;
 use heliograph::engine::request::WorkRequest;
 use heliograph::engine::roster::{Capacity, Team, Wall};
 use heliograph::engine::task::TurnDownCause;
-use heliograph::engine::update::{Change, Order, Sender, SetAside};
+use heliograph::engine::update::{Change, Sender, SetAside};
 
 use crate::world::*;
 
 /// Monday in London; its shift ends at 17:00.
 const MONDAY: &str = "2026-11-23T10:00:00Z";
 
-fn order() -> Order {
-    Order { by: "ana".into(), reason: "the partner asked".into() }
-}
-
 fn operator(world: &mut World, id: &str, change: Change) -> Result<(), heliograph::engine::event::Refusal> {
     world.update(Sender::Operator("local".into()), id, change)
 }
 
 fn to(team: &str, set_aside: &[SetAside]) -> Change {
-    Change::OfferTo { to: team_id(team), order: order(), set_aside: set_aside.to_vec() }
+    Change::OfferTo { to: team_id(team), set_aside: set_aside.to_vec() }
 }
 
 fn two_teams() -> World {
@@ -37,13 +33,15 @@ fn a_recalled_task_goes_to_another_team_and_the_story_says_who_and_why() {
         if accepted {
             world.accept("a");
         }
-        operator(&mut world, "a", Change::Recall(order())).expect("it may");
+        operator(&mut world, "a", Change::Recall).expect("it may");
         let task = world.task("a");
         assert_ne!(task.state.team(), Some(&first));
         assert_eq!(task.turn_downs.iter().map(|it| it.cause).collect::<Vec<_>>(), [TurnDownCause::Recalled]);
         assert_eq!(task.holders.len(), usize::from(accepted));
         let told = world.log.iter().find(|it| matches!(it.effect, Effect::Recall { .. })).expect("told");
-        let Effect::Recall { order: Some(said), because: None, .. } = &told.effect else { panic!("{told:?}") };
+        let (Effect::Recall { because: None, .. }, Some(said)) = (&told.effect, &told.order) else {
+            panic!("{told:?}")
+        };
         let message = if accepted { WorkMessage::Ended } else { WorkMessage::Withdrawn };
         assert_eq!((said, told.team.as_ref(), told.addressed), (&order(), Some(&first), Some(message)));
     }
@@ -53,10 +51,10 @@ fn a_recalled_task_goes_to_another_team_and_the_story_says_who_and_why() {
 fn a_task_that_no_team_has_is_not_recalled_and_only_operators_order() {
     let mut world = World::new("2026-11-23T20:00:00Z", roster(vec![london()]));
     let _ = world.send(request("a"));
-    let refused = operator(&mut world, "a", Change::Recall(order())).expect_err("it waits");
+    let refused = operator(&mut world, "a", Change::Recall).expect_err("it waits");
     assert_eq!(refused.code, RefusalCode::IllegalMove);
     for sender in [Sender::Client(client_id("acme")), Sender::Team(team_id("london"))] {
-        for change in [Change::Recall(order()), to("london", &[])] {
+        for change in [Change::Recall, to("london", &[])] {
             let refused = world.update(sender.clone(), "a", change).expect_err("it may not");
             assert!(matches!(refused.code, RefusalCode::NotAllowed | RefusalCode::UnknownTask), "{refused:?}");
         }

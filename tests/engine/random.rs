@@ -16,7 +16,7 @@ use heliograph::engine::roster::{
 };
 use heliograph::engine::scheduler::Scheduler;
 use heliograph::engine::task::{Task, TaskState, WaitReason};
-use heliograph::engine::update::{Amendment, Change, DeclineReason, Order, Sender, Update};
+use heliograph::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
 
 use crate::world::*;
 
@@ -275,14 +275,11 @@ impl Walk {
                 (team, if dice.one_in(3) { decline } else { Change::Accept { assignment } })
             }
             (TaskState::Active(_), Some((team, assignment))) if !dice.one_in(6) => (team, self.of_owner(assignment)),
-            _ if dice.one_in(12) => {
-                let order = Order { by: "ana".into(), reason: "asked".into() };
-                (Sender::Operator("local".into()), Change::Recall(order))
-            }
+            _ if dice.one_in(12) => (Sender::Operator("local".into()), Change::Recall),
             _ => (Sender::Client(task.client.clone()), self.of_firm(&task)),
         };
         let id = RequestId::new(&format!("u{}", self.dice.next())).expect("an id");
-        let update = Update { id, task: task.id, sender, at: None, change };
+        let update = Update { id, task: task.id, sender, at: None, order: None, change };
         Some(received(update))
     }
 

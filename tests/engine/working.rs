@@ -59,6 +59,41 @@ fn a_plan_that_needs_less_effort_frees_the_rest_for_others() {
 }
 
 #[test]
+fn a_holder_that_says_nothing_for_long_is_told_of_once_until_it_is_heard_of() {
+    let mut world = one_team();
+    let stalled = |world: &World| world.story("a").iter().filter(|it| **it == "report_stalled").count();
+    // Twice an hour of work, which is two hours.
+    world.run_to("2026-11-23T10:00:00Z");
+    world.firm("a", Change::Pause { assignment: None, reason: term("client-question") });
+    world.run_to("2026-11-23T10:30:00Z");
+    world.firm("a", Change::Resume { assignment: None });
+    world.run_to("2026-11-23T11:29:59Z");
+    assert_eq!((stalled(&world), world.scheduler.census().stalled), (0, 0), "the pause does not count");
+    world.run_to("2026-11-23T11:30:00Z");
+    assert_eq!((stalled(&world), world.scheduler.census().stalled), (1, 1));
+    world.run_to("2026-11-23T15:00:00Z");
+    world.holder("a", |assignment| Change::Progress { assignment, remaining_minutes: 90, note: None });
+    assert_eq!(world.scheduler.census().stalled, 0);
+    world.run_to("2026-11-25T15:00:00Z");
+    assert_eq!(stalled(&world), 1, "once in an ownership");
+}
+
+#[test]
+fn every_word_of_the_holder_counts_and_only_its_open_time_does() {
+    let mut world = one_team();
+    let told = |world: &World| world.story("a").contains(&"report_stalled");
+    world.run_to("2026-11-23T10:30:00Z");
+    world.holder("a", |assignment| Change::Progress { assignment, remaining_minutes: 150, note: None });
+    // Five hours from then on: until 15:30, but it is heard of at 13:30, and 90 minutes are left on Tuesday at 17:00.
+    world.run_to("2026-11-23T13:30:00Z");
+    world.holder("a", |assignment| Change::Keep { assignment, reason: "nearly done".into() });
+    world.run_to("2026-11-24T10:29:59Z");
+    assert!(!told(&world));
+    world.run_to("2026-11-24T10:30:00Z");
+    assert!(told(&world));
+}
+
+#[test]
 fn each_holder_has_its_own_part() {
     let mut world = one_team();
     world.run_to("2026-11-23T10:15:00Z");

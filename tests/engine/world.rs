@@ -17,7 +17,7 @@ use heliograph::engine::roster::{
 use heliograph::engine::scheduler::{Limits, Scheduler};
 use heliograph::engine::sla::Segment;
 use heliograph::engine::task::{Arrival, Task, TaskState, WaitReason, Waiting};
-use heliograph::engine::update::{Change, DeclineReason, Sender, Update};
+use heliograph::engine::update::{Change, DeclineReason, Order, Sender, Update};
 use heliograph::engine::zone::Zone;
 use heliograph::roster::zones::Zones;
 use heliograph::wire::update::digest;
@@ -265,6 +265,11 @@ pub fn skill(name: &str, level: u8) -> SkillNeed {
     SkillNeed { name: term(name), level }
 }
 
+/// What every operator of tests orders.
+pub fn order() -> Order {
+    Order { by: "ana".into(), reason: "the partner asked".into() }
+}
+
 /// A scheduler, its time, and all that it recorded.
 pub struct World {
     pub scheduler: Scheduler,
@@ -375,6 +380,7 @@ impl World {
         let update = Update {
             id: RequestId::new(&format!("u-{}", self.updates)).expect("an id"),
             task: task_id(id),
+            order: matches!(sender, Sender::Operator(_)).then(order),
             sender,
             at: None,
             change,
@@ -402,7 +408,7 @@ impl World {
     pub fn holder_of(&mut self, task: &Task, change: Change) {
         let id = RequestId::new(&format!("{}-{}-{}", change.kind(), task.request, task.assignments)).expect("an id");
         let sender = Sender::Team(task.state.team().expect("a holder").clone());
-        let update = Update { id, task: task.id.clone(), sender, at: None, change };
+        let update = Update { id, task: task.id.clone(), sender, at: None, order: None, change };
         assert_eq!(self.step(received(update)).answer, Some(Answer::Applied));
     }
 
@@ -490,6 +496,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::Park(_) => "park",
         Effect::ReportUnroutable { .. } => "report_unroutable",
         Effect::ReportInfeasible { .. } => "report_infeasible",
+        Effect::ReportStalled { .. } => "report_stalled",
         Effect::Offer(_) => "offer",
         Effect::Withdraw { .. } => "withdraw",
         Effect::Accept { .. } => "accept",

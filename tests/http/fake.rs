@@ -14,7 +14,7 @@ use heliograph::engine::overrides::Override;
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
 use heliograph::engine::sla::Segment;
-use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Task, TaskState, Worked};
+use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Silence, Task, TaskState, Worked};
 use heliograph::http::{
     Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, Role, RosterPlan, SubmitAnswer,
     TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
@@ -365,6 +365,7 @@ pub fn task(id: &str, arrival: u64) -> Task {
             remaining_minutes: 60,
             reported_at: None,
             worked: Worked::default(),
+            silence: Silence::default(),
             closed_because: None,
             handoff: HandoffState::default(),
         }),

@@ -10,7 +10,7 @@ use heliograph::engine::request::{Place, Presence, Priority, RequestDigest, Skil
 use heliograph::engine::roster::{HandoffRule, PayloadOn, RosterDigest};
 use heliograph::engine::sla::{Segment, SegmentEnd};
 use heliograph::engine::task::{
-    Active, Arrival, HandoffState, Needs, Offer, Task, TaskState, WaitReason, Waiting, WakeCause, Worked,
+    Active, Arrival, HandoffState, Needs, Offer, Silence, Task, TaskState, WaitReason, Waiting, WakeCause, Worked,
 };
 use heliograph::store::{Batch, RosterVersion, TaskRow};
 use heliograph::wire::fact::{Fact, FactSeq, Link};
@@ -59,6 +59,7 @@ pub fn active(owner: &str) -> TaskState {
         remaining_minutes: 240,
         reported_at: None,
         worked: Worked::default(),
+        silence: Silence::default(),
         closed_because: None,
         handoff: HandoffState::default(),
     })

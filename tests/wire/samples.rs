@@ -79,8 +79,9 @@ pub fn effects() -> Vec<Effect> {
         Effect::Decline { assignment: 1, reason: DeclineReason::Busy, note: Some("full".into()) },
         Effect::Lapse { assignment: 1, due_at: now },
         Effect::Release { assignment: 1, reason: "ill".into() },
-        Effect::Recall { assignment: 1, because: Some(Rejection::WalledFromMatter), order: Some(order()) },
-        Effect::Direct { order: order(), set_aside: vec![SetAside::Seats] },
+        Effect::Recall { assignment: 1, because: Some(Rejection::WalledFromMatter) },
+        Effect::ReportStalled { assignment: 1, silent_minutes: 121, remaining_minutes: 60 },
+        Effect::Direct { set_aside: vec![SetAside::Seats] },
         Effect::RaiseEscalation { reason: EscalationReason::SlaStep, step: Some(Box::new(step(now))) },
         Effect::WarnSla(Box::new(notice(now))),
         Effect::BreachSla(Box::new(notice(now))),
@@ -185,6 +186,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::BreachSla(_)
             | Effect::MoveDue(_)
             | Effect::StopSla(_)
+            | Effect::ReportStalled { .. }
             | Effect::Progress { .. }
             | Effect::Pause { .. }
             | Effect::Resume {}
@@ -295,6 +297,7 @@ pub fn recorded(effect: Effect, task_seq: u64) -> Recorded {
         addressed: matches!(effect, Effect::Offer(_)).then_some(WorkMessage::Offer),
         held: None,
         update: None,
+        order: Some(order()),
         decision: None,
         effect,
     }

@@ -1,7 +1,7 @@
 //! Updates: each kind with its own fields, and one sender.
 
 use heliograph::engine::event::RefusalCode::{
-    self, DuplicateKey, Identity, InvalidField, InvalidJson, MissingField, UnknownField,
+    self, DuplicateKey, Identity, InvalidField, InvalidJson, MissingField, NotAllowed, UnknownField,
 };
 use heliograph::engine::update::{Change, DeclineReason, Order, Sender, SetAside, Update};
 use heliograph::wire::Rules;
@@ -140,17 +140,45 @@ fn an_order_that_names_nobody_is_its_senders() {
     let body =
         r#"{"id":"u1","task":"acme-llp/r1","kind":"offer_to","to":"manila-1","reason":"r","set_aside":["seats"]}"#;
     let ana = SenderHint::Known(Sender::Operator("ana".into()));
-    let change = parse(body.as_bytes(), &ana, &Rules::default()).unwrap().change;
-    let order = Order { by: "ana".into(), reason: "r".into() };
+    let read = |body: &str| parse(body.as_bytes(), &ana, &Rules::default());
+    let update = read(body).unwrap();
     let to = "manila-1".parse().unwrap();
-    assert_eq!(change, Change::OfferTo { to, order, set_aside: vec![SetAside::Seats] });
+    assert_eq!(update.change, Change::OfferTo { to, set_aside: vec![SetAside::Seats] });
+    assert_eq!(update.order, Some(Order { by: "ana".into(), reason: "r".into() }));
     let named = body.replace(r#""reason""#, r#""by":"ben","reason""#);
-    let Change::OfferTo { order, .. } = parse(named.as_bytes(), &ana, &Rules::default()).unwrap().change else {
-        panic!("an order")
-    };
-    assert_eq!(order.by, "ben");
+    assert_eq!(read(&named).unwrap().order.unwrap().by, "ben");
     let unknown = parse(body.replace("seats", "wall").as_bytes(), &ana, &Rules::default()).unwrap_err().refusal;
     assert_eq!(unknown.field.as_deref(), Some("set_aside[0]"));
+}
+
+#[test]
+fn whatever_an_operator_says_has_a_reason() {
+    let ana = SenderHint::Known(Sender::Operator("ana".into()));
+    let body = |more: &str| format!(r#"{{"id":"u1","task":"acme-llp/r1",{more}}}"#);
+    let read = |more: &str| parse(body(more).as_bytes(), &ana, &Rules::default());
+    for said in [
+        r#""kind":"hold""#,
+        r#""kind":"unhold""#,
+        r#""kind":"resume""#,
+        r#""kind":"reprioritise","priority":"high""#,
+        r#""kind":"amend","effort_minutes":5"#,
+    ] {
+        let refusal = read(said).unwrap_err().refusal;
+        assert_eq!((refusal.code, refusal.field.as_deref()), (MissingField, Some("reason")), "{said}");
+        let order = read(&format!(r#"{said},"reason":"the partner asked""#)).unwrap().order.unwrap();
+        assert_eq!((&*order.by, &*order.reason), ("ana", "the partner asked"), "{said}");
+    }
+    for (said, why) in [
+        (r#""kind":"cancel","reason":"settled""#, "settled"),
+        (r#""kind":"pause","reason":"client-question""#, "client-question"),
+    ] {
+        assert_eq!(read(said).unwrap().order.unwrap().reason, why);
+    }
+    let firm = SenderHint::Known(Sender::Client("acme-llp".parse().unwrap()));
+    let of_firm = |more: &str| parse(body(more).as_bytes(), &firm, &Rules::default());
+    assert_eq!(of_firm(r#""kind":"hold""#).unwrap().order, None);
+    let refusal = of_firm(r#""kind":"hold","by":"ben""#).unwrap_err().refusal;
+    assert_eq!((refusal.code, refusal.field.as_deref()), (NotAllowed, Some("by")));
 }
 
 #[test]

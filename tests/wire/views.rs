@@ -5,8 +5,8 @@ use heliograph::engine::request::{Consent, Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{HandoffRule, PayloadOn};
 use heliograph::engine::sla::{Clock, OpenSegment, Segment, SegmentEnd};
 use heliograph::engine::task::{
-    Active, Arrival, HandoffState, Holder, Needs, Notes, Offer, Pause, Task, TaskState, TurnDown, TurnDownCause,
-    WaitReason, Waiting, WakeCause, Worked,
+    Active, Arrival, HandoffState, Holder, Needs, Notes, Offer, Pause, Silence, Task, TaskState, TurnDown,
+    TurnDownCause, WaitReason, Waiting, WakeCause, Worked,
 };
 use heliograph::engine::update::DeclineReason;
 use heliograph::wire::view::TaskView;
@@ -120,6 +120,7 @@ fn an_offered_and_an_active_task_say_who_and_until_when() {
         remaining_minutes: 45,
         reported_at: None,
         worked: Worked::default(),
+        silence: Silence::default(),
         closed_because: None,
         handoff: HandoffState::default(),
     };

@@ -18,7 +18,7 @@ use super::request::Priority;
 use super::roster::RosterDigest;
 use super::sla::{Escalated, MovedDue, SlaNotice, StoppedClock};
 use super::task::{Holder, Waiting};
-use super::update::{Amendment, DeclineReason, Order, SetAside};
+use super::update::{Amendment, DeclineReason, SetAside};
 
 pub use body::{
     Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, OfferBrief,
@@ -49,6 +49,15 @@ pub enum Effect {
         best_finish_at: Option<DateTime<Utc>>,
         /// That team.
         best_team: TeamId,
+    },
+    /// Say that the holder has said nothing for long.
+    ReportStalled {
+        /// The number of its ownership.
+        assignment: u32,
+        /// For how many minutes of the open time of its team.
+        silent_minutes: u64,
+        /// What it last said is left, in minutes.
+        remaining_minutes: u32,
     },
     /// Propose it to the team.
     Offer(Box<OfferBrief>),
@@ -99,15 +108,9 @@ pub enum Effect {
         /// What the holder fails.
         #[serde(skip_serializing_if = "Option::is_none")]
         because: Option<Rejection>,
-        /// On whose word.
-        #[serde(flatten)]
-        order: Option<Order>,
     },
     /// An operator has it offered to the team.
     Direct {
-        /// On whose word.
-        #[serde(flatten)]
-        order: Order,
         /// What was not to be in the way.
         set_aside: Vec<SetAside>,
     },
@@ -311,6 +314,7 @@ impl Effect {
             Self::Park(_) => "task.waiting",
             Self::ReportUnroutable { .. } => "task.unroutable",
             Self::ReportInfeasible { .. } => "task.infeasible",
+            Self::ReportStalled { .. } => "task.stalled",
             Self::Offer(_) => "task.offered",
             Self::Withdraw { .. } => "task.withdrawn",
             Self::Accept { .. } => "task.accepted",

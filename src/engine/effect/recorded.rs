@@ -14,7 +14,7 @@ use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
 use crate::engine::sla::Segment;
 use crate::engine::task::{Arrival, Task};
-use crate::engine::update::{KeptUpdate, Sender};
+use crate::engine::update::{KeptUpdate, Order, Sender};
 
 /// What one step decided, in order.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +60,8 @@ pub struct Recorded {
     pub held: Option<Held>,
     /// The update that caused it.
     pub update: Option<RequestId>,
+    /// Who ordered it and why, when an operator did.
+    pub order: Option<Order>,
     /// The decision behind it, stored with it and never published.
     pub decision: Option<Arc<Decision>>,
     /// What is to be done.

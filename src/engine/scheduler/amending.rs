@@ -6,47 +6,56 @@ use crate::engine::effect::{Effect, PriorityReason, WithdrawReason};
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::request::Priority;
 use crate::engine::task::{Arrival, Task, TaskState, Waiting};
-use crate::engine::update::{Amendment, Sender};
+use crate::engine::update::{Amendment, Sender, Update};
 
 impl Scheduler {
     /// The firm holds the task: it is not offered; an owner keeps it.
-    pub(super) fn hold(&mut self, arrival: Arrival) {
+    pub(super) fn hold(&mut self, arrival: Arrival, update: &Update) {
         self.withdraw(arrival, WithdrawReason::Held);
         self.drop_plan(arrival, WithdrawReason::Held);
         self.change(arrival, |task| task.held = true);
-        self.record(arrival, Said::default(), Effect::Hold { held: true });
+        self.record(arrival, Said::default().ordered_by(update), Effect::Hold { held: true });
         self.route_if_waiting(arrival);
         self.decide_handoff(arrival);
     }
 
-    pub(super) fn unhold(&mut self, arrival: Arrival) {
+    pub(super) fn unhold(&mut self, arrival: Arrival, update: &Update) {
         self.change(arrival, |task| task.held = false);
-        self.record(arrival, Said::default(), Effect::Hold { held: false });
+        self.record(arrival, Said::default().ordered_by(update), Effect::Hold { held: false });
         self.route_if_waiting(arrival);
         self.decide_handoff(arrival);
     }
 
     /// The firm or an operator changes the priority; what a firm asks for counts towards its urgent quota.
-    pub(super) fn ask_for_priority(&mut self, arrival: Arrival, asked: Priority, sender: &Sender) {
+    pub(super) fn ask_for_priority(&mut self, arrival: Arrival, asked: Priority, update: &Update) {
         let Some(task) = self.task_of(arrival) else { return };
-        let counts = matches!(sender, Sender::Client(_)) && task.priority != Priority::Urgent;
+        let counts = matches!(update.sender, Sender::Client(_)) && task.priority != Priority::Urgent;
         let client = task.client.clone();
         let priority = if counts { self.within_quota(&client, asked) } else { asked };
         let because = (priority != asked).then_some(PriorityReason::UrgentQuota);
-        self.reprioritise(arrival, priority, because);
-    }
-
-    pub(super) fn reprioritise(&mut self, arrival: Arrival, priority: Priority, because: Option<PriorityReason>) {
-        self.change(arrival, |task| {
-            task.keep_terms();
-            task.priority = priority;
-        });
-        let said = self.changed(arrival);
+        self.change_priority(arrival, priority);
+        let said = self.changed(arrival).ordered_by(update);
         self.record(arrival, said, Effect::Reprioritise { priority, because });
         self.route_if_waiting(arrival);
     }
 
-    pub(super) fn amend(&mut self, arrival: Arrival, amendment: &Amendment) -> Result<(), Refusal> {
+    /// A step of a clock raises the priority.
+    pub(super) fn raise_priority(&mut self, arrival: Arrival, priority: Priority) {
+        self.change_priority(arrival, priority);
+        let said = self.changed(arrival);
+        let because = Some(PriorityReason::Escalation);
+        self.record(arrival, said, Effect::Reprioritise { priority, because });
+        self.route_if_waiting(arrival);
+    }
+
+    fn change_priority(&mut self, arrival: Arrival, priority: Priority) {
+        self.change(arrival, |task| {
+            task.keep_terms();
+            task.priority = priority;
+        });
+    }
+
+    pub(super) fn amend(&mut self, arrival: Arrival, amendment: &Amendment, update: &Update) -> Result<(), Refusal> {
         admission::effort_within(amendment.effort_minutes).map_err(|refusal| *refusal)?;
         for team in amendment.excluded_teams.iter().flatten() {
             if self.board.roster.team_index(team).is_none() {
@@ -57,7 +66,7 @@ impl Scheduler {
         self.has_room_for_amended(arrival, amendment)?;
         self.change(arrival, |task| amend_task(task, amendment));
         self.rejoin_class(arrival);
-        let said = self.changed(arrival);
+        let said = self.changed(arrival).ordered_by(update);
         self.record(arrival, said, Effect::Amend(Box::new(amendment.clone())));
         self.check_standing(arrival, WithdrawReason::Amended);
         if self.task_of(arrival).is_some_and(|task| task.not_before.is_some_and(|at| at > self.now)) {

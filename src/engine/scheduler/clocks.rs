@@ -9,7 +9,7 @@ use super::{Entry, Said, Scheduler};
 use crate::engine::board::Board;
 use crate::engine::calendar::Timeline;
 use crate::engine::class::{ClassId, Classes};
-use crate::engine::effect::{Effect, EscalationReason, PriorityReason, WithdrawReason};
+use crate::engine::effect::{Effect, EscalationReason, WithdrawReason};
 use crate::engine::forecast;
 use crate::engine::roster::{Basis, EscalationAction, Roster};
 use crate::engine::routing::{self, Outcome};
@@ -231,7 +231,7 @@ impl Scheduler {
                 EscalationAction::RaisePriority(priority) => {
                     // The most urgent priority is the least.
                     if self.task_of(arrival).is_some_and(|task| *priority < task.priority) {
-                        self.reprioritise(arrival, *priority, Some(PriorityReason::Escalation));
+                        self.raise_priority(arrival, *priority);
                     }
                 }
                 EscalationAction::Reroute => self.reroute(arrival),

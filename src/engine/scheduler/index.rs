@@ -27,6 +27,8 @@ pub struct Census {
     pub with_team: BTreeMap<(TeamId, &'static str), u64>,
     /// Owned tasks by the team that is to have them next, planned or asked already.
     pub next_team: BTreeMap<TeamId, u64>,
+    /// Owned tasks whose holder has said nothing for so long that it was told.
+    pub stalled: u64,
     /// Since when waiting tasks that some team may do have waited, by priority.
     since: BTreeMap<Priority, BTreeMap<DateTime<Utc>, u64>>,
 }
@@ -53,6 +55,7 @@ impl Census {
                 if let Some(next) = next_team(task) {
                     *self.next_team.entry(next.clone()).or_default() += 1;
                 }
+                self.stalled += u64::from(is_stalled(task));
             }
             TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
         }
@@ -78,6 +81,7 @@ impl Census {
                 if let Some(next) = next_team(task) {
                     take_one(&mut self.next_team, next);
                 }
+                self.stalled -= u64::from(is_stalled(task));
             }
             TaskState::Completed { .. } | TaskState::Cancelled { .. } => {}
         }
@@ -87,6 +91,10 @@ impl Census {
 fn next_team(task: &Task) -> Option<&TeamId> {
     let TaskState::Active(active) = &task.state else { return None };
     active.handoff.passing.as_ref().map(|passing| &passing.to)
+}
+
+fn is_stalled(task: &Task) -> bool {
+    matches!(&task.state, TaskState::Active(active) if active.is_stalled())
 }
 
 fn take_one<K: Ord>(counts: &mut BTreeMap<K, u64>, key: &K) {
@@ -288,6 +296,9 @@ impl Scheduler {
                     if let Some((at, timer)) = handoff_timer(active, arrival) {
                         self.timers.set(at, timer);
                     }
+                    if let Some(at) = stalls_at(active, task, &self.board.roster) {
+                        self.timers.set(at, Timer::Stalled(arrival));
+                    }
                     // Nobody takes it over for now: a team that was busy is asked again when a seat frees there.
                     if active.handoff.look_again_at.is_some() {
                         for team in busy_teams(task, &self.board.roster, self.now) {
@@ -366,6 +377,9 @@ impl Scheduler {
                     if let Some((at, timer)) = handoff_timer(active, arrival) {
                         self.timers.clear(at, timer);
                     }
+                    if let Some(at) = stalls_at(active, task, &self.board.roster) {
+                        self.timers.clear(at, Timer::Stalled(arrival));
+                    }
                     if let Some(next) = next_team(task).and_then(|team| self.board.roster.team_index(team)) {
                         self.board.load_mut(next).free_seat(arrival);
                     }
@@ -413,6 +427,12 @@ fn handoff_timer(active: &Active, arrival: Arrival) -> Option<(DateTime<Utc>, Ti
             grace.or_else(|| active.handoff.look_again_at.map(|at| (at, Timer::HandoffOffer(arrival))))
         }
     }
+}
+
+/// When it is told that the holder says nothing, by the hours of its team.
+fn stalls_at(active: &Active, task: &Task, roster: &Roster) -> Option<DateTime<Utc>> {
+    let team = roster.team_index(&active.team)?;
+    active.stalls_at(&roster.team(team).calendar, task.paused.is_some())
 }
 
 fn holding_of(task: &Task) -> Holding {

@@ -125,7 +125,7 @@ fn early_sender(update: &Update) -> Option<&ClientId> {
         | Change::Keep { .. }
         | Change::Release { .. }
         | Change::Complete { .. }
-        | Change::Recall(_)
+        | Change::Recall
         | Change::OfferTo { .. }
         | Change::Unhold
         | Change::Reprioritise { .. } => None,

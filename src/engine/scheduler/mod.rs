@@ -43,7 +43,7 @@ use super::roster::{Roster, TeamIndex};
 use super::sla::SlaCensus;
 use super::task::{Arrival, Task};
 use super::timer::Timers;
-use super::update::{KeptUpdate, Sender};
+use super::update::{KeptUpdate, Order, Sender, Update};
 use super::walls::Walls;
 
 use clocks::Told;
@@ -300,6 +300,7 @@ impl Scheduler {
             addressed: said.addressed,
             held,
             update: said.update,
+            order: said.order,
             decision: said.decision,
             effect,
         });
@@ -324,6 +325,7 @@ impl Scheduler {
             addressed,
             held,
             update: None,
+            order: None,
             decision: None,
             effect,
         });
@@ -343,6 +345,7 @@ struct Said {
     team: Option<TeamId>,
     addressed: Option<WorkMessage>,
     update: Option<RequestId>,
+    order: Option<Order>,
     decision: Option<Arc<super::explain::Decision>>,
 }
 
@@ -350,6 +353,11 @@ impl Said {
     /// It concerns a team, which is not told.
     fn of(team: &TeamId) -> Self {
         Self { team: Some(team.clone()), ..Self::default() }
+    }
+
+    /// An operator has ordered it.
+    fn ordered_by(self, update: &Update) -> Self {
+        Self { order: update.order.clone(), ..self }
     }
 
     /// It is a message to a team.

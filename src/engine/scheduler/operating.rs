@@ -10,37 +10,36 @@ use super::{Said, Scheduler};
 use crate::engine::effect::{Effect, WithdrawReason, WorkMessage};
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::explain::{Filter, Rejection};
-use crate::engine::id::{RequestId, TeamId};
+use crate::engine::id::TeamId;
 use crate::engine::roster::TeamIndex;
 use crate::engine::routing;
 use crate::engine::task::{Active, Arrival, Offer, TurnDownCause};
-use crate::engine::update::{Order, SetAside};
+use crate::engine::update::{SetAside, Update};
 
 impl Scheduler {
     /// Takes an offer back; the team is not asked again before its turn-down ends.
-    pub(super) fn recall_offer(&mut self, arrival: Arrival, offer: &Offer, order: &Order, update: RequestId) {
+    pub(super) fn recall_offer(&mut self, arrival: Arrival, offer: &Offer, update: &Update) {
         self.turn_down(arrival, &offer.team, TurnDownCause::Recalled);
         self.vacate(arrival);
-        self.tell_recall(arrival, (&offer.team, offer.assignment, WorkMessage::Withdrawn), order, update);
+        self.tell_recall(arrival, (&offer.team, offer.assignment, WorkMessage::Withdrawn), update);
     }
 
     /// Takes a task from its owner; the team is not asked again before its turn-down ends.
-    pub(super) fn recall_owned(&mut self, arrival: Arrival, owner: &Active, order: &Order, update: RequestId) {
+    pub(super) fn recall_owned(&mut self, arrival: Arrival, owner: &Active, update: &Update) {
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.turn_down(arrival, &owner.team, TurnDownCause::Recalled);
         self.end_holding(arrival);
-        self.tell_recall(arrival, (&owner.team, owner.assignment, WorkMessage::Ended), order, update);
+        self.tell_recall(arrival, (&owner.team, owner.assignment, WorkMessage::Ended), update);
     }
 
     fn tell_recall(
         &mut self,
         arrival: Arrival,
         (team, assignment, message): (&TeamId, u32, WorkMessage),
-        order: &Order,
-        update: RequestId,
+        update: &Update,
     ) {
-        let said = Said { update: Some(update), ..Said::to(team, message) };
-        self.record(arrival, said, Effect::Recall { assignment, because: None, order: Some(order.clone()) });
+        let said = Said { update: Some(update.id.clone()), ..Said::to(team, message) }.ordered_by(update);
+        self.record(arrival, said, Effect::Recall { assignment, because: None });
         self.route(arrival);
     }
 
@@ -49,9 +48,8 @@ impl Scheduler {
         &mut self,
         arrival: Arrival,
         team: &TeamId,
-        order: &Order,
         set_aside: &[SetAside],
-        update: RequestId,
+        update: &Update,
     ) -> Result<(), Refusal> {
         let index = self.may_be_offered(arrival, team, set_aside)?;
         // An offer to another team ends first: one team is asked at a time.
@@ -62,8 +60,8 @@ impl Scheduler {
         Arc::make_mut(&mut decision).winner = Some(team.clone());
         let cleared = self.board.walls.clear(team, &entry.task.client, &entry.task.matter);
         let cleared = cleared.map_err(|rejection| in_the_way(team, &rejection))?;
-        let effect = Effect::Direct { order: order.clone(), set_aside: set_aside.to_vec() };
-        self.record(arrival, Said { update: Some(update), ..Said::of(team) }, effect);
+        let said = Said { update: Some(update.id.clone()), ..Said::of(team) }.ordered_by(update);
+        self.record(arrival, said, Effect::Direct { set_aside: set_aside.to_vec() });
         self.offer(arrival, index, decision, &cleared);
         Ok(())
     }

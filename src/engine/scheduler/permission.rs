@@ -49,7 +49,7 @@ pub(super) fn may_send(update: &Update) -> Result<(), Refusal> {
         | Change::Release { .. }
         | Change::Complete { .. } => from_team,
         Change::Pause { .. } | Change::Resume { .. } => true,
-        Change::Recall(_) | Change::OfferTo { .. } => from_operator,
+        Change::Recall | Change::OfferTo { .. } => from_operator,
         Change::Cancel { .. } | Change::Hold | Change::Unhold | Change::Reprioritise { .. } | Change::Amend(_) => {
             !from_team
         }

@@ -39,6 +39,7 @@ impl Scheduler {
                 Timer::SlaWarns(arrival) => self.warn(arrival),
                 Timer::SlaBreached(arrival) => self.breach(arrival, self.now),
                 Timer::SlaEscalates(arrival) => self.escalate(arrival),
+                Timer::Stalled(arrival) => self.tell_stalled(arrival),
                 Timer::NotBefore(arrival) => self.reach_not_before(arrival, due_at),
                 Timer::TurnDownEnds(arrival) | Timer::BetterExpected(arrival) => {
                     self.to_route.insert(arrival);
@@ -219,11 +220,8 @@ impl Scheduler {
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.end_holding(arrival);
         let said = Said::to(&active.team, WorkMessage::Ended);
-        self.record(
-            arrival,
-            said,
-            Effect::Recall { assignment: active.assignment, because: Some(because), order: None },
-        );
+        let effect = Effect::Recall { assignment: active.assignment, because: Some(because) };
+        self.record(arrival, said, effect);
     }
 
     /// An offer could not be delivered in time: it is withdrawn, and the team counts as having turned it down.

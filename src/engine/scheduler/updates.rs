@@ -78,7 +78,11 @@ impl Scheduler {
             return Ok(());
         }
         current_assignment(update, task)?;
-        self.make_move(arrival, update)
+        self.make_move(arrival, update)?;
+        if self.task_of(arrival).is_some_and(|task| is_word_of_holder(update, task)) {
+            self.hear(arrival);
+        }
+        Ok(())
     }
 
     /// The answer of the team that is to have an owned task next.
@@ -166,25 +170,27 @@ impl Scheduler {
                 self.decide_handoff(arrival);
             }
             (S::Active(active), C::Complete { note, .. }) => self.complete(arrival, active, note.clone(), id),
-            (S::Offered(offer), C::Recall(order)) => self.recall_offer(arrival, offer, order, update.id.clone()),
-            (S::Active(active), C::Recall(order)) => self.recall_owned(arrival, active, order, update.id.clone()),
-            (S::Waiting(_) | S::Offered(_), C::OfferTo { to, order, set_aside }) => {
-                return self.offer_to(arrival, to, order, set_aside, update.id.clone());
+            (S::Offered(offer), C::Recall) => self.recall_offer(arrival, offer, update),
+            (S::Active(active), C::Recall) => self.recall_owned(arrival, active, update),
+            (S::Waiting(_) | S::Offered(_), C::OfferTo { to, set_aside }) => {
+                return self.offer_to(arrival, to, set_aside, update);
             }
-            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Cancel { reason }) => self.cancel(arrival, reason),
-            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Hold) => self.hold(arrival),
-            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Unhold) => self.unhold(arrival),
+            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Cancel { reason }) => {
+                self.cancel(arrival, reason, update)
+            }
+            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Hold) => self.hold(arrival, update),
+            (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Unhold) => self.unhold(arrival, update),
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Reprioritise { priority }) => {
-                self.ask_for_priority(arrival, *priority, &update.sender);
+                self.ask_for_priority(arrival, *priority, update);
             }
             (S::Waiting(_) | S::Offered(_) | S::Active(_), C::Amend(amendment)) => {
-                return self.amend(arrival, amendment);
+                return self.amend(arrival, amendment, update);
             }
             (S::Active(_), C::OfferTo { .. }) => {
                 let message = "a team owns the task; recall it first, and then have it offered";
                 return Err(Refusal::of_field(RefusalCode::IllegalMove, "kind", message));
             }
-            (S::Waiting(_), C::Recall(_))
+            (S::Waiting(_), C::Recall)
             | (S::Active(_) | S::Waiting(_), C::Accept { .. } | C::Decline { .. })
             | (
                 S::Waiting(_) | S::Offered(_),
@@ -201,7 +207,7 @@ impl Scheduler {
                 | C::Keep { .. }
                 | C::Release { .. }
                 | C::Complete { .. }
-                | C::Recall(_)
+                | C::Recall
                 | C::OfferTo { .. }
                 | C::Cancel { .. }
                 | C::Hold
@@ -345,7 +351,7 @@ impl Scheduler {
         self.end(arrival, true);
     }
 
-    fn cancel(&mut self, arrival: Arrival, reason: &str) {
+    fn cancel(&mut self, arrival: Arrival, reason: &str, update: &Update) {
         let now = self.now;
         let Some(task) = self.task_of(arrival) else { return };
         let said = match task.assignment() {
@@ -357,7 +363,7 @@ impl Scheduler {
         self.change(arrival, |task| {
             task.state = TaskState::Cancelled { at: now, reason: reason.into() };
         });
-        self.record(arrival, said, Effect::Cancel { reason: reason.into() });
+        self.record(arrival, said.ordered_by(update), Effect::Cancel { reason: reason.into() });
         self.end(arrival, false);
     }
 
@@ -380,7 +386,7 @@ impl Scheduler {
         if let Sender::Team(team) = &update.sender {
             said = Said { update: Some(update.id.clone()), ..Said::to(team, WorkMessage::UpdateResult) };
         }
-        self.record(arrival, said, effect);
+        self.record(arrival, said.ordered_by(update), effect);
     }
 
     pub(super) fn route_if_waiting(&mut self, arrival: Arrival) {
@@ -388,6 +394,13 @@ impl Scheduler {
             self.route(arrival);
         }
     }
+}
+
+/// Whether an update is a word of the team that holds the task; its accept says nothing of the work yet.
+fn is_word_of_holder(update: &Update, task: &Task) -> bool {
+    let TaskState::Active(active) = &task.state else { return false };
+    let is_accept = matches!(update.change, Change::Accept { .. });
+    !is_accept && matches!(&update.sender, Sender::Team(team) if *team == active.team)
 }
 
 fn reused_id(update: &Update) -> Refusal {

@@ -47,6 +47,7 @@ impl Scheduler {
             addressed: None,
             held: None,
             update: None,
+            order: None,
             decision: None,
             effect: Effect::RaiseWall { matter, source },
         });

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Scheduler;
+use super::{Said, Scheduler};
 use crate::engine::calendar::Calendar;
+use crate::engine::effect::Effect;
 use crate::engine::roster::Roster;
 use crate::engine::task::{Active, Arrival, Holder, MAX_PACKET_HOLDERS, Task, TaskState};
 
@@ -18,6 +19,32 @@ impl Scheduler {
     pub(super) fn count_work(&mut self, arrival: Arrival) {
         let now = self.now;
         self.change_work(arrival, |active, hours, is_paused| active.count_work(hours, is_paused, now));
+    }
+
+    /// The holder is heard of.
+    pub(super) fn hear(&mut self, arrival: Arrival) {
+        let now = self.now;
+        self.change_work(arrival, |active, hours, is_paused| active.hear(hours, is_paused, now));
+    }
+
+    /// The holder has said nothing for long: that is told once.
+    pub(super) fn tell_stalled(&mut self, arrival: Arrival) {
+        let Some(task) = self.task_of(arrival) else { return };
+        let TaskState::Active(active) = &task.state else { return };
+        let Some(hours) = hours_of(&self.board.roster, active) else { return };
+        if active.stalls_at(hours, task.paused.is_some()).is_none_or(|at| at > self.now) {
+            return;
+        }
+        let silent_ms = active.worked_ms(hours, false, self.now).saturating_sub(active.silence.heard_ms);
+        let team = active.team.clone();
+        let effect = Effect::ReportStalled {
+            assignment: active.assignment,
+            silent_minutes: silent_ms / 60_000,
+            remaining_minutes: active.remaining_minutes,
+        };
+        let now = self.now;
+        self.change_active(arrival, |active| active.silence.told_at = Some(now));
+        self.record(arrival, Said::of(&team), effect);
     }
 
     /// The part of the holder ends: it is kept with the task.

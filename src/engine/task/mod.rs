@@ -19,7 +19,7 @@ use crate::engine::terms::Terms;
 use crate::engine::update::DeclineReason;
 
 pub use holders::{Holder, MAX_NOTES_BYTES, MAX_PACKET_HOLDERS, Notes};
-pub use ownership::{Active, ClosedBecause, HandoffState, Passing, Worked};
+pub use ownership::{Active, ClosedBecause, HandoffState, Passing, Silence, Worked};
 pub use state::{Offer, TaskState, WaitReason, Waiting, WakeCause};
 
 /// The rising number of a task's admission; the last key of every order.

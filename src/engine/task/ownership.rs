@@ -27,6 +27,9 @@ pub struct Active {
     /// What it has worked so far.
     #[serde(default, skip_serializing_if = "Worked::is_default")]
     pub worked: Worked,
+    /// Whether it is heard of.
+    #[serde(default, skip_serializing_if = "Silence::is_default")]
+    pub silence: Silence,
     /// Why it owns the task although it is closed.
     pub closed_because: Option<ClosedBecause>,
     /// What is decided for its shift end.
@@ -46,6 +49,26 @@ pub struct Worked {
 }
 
 impl Worked {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How long a holder has said nothing. Source: the service model, "Stalled".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Silence {
+    /// What it had worked when it was last heard of, in milliseconds.
+    pub heard_ms: u64,
+    /// When it was told that it says nothing, which is told once in an ownership.
+    pub told_at: Option<DateTime<Utc>>,
+    /// Whether it was heard of since.
+    pub is_over: bool,
+}
+
+impl Silence {
+    /// The least open time of a holder's team without a word that is told.
+    pub const LEAST: TimeDelta = TimeDelta::hours(2);
+
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -95,6 +118,7 @@ impl Active {
             remaining_minutes,
             reported_at: None,
             worked: Worked::default(),
+            silence: Silence::default(),
             closed_because: None,
             handoff: HandoffState::default(),
         }
@@ -130,6 +154,32 @@ impl Active {
         let ms = self.worked.counted_ms.saturating_sub(self.worked.at_report_ms);
         let counted = TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX));
         (counted, self.worked.since.unwrap_or(self.at))
+    }
+
+    /// It is heard of.
+    pub fn hear(&mut self, hours: &Calendar, is_paused: bool, now: DateTime<Utc>) {
+        self.count_work(hours, is_paused, now);
+        self.silence.heard_ms = self.worked.counted_ms;
+        self.silence.is_over = self.silence.told_at.is_some();
+    }
+
+    /// Whether it has said nothing for so long that it was told, and nothing since.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.silence.told_at.is_some() && !self.silence.is_over
+    }
+
+    /// When it has said nothing for twice the effort that it last said is left, and for [`Silence::LEAST`] at least, of the
+    /// open time of its team; `None` while it is paused and once that was told.
+    #[must_use]
+    pub fn stalls_at(&self, hours: &Calendar, is_paused: bool) -> Option<DateTime<Utc>> {
+        if is_paused || self.silence.told_at.is_some() {
+            return None;
+        }
+        let ms = self.worked.counted_ms.saturating_sub(self.silence.heard_ms);
+        let silent = TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX));
+        let limit = TimeDelta::minutes(2 * i64::from(self.remaining_minutes)).max(Silence::LEAST);
+        hours.add(self.worked.since.unwrap_or(self.at), (limit - silent).max(TimeDelta::zero()), &[]).ok()
     }
 
     /// Its part as it ends now.

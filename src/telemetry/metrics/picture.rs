@@ -1,7 +1,7 @@
 //! Tasks and teams as they are at one moment: replaced as a whole.
 
 use chrono::{DateTime, Utc};
-use prometheus::{GaugeVec, IntGaugeVec};
+use prometheus::{GaugeVec, IntGauge, IntGaugeVec};
 
 use crate::engine::id::TeamId;
 use crate::engine::request::Priority;
@@ -35,6 +35,7 @@ pub(super) struct Picture {
     waiting: IntGaugeVec,
     oldest_waiting: GaugeVec,
     handoffs_pending: IntGaugeVec,
+    stalled: IntGauge,
     undelivered: IntGaugeVec,
     team_open: IntGaugeVec,
     team_transition: GaugeVec,
@@ -56,6 +57,7 @@ impl Picture {
                 "Owned tasks that the team is to have next, planned or asked already.",
                 &["to_team"],
             ),
+            stalled: make.gauge("tasks_stalled", "Owned tasks whose holder has said nothing for long."),
             undelivered: make.gauges("messages_undelivered", "Messages that could not be delivered yet.", &["team"]),
             team_open: make.gauges("team_open", "Whether the team is open.", &["team"]),
             team_transition: make.float_gauges(
@@ -82,6 +84,7 @@ impl Picture {
         for (team, tasks) in &census.next_team {
             self.handoffs_pending.with_label_values(&[team.as_str()]).set(count(*tasks));
         }
+        self.stalled.set(count(census.stalled));
         self.show_waiting(census);
     }
 

@@ -9,7 +9,7 @@ use crate::engine::task::WaitReason;
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 41] = [
+const PAGE: [(&str, &str, &[&str]); 42] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -39,6 +39,7 @@ const PAGE: [(&str, &str, &[&str]); 41] = [
     ("sla_breaches_total", "counter", &["policy", "clock"]),
     ("handoffs_total", "counter", &["to_team", "outcome"]),
     ("handoffs_pending", "gauge", &["to_team"]),
+    ("tasks_stalled", "gauge", &[]),
     ("handoff_acceptance_seconds", "histogram", &[]),
     ("team_open", "gauge", &["team"]),
     ("team_next_transition_timestamp_seconds", "gauge", &["team"]),
@@ -183,6 +184,7 @@ fn a_team_that_left_the_roster_is_no_longer_shown() {
     census.with_team.insert((sydney.clone(), "active"), 2);
     census.waiting.insert((Priority::High, WaitReason::NoTeamOpen), 5);
     census.next_team.insert(sydney.clone(), 4);
+    census.stalled = 6;
     let at = "2026-11-23T17:00:00.5Z".parse().unwrap();
     let sla = SlaPicture {
         states: [((Some(sydney.clone()), SlaState::AtRisk), 3), ((None, SlaState::Ok), 2)].into(),
@@ -204,6 +206,7 @@ fn a_team_that_left_the_roster_is_no_longer_shown() {
         ("heliograph_sla_next_deadline_timestamp_seconds{team=\"sydney\"}", 1_795_453_200.5),
         ("heliograph_sla_next_deadline_timestamp_seconds{team=\"-\"}", 0.0),
         ("heliograph_handoffs_pending{to_team=\"london\"}", 0.0),
+        ("heliograph_tasks_stalled", 6.0),
     ];
     for (sample, expected) in samples {
         assert_eq!(value(&text, sample), expected, "{sample}");

@@ -6,7 +6,7 @@ use schemars::Schema;
 use crate::engine::event::Refusal;
 use crate::engine::id::{TeamId, Term};
 use crate::engine::request::{Place, Priority};
-use crate::engine::update::{Amendment, Change, DeclineReason, Order, SetAside};
+use crate::engine::update::{Amendment, Change, DeclineReason, SetAside};
 use crate::wire::form::{At, Fielded, Line, Note, Whole, form};
 use crate::wire::json::Node;
 use crate::wire::request::ConsentForm;
@@ -16,12 +16,30 @@ use crate::wire::rules::{MAX_LINE_CHARS, MAX_MINUTES};
 pub(super) struct Kind {
     pub(super) word: &'static str,
     pub(super) names: &'static [&'static str],
-    pub(super) read: fn(&Node<'_>, &At<'_>) -> Result<Change, Refusal>,
+    pub(super) read: fn(&Node<'_>, &At<'_>) -> Result<Said, Refusal>,
     pub(super) schema: fn() -> Schema,
 }
 
-/// Makes a [`Kind`] of a form that becomes a [`Change`].
-const fn kind<F: Fielded + Into<Change>>(word: &'static str) -> Kind {
+/// What a form says, and why when it says that.
+pub(super) struct Said {
+    pub(super) change: Change,
+    pub(super) reason: Option<String>,
+}
+
+impl Said {
+    fn because(change: Change, reason: Option<Reason>) -> Self {
+        Self { change, reason: reason.map(|reason| reason.0) }
+    }
+}
+
+impl From<Change> for Said {
+    fn from(change: Change) -> Self {
+        Self { change, reason: None }
+    }
+}
+
+/// Makes a [`Kind`] of a form that becomes what is said.
+const fn kind<F: Fielded + Into<Said>>(word: &'static str) -> Kind {
     Kind { word, names: F::NAMES, read: |node, at| F::read(node, at).map(Into::into), schema: F::schema }
 }
 
@@ -98,6 +116,8 @@ form! {
     struct ResumeForm {
         /// The number under which the team holds the task; required from a team.
         assignment: Option<Assignment>,
+        /// Why; required from an operator.
+        reason: Option<Reason>,
     }
 }
 
@@ -150,8 +170,6 @@ form! {
 form! {
     /// An operator takes the task from the team that has it, offered or owned.
     struct RecallForm {
-        /// Who asks for it, for the record; the sender when absent.
-        by: Option<Reason>,
         /// Why.
         reason: Reason,
     }
@@ -162,8 +180,6 @@ form! {
     struct OfferToForm {
         /// To whom.
         to: TeamId,
-        /// Who asks for it, for the record; the sender when absent.
-        by: Option<Reason>,
         /// Why.
         reason: Reason,
         /// Obstacles that are not to be in the way.
@@ -181,12 +197,18 @@ form! {
 
 form! {
     /// The task is not to be offered for now.
-    struct HoldForm {}
+    struct HoldForm {
+        /// Why; required from an operator.
+        reason: Option<Reason>,
+    }
 }
 
 form! {
     /// A held task may go on.
-    struct UnholdForm {}
+    struct UnholdForm {
+        /// Why; required from an operator.
+        reason: Option<Reason>,
+    }
 }
 
 form! {
@@ -194,6 +216,8 @@ form! {
     struct ReprioritiseForm {
         /// The new priority.
         priority: Priority,
+        /// Why; required from an operator.
+        reason: Option<Reason>,
     }
 }
 
@@ -214,6 +238,8 @@ form! {
         excluded_teams: Option<Vec<TeamId>>,
         /// New earliest start.
         not_before: Option<DateTime<Utc>>,
+        /// Why; required from an operator.
+        reason: Option<Reason>,
     }
 }
 
@@ -221,114 +247,115 @@ fn text(note: Option<Note>) -> Option<String> {
     note.map(|note| note.0)
 }
 
-impl From<AcceptForm> for Change {
+impl From<AcceptForm> for Said {
     fn from(form: AcceptForm) -> Self {
-        Self::Accept { assignment: form.assignment.0 }
+        Change::Accept { assignment: form.assignment.0 }.into()
     }
 }
 
-impl From<DeclineForm> for Change {
+impl From<DeclineForm> for Said {
     fn from(form: DeclineForm) -> Self {
-        Self::Decline { assignment: form.assignment.0, reason: form.reason, note: text(form.note) }
+        Change::Decline { assignment: form.assignment.0, reason: form.reason, note: text(form.note) }.into()
     }
 }
 
-impl From<ProgressForm> for Change {
+impl From<ProgressForm> for Said {
     fn from(form: ProgressForm) -> Self {
-        Self::Progress {
+        Change::Progress {
             assignment: form.assignment.0,
             remaining_minutes: form.remaining_minutes.0,
             note: text(form.note),
         }
+        .into()
     }
 }
 
-impl From<PauseForm> for Change {
+impl From<PauseForm> for Said {
     fn from(form: PauseForm) -> Self {
-        Self::Pause { assignment: form.assignment.map(|number| number.0), reason: form.reason }
+        let reason = Some(form.reason.to_string());
+        let assignment = form.assignment.map(|number| number.0);
+        Self { change: Change::Pause { assignment, reason: form.reason }, reason }
     }
 }
 
-impl From<ResumeForm> for Change {
+impl From<ResumeForm> for Said {
     fn from(form: ResumeForm) -> Self {
-        Self::Resume { assignment: form.assignment.map(|number| number.0) }
+        Self::because(Change::Resume { assignment: form.assignment.map(|number| number.0) }, form.reason)
     }
 }
 
-impl From<HandoffForm> for Change {
+impl From<HandoffForm> for Said {
     fn from(form: HandoffForm) -> Self {
-        Self::Handoff {
+        Change::Handoff {
             assignment: form.assignment.0,
             notes: text(form.notes),
             done: text(form.done),
             next_step: text(form.next_step),
             remaining_minutes: form.remaining_minutes.map(|minutes| minutes.0),
         }
+        .into()
     }
 }
 
-impl From<KeepForm> for Change {
+impl From<KeepForm> for Said {
     fn from(form: KeepForm) -> Self {
-        Self::Keep { assignment: form.assignment.0, reason: form.reason.0 }
+        Change::Keep { assignment: form.assignment.0, reason: form.reason.0 }.into()
     }
 }
 
-impl From<ReleaseForm> for Change {
+impl From<ReleaseForm> for Said {
     fn from(form: ReleaseForm) -> Self {
-        Self::Release { assignment: form.assignment.0, reason: form.reason.0 }
+        Change::Release { assignment: form.assignment.0, reason: form.reason.0 }.into()
     }
 }
 
-impl From<CompleteForm> for Change {
+impl From<CompleteForm> for Said {
     fn from(form: CompleteForm) -> Self {
-        Self::Complete { assignment: form.assignment.0, note: text(form.note) }
+        Change::Complete { assignment: form.assignment.0, note: text(form.note) }.into()
     }
 }
 
-fn order(by: Option<Reason>, reason: Reason) -> Order {
-    Order { by: by.map(|by| by.0).unwrap_or_default(), reason: reason.0 }
-}
-
-impl From<RecallForm> for Change {
+impl From<RecallForm> for Said {
     fn from(form: RecallForm) -> Self {
-        Self::Recall(order(form.by, form.reason))
+        Self::because(Change::Recall, Some(form.reason))
     }
 }
 
-impl From<OfferToForm> for Change {
+impl From<OfferToForm> for Said {
     fn from(form: OfferToForm) -> Self {
-        let set_aside = form.set_aside.unwrap_or_default();
-        Self::OfferTo { to: form.to, order: order(form.by, form.reason), set_aside }
+        let change = Change::OfferTo { to: form.to, set_aside: form.set_aside.unwrap_or_default() };
+        Self::because(change, Some(form.reason))
     }
 }
 
-impl From<CancelForm> for Change {
+impl From<CancelForm> for Said {
     fn from(form: CancelForm) -> Self {
-        Self::Cancel { reason: form.reason.0 }
+        let reason = form.reason.0;
+        Self { change: Change::Cancel { reason: reason.clone() }, reason: Some(reason) }
     }
 }
 
-impl From<HoldForm> for Change {
-    fn from(_: HoldForm) -> Self {
-        Self::Hold
+impl From<HoldForm> for Said {
+    fn from(form: HoldForm) -> Self {
+        Self::because(Change::Hold, form.reason)
     }
 }
 
-impl From<UnholdForm> for Change {
-    fn from(_: UnholdForm) -> Self {
-        Self::Unhold
+impl From<UnholdForm> for Said {
+    fn from(form: UnholdForm) -> Self {
+        Self::because(Change::Unhold, form.reason)
     }
 }
 
-impl From<ReprioritiseForm> for Change {
+impl From<ReprioritiseForm> for Said {
     fn from(form: ReprioritiseForm) -> Self {
-        Self::Reprioritise { priority: form.priority }
+        Self::because(Change::Reprioritise { priority: form.priority }, form.reason)
     }
 }
 
-impl From<AmendForm> for Change {
+impl From<AmendForm> for Said {
     fn from(form: AmendForm) -> Self {
-        Self::Amend(Box::new(Amendment {
+        let amendment = Amendment {
             deadline: form.deadline,
             effort_minutes: form.effort_minutes.map(|minutes| minutes.0),
             consent: form.consent.map(ConsentForm::into_consent),
@@ -336,6 +363,7 @@ impl From<AmendForm> for Change {
             denied_countries: form.denied_countries,
             excluded_teams: form.excluded_teams,
             not_before: form.not_before,
-        }))
+        };
+        Self::because(Change::Amend(Box::new(amendment)), form.reason)
     }
 }

@@ -11,9 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
-use crate::engine::update::{Amendment, Change, Sender, Update, UpdateDigest};
+use crate::engine::update::{Amendment, Change, Order, Sender, Update, UpdateDigest};
 
-use self::kinds::{KINDS, Kind};
+use self::kinds::{KINDS, Kind, Said};
 use super::form::{At, Fielded, Form, Line, fields, form};
 use super::json::{self, Fields, Node};
 use super::request::sent_text;
@@ -67,10 +67,12 @@ pub fn parse(body: &[u8], sender: &SenderHint, rules: &Rules) -> Result<Update, 
 /// The digest of what an update says: everything but who sends it and under which id.
 #[must_use]
 pub fn digest(update: &Update) -> UpdateDigest {
-    let said =
-        serde_json::to_vec(&(&update.task, &update.at, &update.change)).expect("ids, texts and numbers are JSON");
     let mut hash = Sha256::new_with_prefix(b"heliograph.update.v1\0");
-    hash.update(&said);
+    let said = (&update.task, &update.at, &update.change);
+    hash.update(serde_json::to_vec(&said).expect("ids, texts and numbers are JSON"));
+    if let Some(order) = &update.order {
+        hash.update(serde_json::to_vec(order).expect("texts are JSON"));
+    }
     UpdateDigest(hash.finalize().into())
 }
 
@@ -85,9 +87,12 @@ fn read(head: &Node<'_>, rest: &Node<'_>, hint: &SenderHint, at: &At<'_>) -> Res
         let known: Vec<&str> = Head::NAMES.iter().chain(kind.names).copied().collect();
         return Err(at.field(key).unknown(&known));
     }
-    let change = (kind.read)(rest, at)?;
+    let Said { change, reason } = (kind.read)(rest, at)?;
     if matches!(&change, Change::Amend(amendment) if **amendment == Amendment::default()) {
-        let message = format!("amend changes nothing here; give at least one of {}", kind.names.join(", "));
+        let message = format!(
+            "amend changes nothing here; give at least one of {}",
+            kind.names.iter().filter(|name| **name != "reason").copied().collect::<Vec<_>>().join(", ")
+        );
         return Err(at.field("kind").refuse(RefusalCode::MissingField, message));
     }
     let assignment_missing = match &change {
@@ -97,18 +102,31 @@ fn read(head: &Node<'_>, rest: &Node<'_>, hint: &SenderHint, at: &At<'_>) -> Res
     if assignment_missing && matches!(sender, Sender::Team(_)) {
         return Err(at.field("assignment").missing());
     }
-    let change = signed(change, &sender);
-    Ok(Update { id: head.id, task: head.task, sender, at: head.at, change })
+    let needs_reason = kind.names.contains(&"reason");
+    let order = order(head.by, reason, needs_reason, &sender, at)?;
+    Ok(Update { id: head.id, task: head.task, sender, at: head.at, order, change })
 }
 
-/// An order that names nobody is its sender's.
-fn signed(mut change: Change, sender: &Sender) -> Change {
-    if let (Change::Recall(order) | Change::OfferTo { order, .. }, Sender::Operator(name)) = (&mut change, sender)
-        && order.by.is_empty()
-    {
-        order.by.clone_from(name);
+/// What an operator may send is an order, and says why; one that names nobody is its sender's.
+fn order(
+    by: Option<Line<MAX_LINE_CHARS>>,
+    reason: Option<String>,
+    needs_reason: bool,
+    sender: &Sender,
+    at: &At<'_>,
+) -> Result<Option<Order>, Refusal> {
+    match (sender, by, reason) {
+        (Sender::Operator(name), by, Some(reason)) => {
+            Ok(Some(Order { by: by.map_or_else(|| name.clone(), |by| by.0), reason }))
+        }
+        (Sender::Operator(_), _, None) if needs_reason => Err(at
+            .field("reason")
+            .refuse(RefusalCode::MissingField, "is required from an operator; say why, it goes on record")),
+        (Sender::Team(_) | Sender::Client(_), Some(_), _) => {
+            Err(at.field("by").refuse(RefusalCode::NotAllowed, "is for operators; leave it out"))
+        }
+        (Sender::Operator(_), _, None) | (Sender::Team(_) | Sender::Client(_), None, _) => Ok(None),
     }
-    change
 }
 
 /// Who sends it: as the body says, and as is known.
@@ -173,5 +191,7 @@ form! {
         team: Option<TeamId>,
         /// The client that sends it; exactly one of team and client.
         client: Option<ClientId>,
+        /// Who has an operator send it, for the record; the operator when absent.
+        by: Option<Line<MAX_LINE_CHARS>>,
     }
 }

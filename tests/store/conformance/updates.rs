@@ -18,6 +18,7 @@ pub fn kept_updates_are_recovered_until_they_are_done<B: Backend>(fresh: fn() ->
             task: task(1, waiting()).id,
             sender: Sender::Client(client("acme")),
             at: None,
+            order: None,
             change: Change::Hold,
         },
         until: at(10),
