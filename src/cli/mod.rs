@@ -12,6 +12,7 @@
 mod check;
 mod completions;
 mod configuration;
+mod costs;
 mod coverage;
 mod daemon;
 mod explanation;
@@ -69,6 +70,8 @@ enum Command {
     Check(check::CheckArguments),
     /// Say what a roster would change on a daemon, and bring it into force
     Plan(plan::PlanArguments),
+    /// Sum what was worked on tasks that ended in a span of time, and what it cost
+    Costs(costs::CostsArguments),
     /// Say when anybody is open for each capability in the days ahead
     Coverage(coverage::CoverageArguments),
     /// Ask a calendar of the roster
@@ -135,6 +138,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(arguments) => serve::demo(&arguments),
         Command::Check(arguments) => check::run(&arguments, &mut output),
         Command::Plan(arguments) => plan::run(&arguments, &mut output),
+        Command::Costs(arguments) => costs::run(&arguments, &mut output),
         Command::Coverage(arguments) => coverage::run(&arguments, &mut output),
         Command::Hours(arguments) => hours::run(&arguments, &mut output),
         Command::Route(arguments) => route::run(&arguments, &mut output),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::costs::money;
 use super::daemon::{Daemon, DaemonArguments, encoded};
 use super::failure::{Failure, warn};
 use super::ledger;
@@ -253,10 +254,11 @@ fn print_people(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
                 let notes: Vec<_> = [&it.notes, &it.done, &it.next_step].into_iter().flatten().cloned().collect();
                 let notes = if notes.is_empty() { "-".into() } else { notes.join("; ") };
                 let worked = format!("{} min", it.worked_minutes);
-                vec![it.team.clone(), it.from.clone(), it.until.clone(), worked, left, notes]
+                let cost = money(it.cost_cents);
+                vec![it.team.clone(), it.from.clone(), it.until.clone(), worked, cost, left, notes]
             })
             .collect();
-        output.table(&["TEAM", "FROM", "UNTIL", "WORKED", "LEFT", "NOTES"], &rows)?;
+        output.table(&["TEAM", "FROM", "UNTIL", "WORKED", "COST", "LEFT", "NOTES"], &rows)?;
     }
     if !task.turn_downs.is_empty() {
         output.heading("Turned down by")?;

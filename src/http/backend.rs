@@ -21,6 +21,7 @@ use crate::engine::overrides::Override;
 use crate::engine::roster::Delivery;
 use crate::engine::sla::Segment;
 use crate::engine::task::{Arrival, Task, Waiting};
+use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
 
@@ -134,6 +135,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Sets or removes an override, answered after the commit; or, with `preview`, says what that would bring about.
     fn override_team(&self, wish: OverrideWish, preview: bool) -> impl Future<Output = OverrideAnswer> + Send;
+
+    /// What was worked on tasks that ended in a span of time, and what it cost.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store cannot be read.
+    fn costs(&self, query: CostQuery) -> impl Future<Output = Result<Vec<Cost>, Unavailable>> + Send;
 
     /// The coverage of so many days ahead, with the overrides as they stand.
     ///

@@ -7,6 +7,7 @@
 mod answer;
 mod backend;
 mod caller;
+mod costs;
 mod documents;
 mod events;
 mod guard;
@@ -28,6 +29,7 @@ pub use backend::{
     AsDecided, Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, Role, SubmitAnswer, TaskFilter, TeamMessage,
     TeamView, Unavailable, UpdateAnswer,
 };
+pub use costs::{CostList, CostView};
 pub use limits::{
     ANSWER_WITHIN, BODY_WITHIN, HEADERS_WITHIN, HEARTBEAT_EVERY, MAX_ARRAY, MAX_PAGE, MAX_WAIT_SECONDS, Options,
     STALLED_WITHIN,

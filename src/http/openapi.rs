@@ -11,6 +11,7 @@ use crate::wire::view::TaskView;
 use super::answer::{
     Applied, ExplanationView, HistoryPage, Liveness, MessageList, Readiness, Submitted, TaskPage, TeamList,
 };
+use super::costs::CostList;
 use super::overrides::{OverrideList, OverrideOutcome, OverrideRequest};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::roster::RosterPlan;
@@ -105,6 +106,7 @@ fn responses(operation: Operation, types: &mut SchemaGenerator) -> Value {
         Operation::Teams => ("application/json", of::<TeamList>(types)),
         Operation::Messages => ("application/json", of::<MessageList>(types)),
         Operation::PlanRoster | Operation::ApplyRoster => ("application/json", of::<RosterPlan>(types)),
+        Operation::Costs => ("application/json", of::<CostList>(types)),
         Operation::Overrides => ("application/json", of::<OverrideList>(types)),
         Operation::SetOverride => {
             let done = of::<OverrideOutcome>(types);

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::backend::Backend;
 use super::limits::{Options, Places};
 use super::problem::Problem;
-use super::{documents, events, guard, health, messages, overrides, reads, roster, writes};
+use super::{costs, documents, events, guard, health, messages, overrides, reads, roster, writes};
 
 /// An address and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +84,8 @@ pub enum Operation {
     ApplyRoster,
     /// Shows the coverage of the days ahead.
     Coverage,
+    /// Sums what was worked and what it cost.
+    Costs,
     /// Lists overrides.
     Overrides,
     /// Sets an override.
@@ -109,7 +111,7 @@ pub enum Operation {
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
 /// Every address.
-pub const ROUTES: [Route; 21] = [
+pub const ROUTES: [Route; 22] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -212,6 +214,17 @@ pub const ROUTES: [Route; 21] = [
     },
     Route {
         method: Method::Get,
+        path: "/api/v1/costs",
+        operation: Operation::Costs,
+        summary: "Sum what was worked on tasks that ended in a span of time, and what it cost, by client or by team",
+        query: &[
+            Parameter { name: "by", about: "client or team; client when absent." },
+            Parameter { name: "from", about: "Tasks that ended at this instant or later, RFC 3339." },
+            Parameter { name: "until", about: "And before this one." },
+        ],
+    },
+    Route {
+        method: Method::Get,
         path: "/api/v1/overrides",
         operation: Operation::Overrides,
         summary: "List the overrides that stand or are to come",
@@ -306,6 +319,7 @@ impl Operation {
             Self::PlanRoster => "plan_roster",
             Self::ApplyRoster => "apply_roster",
             Self::Coverage => "coverage",
+            Self::Costs => "costs",
             Self::Overrides => "overrides",
             Self::SetOverride => "set_override",
             Self::RemoveOverride => "remove_override",
@@ -337,6 +351,7 @@ impl Operation {
             Self::PlanRoster => post(roster::plan),
             Self::ApplyRoster => post(roster::apply),
             Self::Coverage => get(reads::coverage),
+            Self::Costs => get(costs::costs),
             Self::Overrides => get(overrides::list),
             Self::SetOverride => post(overrides::set),
             Self::RemoveOverride => delete(overrides::remove),

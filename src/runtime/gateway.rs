@@ -22,6 +22,7 @@ use crate::roster::zones::ZoneSource;
 use crate::store::{Reader, StoreError, StoredDecision, TaskQuery};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Queue, StoreOperation};
+use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message;
 use crate::wire::update::SenderHint;
@@ -320,6 +321,10 @@ impl Backend for Gateway {
     async fn override_team(&self, wish: OverrideWish, preview: bool) -> OverrideAnswer {
         let answer = self.ask(|reply| Inbound::Override { wish, preview, reply }).await;
         answer.unwrap_or_else(OverrideAnswer::Unavailable)
+    }
+
+    async fn costs(&self, query: CostQuery) -> Result<Vec<Cost>, Unavailable> {
+        self.read(move |reader| reader.costs(query)).await
     }
 
     async fn coverage(&self, days: u32) -> Result<Coverage, Unavailable> {

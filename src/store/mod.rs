@@ -21,6 +21,7 @@ use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::engine::update::{KeptUpdate, Sender};
 use crate::engine::walls::Walled;
+use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
 /// What one transaction writes.
@@ -291,6 +292,12 @@ pub trait Reader: Send {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     fn tasks(&mut self, query: &TaskQuery) -> Result<Vec<Task>, StoreError>;
+
+    /// What was worked on the tasks that ended in a span of time, and what it cost, in the order of the names.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn costs(&mut self, query: CostQuery) -> Result<Vec<Cost>, StoreError>;
 
     /// The overrides as they were before a fact.
     ///

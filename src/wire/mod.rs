@@ -7,6 +7,7 @@ mod asyncapi;
 pub mod chain;
 pub mod clock_view;
 pub mod cloudevents;
+pub mod cost;
 mod digest;
 mod event;
 pub mod fact;

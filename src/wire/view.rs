@@ -171,6 +171,8 @@ pub struct HolderView {
     pub remaining_minutes: u32,
     /// What it worked in its open time, pauses aside, in whole minutes.
     pub worked_minutes: u64,
+    /// What that cost by the rate of its team then, in cents.
+    pub cost_cents: u64,
     /// What it said that the next holder must know.
     pub notes: Option<String>,
     /// What it said that is done.
@@ -308,6 +310,7 @@ impl From<&Holder> for HolderView {
             until: instant::text(holder.until),
             remaining_minutes: holder.remaining_minutes,
             worked_minutes: holder.worked_seconds / 60,
+            cost_cents: holder.cost_cents,
             notes: holder.notes.notes.clone(),
             done: holder.notes.done.clone(),
             next_step: holder.notes.next_step.clone(),

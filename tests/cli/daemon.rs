@@ -30,7 +30,7 @@ fn task() -> Value {
         "sla": "gold", "clocks": [], "turn_downs": [{ "team": "pune", "cause": "busy", "until": null }],
         "holders": [{
             "team": "london", "assignment": 1, "from": "2026-11-23T09:00:00.000Z",
-            "until": "2026-11-23T17:30:00.000Z", "remaining_minutes": 60, "worked_minutes": 75, "notes": "half\u{1b}[31m done",
+            "until": "2026-11-23T17:30:00.000Z", "remaining_minutes": 60, "worked_minutes": 75, "cost_cents": 6_250, "notes": "half\u{1b}[31m done",
         }],
         "admitted_at": "2026-11-23T08:00:00.000Z", "ready_at": null, "task_seq": 9,
     })
@@ -290,6 +290,17 @@ fn an_operator_names_neither_team_nor_client() {
     assert_eq!(ran.code, 0, "{ran:?}");
     let body: Value = serde_json::from_str(&fake.calls()[0].body).unwrap();
     assert!(body["team"].is_null() && body["client"].is_null() && body["id"].is_string(), "{body}");
+}
+
+#[test]
+fn costs_are_shown_in_hours_and_money() {
+    let costs = json!({ "costs": [{ "of": "sydney", "tasks": 12, "worked_minutes": 1_505, "cost_cents": 100_005 }] });
+    let arguments = ["costs", "--by", "team", "--from", "2026-11-01T00:00:00Z", "--until", "2026-12-01T00:00:00+01:00"];
+    let (ran, calls) = asked(&arguments, [(200, costs)]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("25 h 05 min") && ran.stdout.contains("1000.05"), "{ran:?}");
+    let path = "/api/v1/costs?by=team&from=2026-11-01T00%3A00%3A00Z&until=2026-11-30T23%3A00%3A00Z";
+    assert!(format!("{calls:?}").contains(path), "{calls:?}");
 }
 
 #[test]

@@ -35,6 +35,7 @@ fn a_part_counts_the_open_time_of_its_team_without_pauses() {
     world.complete("a");
     assert_eq!(worked_minutes(&world), [60 + 240 + 30 + 30]);
     assert_eq!(world.ended[0].holders[0].remaining_minutes, 0, "it is done");
+    assert_eq!(world.ended[0].holders[0].cost_cents, 6 * 5_000, "six hours at the rate of the team");
 }
 
 #[test]
@@ -102,6 +103,12 @@ fn each_holder_has_its_own_part() {
     world.accept("a");
     world.run_to("2026-11-23T11:45:00Z");
     world.complete("a");
+    let (_, brief) = world.last_offer("a");
+    assert_eq!(
+        (brief.packet[0].worked_seconds, brief.packet[0].cost_cents),
+        (75 * 60, 0),
+        "no team hears another's cost"
+    );
     assert_eq!(worked_minutes(&world), [75, 45]);
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use heliograph::http::{Method, ROUTES};
+use heliograph::http::{Method, Operation, ROUTES};
 use heliograph::wire::schema::{self, SchemaKind};
 use serde_json::Value;
 
@@ -71,6 +71,12 @@ async fn every_address_that_reads_answers() {
     for route in ROUTES.iter().filter(|route| route.method == Method::Get) {
         let id = if route.path.contains("teams") { "sydney" } else { "acme-llp%2Freq-1" };
         let path = route.path.replace("{id}", id).replace("{kind}", "request");
+        let query = if route.operation == Operation::Costs {
+            "?from=2026-11-01T00:00:00Z&until=2026-12-01T00:00:00Z"
+        } else {
+            ""
+        };
+        let path = path + query;
         let mut connection = server.connect().await;
         connection.send(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
         assert_eq!(connection.head().await.status, 200, "{path}");

@@ -19,6 +19,7 @@ use heliograph::http::{
     Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, Role, RosterPlan, SubmitAnswer,
     TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
+use heliograph::wire::cost::{Cost, CostBy, CostQuery};
 use heliograph::wire::fact::{Fact, FactSeq};
 use heliograph::wire::update::SenderHint;
 use tokio::sync::{Notify, watch};
@@ -267,6 +268,13 @@ impl Backend for Fake {
         let mut state = self.state();
         state.wishes.push((wish, preview));
         state.overridden.clone()
+    }
+
+    async fn costs(&self, query: CostQuery) -> Result<Vec<Cost>, Unavailable> {
+        let of = if query.by == CostBy::Team { "sydney" } else { "acme-llp" };
+        let days = u64::try_from((query.until - query.from).num_days()).expect("days");
+        let cost = Cost { of: of.into(), tasks: days, worked_seconds: 5_430, cost_cents: 9_050 };
+        self.if_available(|_| vec![cost])
     }
 
     async fn coverage(&self, days: u32) -> Result<Coverage, Unavailable> {

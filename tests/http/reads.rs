@@ -54,6 +54,25 @@ async fn tasks_are_listed_by_filters_a_page_at_a_time() {
 }
 
 #[tokio::test]
+async fn costs_are_summed_by_client_or_by_team_over_a_span() {
+    let server = Server::start().await;
+    let span = "from=2026-11-01T00:00:00Z&until=2026-11-08T01:00:00%2B01:00";
+    let one =
+        |of: &str| serde_json::json!({"costs": [{"of": of, "tasks": 7, "worked_minutes": 90, "cost_cents": 9050}]});
+    assert_eq!(server.get(&format!("/api/v1/costs?{span}")).await.json(), one("acme-llp"));
+    assert_eq!(server.get(&format!("/api/v1/costs?{span}&by=team")).await.json(), one("sydney"));
+    for (query, field) in [
+        ("until=2026-11-08T00:00:00Z", "from"),
+        ("from=2026-11-08T00:00:00Z", "until"),
+        ("from=2026-11-08T00:00:00Z&until=2026-11-08T00:00:00Z", "until"),
+        ("from=monday&until=2026-11-08T00:00:00Z", "from"),
+        ("by=month&from=2026-11-01T00:00:00Z&until=2026-11-08T00:00:00Z", "by"),
+    ] {
+        assert_eq!(server.get(&format!("/api/v1/costs?{query}")).await.problem(400)["field"], field, "{query}");
+    }
+}
+
+#[tokio::test]
 async fn a_parameter_that_cannot_be_used_is_named() {
     let server = Server::start().await;
     let cases = [

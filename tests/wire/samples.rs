@@ -279,6 +279,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
             until: now,
             remaining_minutes: 90,
             worked_seconds: 5_400,
+            cost_cents: 0,
             notes_dropped: false,
             notes: Notes { notes: Some("notes for the next holder".into()), ..Notes::default() },
         }],

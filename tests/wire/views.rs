@@ -72,6 +72,7 @@ fn task(state: TaskState) -> Task {
             until: at("2026-11-23T17:00:00Z"),
             remaining_minutes: 30,
             worked_seconds: 5_400,
+            cost_cents: 0,
             notes_dropped: false,
             notes: Notes::default(),
         }],

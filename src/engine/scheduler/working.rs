@@ -57,6 +57,7 @@ impl Scheduler {
     pub(super) fn packet(&self, task: &Task) -> Vec<Holder> {
         let mut packet = task.packet().to_vec();
         packet.extend(self.part_until_now(task));
+        packet.iter_mut().for_each(|part| part.cost_cents = 0);
         packet.drain(..packet.len().saturating_sub(MAX_PACKET_HOLDERS));
         packet
     }
@@ -78,7 +79,9 @@ impl Scheduler {
 
     fn part_until_now(&self, task: &Task) -> Option<Holder> {
         let TaskState::Active(active) = &task.state else { return None };
-        Some(active.ended_part(hours_of(&self.board.roster, active)?, task.paused.is_some(), self.now))
+        let roster = &self.board.roster;
+        let team = roster.team(roster.team_index(&active.team)?);
+        Some(active.ended_part(team, task.paused.is_some(), self.now))
     }
 
     fn change_work(&mut self, arrival: Arrival, change: impl FnOnce(&mut Active, &Calendar, bool)) {

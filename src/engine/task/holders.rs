@@ -27,6 +27,9 @@ pub struct Holder {
     /// What it worked in its open time, pauses aside, in seconds.
     #[serde(default)]
     pub worked_seconds: u64,
+    /// What that cost by the rate of its team then, in cents; never told to another team.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cost_cents: u64,
     /// What it said to the next holder.
     #[serde(flatten)]
     pub notes: Notes,
@@ -47,6 +50,11 @@ pub struct Notes {
     /// What comes next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Notes {

@@ -8,6 +8,7 @@ use super::state::Offer;
 use crate::engine::calendar::Calendar;
 use crate::engine::handoff::KeepReason;
 use crate::engine::id::TeamId;
+use crate::engine::roster::Team;
 
 /// Ownership by a team.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,16 +183,18 @@ impl Active {
         hours.add(self.worked.since.unwrap_or(self.at), (limit - silent).max(TimeDelta::zero()), &[]).ok()
     }
 
-    /// Its part as it ends now.
+    /// Its part as it ends now, of this team.
     #[must_use]
-    pub fn ended_part(&self, hours: &Calendar, is_paused: bool, now: DateTime<Utc>) -> Holder {
+    pub fn ended_part(&self, team: &Team, is_paused: bool, now: DateTime<Utc>) -> Holder {
+        let worked_ms = self.worked_ms(&team.calendar, is_paused, now);
         Holder {
             team: self.team.clone(),
             assignment: self.assignment,
             from: self.at,
             until: now,
             remaining_minutes: self.remaining_minutes,
-            worked_seconds: self.worked_ms(hours, is_paused, now) / 1_000,
+            worked_seconds: worked_ms / 1_000,
+            cost_cents: cost_cents(worked_ms, team.cost_per_hour_cents),
             notes: self.handoff.notes.clone(),
             notes_dropped: false,
         }
@@ -212,6 +215,12 @@ impl Active {
             self.closed_because = Some(ClosedBecause::Kept);
         }
     }
+}
+
+/// The cost of so much work, to the nearest cent.
+fn cost_cents(worked_ms: u64, cents_per_hour: u32) -> u64 {
+    const HOUR_MS: u64 = 3_600_000;
+    (worked_ms.saturating_mul(u64::from(cents_per_hour)).saturating_add(HOUR_MS / 2)) / HOUR_MS
 }
 
 impl HandoffState {

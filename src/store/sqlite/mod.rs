@@ -8,6 +8,7 @@
 //!   whose earlier sync failed is not taken for durable.
 
 mod columns;
+mod costs;
 mod guard;
 mod ledger;
 mod marks;

@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 
 use super::columns::{FACT_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned};
-use super::{ledger, open, overrides};
+use super::{costs, ledger, open, overrides};
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
@@ -19,6 +19,7 @@ use crate::engine::task::Task;
 use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
 use crate::store::{Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
+use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
 /// The words for the states of a task; each is a range of every index of tasks.
@@ -205,6 +206,10 @@ impl Reader for SqliteReader {
         found.sort_unstable_by_key(|task| task.arrival);
         found.truncate(query.limit);
         Ok(found)
+    }
+
+    fn costs(&mut self, query: CostQuery) -> Result<Vec<Cost>, StoreError> {
+        costs::read(&self.connection, query)
     }
 
     fn overrides_before(&mut self, fact: FactSeq) -> Result<Overrides, StoreError> {

@@ -49,6 +49,7 @@ macro_rules! for_each_promise {
             no_message_passes_a_wall,
             what_a_team_was_told_behind_a_wall_is_found,
             kept_updates_are_recovered_until_they_are_done,
+            costs_are_summed_over_the_holders_of_tasks_that_ended_in_a_span,
             marks_of_the_waiting_order_are_recovered_until_they_are_nothing,
             a_cursor_is_where_the_team_left_it,
             ended_tasks_are_found_in_the_order_asked,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use heliograph::engine::event::EndedTask;
 use heliograph::engine::id::TaskId;
-use heliograph::engine::task::Task;
+use heliograph::engine::task::{Holder, Notes, Task};
 use heliograph::store::{Batch, RECENT_ENDED, TaskQuery};
+use heliograph::wire::cost::{CostBy, CostQuery};
 
 use super::{Backend, commit, ids, recovered, refused};
-use crate::samples::{active, cancelled, client, completed, offered, task, task_of, tasks, team, waiting};
+use crate::samples::{active, at, cancelled, client, completed, offered, task, task_of, tasks, team, waiting};
 
 pub fn ended_tasks_are_found_in_the_order_asked<B: Backend>(fresh: fn() -> B) {
     let backend = fresh();
@@ -125,4 +126,39 @@ pub fn listings_filter_and_keep_the_order_of_arrival<B: Backend>(fresh: fn() -> 
     assert_eq!(list("bolt", "sydney", "active", None, 100), [5]);
     assert_eq!(list("", "", "no such state", None, 100), [0; 0]);
     assert_eq!(reader.task(&all[2].id).expect("a task"), Some(all[2].clone()));
+}
+
+pub fn costs_are_summed_over_the_holders_of_tasks_that_ended_in_a_span<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let part = |team: &str, seconds: u64, cents: u64| Holder {
+        team: crate::samples::team(team),
+        assignment: 1,
+        from: at(1),
+        until: at(2),
+        remaining_minutes: 0,
+        worked_seconds: seconds,
+        cost_cents: cents,
+        notes: Notes::default(),
+        notes_dropped: false,
+    };
+    let ended = |firm: &str, arrival, end, holders: Vec<Holder>| Task {
+        holders,
+        ..task_of(firm, arrival, completed("sydney", end))
+    };
+    let rows = [
+        ended("acme", 1, 10, vec![part("sydney", 600, 100), part("london", 60, 25)]),
+        ended("acme", 2, 11, vec![part("sydney", 61, 3)]),
+        ended("bolt", 3, 12, vec![part("sydney", 1, 1), part("sydney", 2, 1)]),
+        ended("bolt", 4, 20, vec![part("sydney", 9_999, 9_999)]),
+        Task { holders: vec![part("london", 7, 7)], ..task_of("bolt", 5, active("sydney")) },
+    ];
+    commit(&mut *backend.open(), &tasks(&rows));
+    let mut reader = backend.open().reader().expect("a reader");
+    let mut costs = |by| {
+        let query = CostQuery { by, from: at(10), until: at(20) };
+        let costs = reader.costs(query).expect("costs").into_iter();
+        costs.map(|it| (it.of.to_string(), it.tasks, it.worked_seconds, it.cost_cents)).collect::<Vec<_>>()
+    };
+    assert_eq!(costs(CostBy::Client), [("acme".into(), 2, 721, 128), ("bolt".into(), 1, 3, 2)]);
+    assert_eq!(costs(CostBy::Team), [("london".into(), 1, 60, 25), ("sydney".into(), 3, 664, 105)]);
 }
