@@ -83,6 +83,8 @@ impl Scheduler {
 
     /// Proposes a task to a team that no wall keeps from it; a team that accepts by its policy owns it at once.
     pub(super) fn offer(&mut self, arrival: Arrival, index: TeamIndex, decision: Arc<Decision>, _cleared: &Cleared) {
+        // A step that is late fires so many timers only: what this clock was due for before now is told before it stops.
+        self.tell_overdue(arrival);
         let now = self.now;
         let roster = Arc::clone(&self.board.roster);
         let team = roster.team(index);
