@@ -33,7 +33,8 @@ impl Scheduler {
         });
         let said = self.changed(arrival);
         self.record(arrival, said, Effect::Reprioritise { priority });
-        self.route_if_waiting(arrival);
+        // Not at once: when the step is late, not every team is known yet to have closed.
+        self.to_route.insert(arrival);
     }
 
     pub(super) fn amend(&mut self, arrival: Arrival, amendment: &Amendment) -> Result<(), Refusal> {
