@@ -272,6 +272,26 @@ fn what_fell_due_while_nobody_ran_is_told_once_and_how_late() {
     assert_eq!(again.told("x"), [""; 0], "both were told before");
 }
 
+#[test]
+fn a_clock_that_a_late_offer_stops_is_breached_first_though_more_is_due_than_one_step_fires() {
+    let rule = SlaClock { stop: Moment::Offered, ..clock("first", Basis::Wall, 150) };
+    let mut world = World::new("2026-11-23T07:00:00Z", under(vec![rule], vec![london()]));
+    world.checked_every = 1_000;
+    let _ = world.send(request("x"));
+    // Their warnings are due before London opens at 09:00, their breaches before that of the clock at 09:30.
+    for number in 0..=heliograph::engine::scheduler::MAX_TIMERS_PER_STEP {
+        let deadline = Some(at("2026-11-23T09:20:00Z"));
+        let _ = world.send(WorkRequest {
+            excluded_teams: vec![team_id("london")],
+            deadline,
+            ..request(&format!("y{number}"))
+        });
+    }
+    world.now = at("2026-11-23T11:00:00Z");
+    world.run_to("2026-11-23T11:00:00Z");
+    assert_eq!(world.story("x"), ["admit", "park", "breach_sla", "offer", "stop_sla"]);
+}
+
 /// The office is open from 09:00 to 17:00 in the roster of the tests.
 fn office(hours: &str) -> Roster {
     let mut roster = alone(clock("finish", Basis::Calendar("office".parse().expect("an id")), 240));

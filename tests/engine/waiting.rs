@@ -7,7 +7,7 @@ use heliograph::engine::effect::{Answer, Effect};
 use heliograph::engine::event::{Event, RefusalCode};
 use heliograph::engine::explain::Filter;
 use heliograph::engine::request::{Priority, WorkRequest};
-use heliograph::engine::roster::{Capacity, Team};
+use heliograph::engine::roster::{Basis, Capacity, Escalation, EscalationAction, Team};
 use heliograph::engine::scheduler::Preview;
 use heliograph::engine::task::{WaitReason, WakeCause};
 use heliograph::engine::update::{Change, DeclineReason, Sender};
@@ -373,4 +373,44 @@ fn a_dry_run_says_what_a_request_waits_for_whatever_the_teams_say() {
     let later = WorkRequest { not_before: Some(at("2026-11-30T00:00:00Z")), ..request("b") };
     assert_eq!(reason(later), Some(WaitReason::NotBefore));
     assert_eq!(reason(WorkRequest { after: vec![task_id("zz")], ..request("c") }), Some(WaitReason::Predecessor));
+}
+
+#[test]
+fn a_team_at_lunch_gets_nothing_though_more_is_due_than_one_step_fires() {
+    let calendar = calendar("Europe/London", &WEEKDAYS, &["09:00-17:00"], &["12:00-13:00"]);
+    let mut world =
+        World::new("2026-11-23T11:00:00Z", roster(vec![Team { capacity: Capacity::Seats(1), calendar, ..london() }]));
+    world.checked_every = 1_000;
+    let _ = world.send(request("x"));
+    let _ = world.send(request("z"));
+    // The offer of `x` lapses at 11:30; so many deadlines warn and are breached before lunch.
+    for number in 0..=heliograph::engine::scheduler::MAX_TIMERS_PER_STEP {
+        let deadline = Some(at("2026-11-23T11:50:00Z"));
+        let excluded_teams = vec![team_id("london")];
+        let _ = world.send(WorkRequest { excluded_teams, deadline, ..request(&format!("y{number}")) });
+    }
+    world.now = at("2026-11-23T12:20:00Z");
+    world.run_to("2026-11-23T12:20:00Z");
+    assert!(!world.story("z").contains(&"offer"), "{:?}", world.story("z"));
+}
+
+#[test]
+fn a_priority_that_is_raised_late_offers_nothing_to_a_team_at_lunch() {
+    let calendar = calendar("Europe/London", &WEEKDAYS, &["09:00-17:00"], &["12:00-13:00"]);
+    let mut firm = roster(vec![Team { capacity: Capacity::Seats(1), calendar, ..london() }]);
+    let mut policy = policy(Basis::Wall, 45);
+    policy.clocks[0].escalations =
+        vec![Escalation { at_percent: 100, action: EscalationAction::RaisePriority(Priority::High) }];
+    firm.sla.insert(policy.id.clone(), policy);
+    let mut world = World::new("2026-11-23T11:00:00Z", firm);
+    let _ = world.send(request("x"));
+    let _ = world.send(WorkRequest { sla: Some("gold".parse().expect("a policy")), ..request("z") });
+    // The offer of `x` lapses at 11:30, the priority of `z` is raised at 11:45, and nobody fires timers before 12:20.
+    world.now = at("2026-11-23T12:20:00Z");
+    world.run_to("2026-11-23T12:20:00Z");
+    assert!(
+        world.story("z").contains(&"reprioritise") && !world.story("z").contains(&"offer"),
+        "{:?}",
+        world.story("z")
+    );
 }

@@ -36,7 +36,8 @@ impl Scheduler {
         self.change_priority(arrival, priority);
         let said = self.changed(arrival).ordered_by(update);
         self.record(arrival, said, Effect::Reprioritise { priority, because });
-        self.route_if_waiting(arrival);
+        // Not at once: when the step is late, not every team is known yet to have closed.
+        self.to_route.insert(arrival);
     }
 
     /// A step of a clock raises the priority.
@@ -45,7 +46,8 @@ impl Scheduler {
         let said = self.changed(arrival);
         let because = Some(PriorityReason::Escalation);
         self.record(arrival, said, Effect::Reprioritise { priority, because });
-        self.route_if_waiting(arrival);
+        // Not at once: when the step is late, not every team is known yet to have closed.
+        self.to_route.insert(arrival);
     }
 
     fn change_priority(&mut self, arrival: Arrival, priority: Priority) {

@@ -193,6 +193,14 @@ impl Scheduler {
         }
     }
 
+    /// Tells of what a task's clocks used up before now.
+    pub(super) fn tell_overdue(&mut self, arrival: Arrival) {
+        if self.task_of(arrival).and_then(Task::next_breach_at).is_some_and(|breach_at| breach_at < self.now) {
+            self.warn(arrival);
+            self.breach(arrival, just_before(self.now));
+        }
+    }
+
     fn notice(&self, arrival: Arrival, clock: &Clock, percent: u8, reached_at: DateTime<Utc>) -> SlaNotice {
         let sla = self.task_of(arrival).and_then(|task| task.sla.as_ref());
         SlaNotice {

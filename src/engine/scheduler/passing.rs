@@ -113,7 +113,19 @@ impl Scheduler {
         let is_asked = active.handoff.passing.as_ref().is_some_and(|passing| passing.offer.is_some());
         // One that is closed by an override does not work on.
         let may_finish = !self.board.roster.team(point.owner).closed_by_override;
-        little && may_finish && !is_over && point.rule != HandoffRule::Always && !is_asked
+        let has_just_closed = self.grace_ends_at(point).is_some();
+        little && may_finish && !is_over && has_just_closed && point.rule != HandoffRule::Always && !is_asked
+    }
+
+    /// Until when a little is finished past the close; `None` when the holder has been closed for longer than that.
+    fn grace_ends_at(&self, point: Point) -> Option<DateTime<Utc>> {
+        let grace = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_grace_minutes));
+        if point.open {
+            return Some(point.free_at + grace);
+        }
+        let calendar = &self.board.roster.team(point.owner).calendar;
+        let (_, closed_at) = calendar.open_intervals(self.now - grace, self.now).ok()?.last()?;
+        Some(closed_at + grace)
     }
 
     /// The holder is expected to be done before its close after all: what was decided for that does not stand.
@@ -130,12 +142,12 @@ impl Scheduler {
 
     fn grant_grace(&mut self, arrival: Arrival, point: Point) {
         self.drop_plan(arrival, WithdrawReason::Recalled);
-        let grace = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_grace_minutes));
+        let Some(ends_at) = self.grace_ends_at(point) else { return };
         let shift_end = self.board.load(point.owner).open_shift_end();
         self.change_active(arrival, |active| {
             active.handoff.shift_end = shift_end.or(active.handoff.shift_end);
             active.handoff.at_close = Some(ClosedBecause::Grace);
-            active.handoff.grace_until.get_or_insert(point.free_at + grace);
+            active.handoff.grace_until.get_or_insert(ends_at);
             if !point.open {
                 active.close_for(ClosedBecause::Grace);
             }

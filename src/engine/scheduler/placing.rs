@@ -82,6 +82,8 @@ impl Scheduler {
 
     /// Proposes a task to a team that no wall keeps from it; a team that accepts by its policy owns it at once.
     pub(super) fn offer(&mut self, arrival: Arrival, index: TeamIndex, decision: Arc<Decision>, _cleared: &Cleared) {
+        // A step that is late fires so many timers only: what this clock was due for before now is told before it stops.
+        self.tell_overdue(arrival);
         let now = self.now;
         let roster = Arc::clone(&self.board.roster);
         let team = roster.team(index);
@@ -237,6 +239,7 @@ impl Scheduler {
     pub(super) fn reach_not_before(&mut self, arrival: Arrival, reached_at: DateTime<Utc>) {
         if self.task_of(arrival).is_some_and(|task| task.is_to_be_ready(self.now)) {
             self.mark_ready(arrival, reached_at);
+            self.record(arrival, Said::default(), Effect::MarkReady {});
         }
         self.to_route.insert(arrival);
     }
@@ -245,18 +248,16 @@ impl Scheduler {
     pub(super) fn mark_ready_now(&mut self, arrival: Arrival) {
         if self.task_of(arrival).is_some_and(|task| task.is_to_be_ready(self.now)) {
             self.mark_ready(arrival, self.now);
+            self.record(arrival, Said::default(), Effect::MarkReady {});
         }
     }
 
     /// Marks the moment at which nothing has to come first any more.
-    fn mark_ready(&mut self, arrival: Arrival, ready_at: DateTime<Utc>) {
+    pub(super) fn mark_ready(&mut self, arrival: Arrival, ready_at: DateTime<Utc>) {
         self.change(arrival, |task| {
             task.ready_at = Some(ready_at);
             sla::touch(task, Moment::Ready, ready_at);
         });
-        if self.task_of(arrival).is_some_and(|task| task.task_seq > 1) {
-            self.record(arrival, Said::default(), Effect::MarkReady {});
-        }
     }
 
     /// A team that works on a task is known for its matter from now on.

@@ -128,7 +128,10 @@ impl Scheduler {
         self.admitting = Some(arrival);
         self.apply_kept(arrival);
         self.admitting = None;
-        // Clocks that start when it is ready have their due time from now on.
+        // Clocks that start when it is ready have their due time from now on; the admission has told that it is ready.
+        if ready && self.task_of(arrival).is_some_and(|task| task.is_to_be_ready(self.now)) {
+            self.mark_ready(arrival, self.now);
+        }
         self.mark_ready_now(arrival);
         self.tell_infeasible(arrival);
         self.route(arrival);

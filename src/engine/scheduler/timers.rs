@@ -20,8 +20,11 @@ impl Scheduler {
     pub(super) fn fire_timers(&mut self, at_now: bool) {
         let mut fired = 0;
         while let Some(next) = self.timers.next() {
-            let is_enough = if at_now { fired == MAX_TIMERS_PER_STEP } else { next >= self.now };
-            if is_enough {
+            if !at_now && next >= self.now {
+                return;
+            }
+            if at_now && fired == MAX_TIMERS_PER_STEP {
+                self.close_overdue(next);
                 return;
             }
             let Some((due_at, timer)) = self.timers.pop_due(self.now) else { return };
@@ -45,6 +48,20 @@ impl Scheduler {
                     self.to_route.insert(arrival);
                 }
                 Timer::ClassesRenew => self.renew_classes(),
+            }
+        }
+    }
+
+    /// Teams that have closed by now get nothing before their own timers fire, in a later step.
+    fn close_overdue(&mut self, next: DateTime<Utc>) {
+        if next >= self.now {
+            return;
+        }
+        let teams: Vec<_> = self.board.roster.indexed_teams().map(|(team, _)| team).collect();
+        for team in teams {
+            let load = self.board.load(team);
+            if load.open && load.changes_at.is_some_and(|at| at <= self.now) {
+                self.turn_team(team);
             }
         }
     }
