@@ -247,7 +247,8 @@ fn print_needs(needs: &NeedsView, output: &mut Output) -> Result<(), Failure> {
 fn print_people(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     if !task.holders.is_empty() {
-        output.heading("Earlier holders")?;
+        let is_ended = matches!(task.state.as_str(), "completed" | "cancelled");
+        output.heading(if is_ended { "Holders" } else { "Earlier holders" })?;
         let rows: Vec<_> = (task.holders.iter())
             .map(|it| {
                 let left = format!("{} min", it.remaining_minutes);

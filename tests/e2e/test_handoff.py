@@ -74,7 +74,11 @@ def test_a_brief_is_handed_round_the_world_with_its_notes(world):
     owner.inbox.first("ended", task=TASK, assignment=assignment)
     task = daemon.task(TASK)
     assert (task["state"], task["team"], task["handoffs"]) == ("completed", owner.name, 3)
-    assert [it["team"] for it in task["holders"]] == trail[:-1] and len(set(trail)) >= 3, trail
+    assert [it["team"] for it in task["holders"]] == trail and len(set(trail)) >= 3, trail
+    summed = daemon.get("/api/v1/costs?by=team&from=2026-11-24T00:00:00Z&until=2026-12-01T00:00:00Z")
+    worked = {it["of"]: it["worked_minutes"] for it in summed["costs"]}
+    assert worked == {it["team"]: it["worked_minutes"] for it in task["holders"]}, summed
+    assert sum(it["cost_cents"] for it in summed["costs"]) == sum(it["cost_cents"] for it in task["holders"])
     parts = [(it["from"], it["until"]) for it in task["holders"]]
     assert all(until <= start for (_, until), (start, _) in zip(parts, parts[1:]))
     told = sorted((it.json for it in events.messages if it.json.get("task") == TASK), key=lambda it: it["task_seq"])

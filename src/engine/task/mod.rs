@@ -77,7 +77,7 @@ pub struct Task {
     pub charged: Option<Charge>,
     /// Teams that turned it down.
     pub turn_downs: Vec<TurnDown>,
-    /// Earlier holders, the first first.
+    /// Earlier holders, the first first; of an ended task all of them.
     pub holders: Vec<Holder>,
     /// How many times it was handed off.
     #[serde(default, skip_serializing_if = "is_zero")]
