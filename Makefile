@@ -10,7 +10,14 @@ NODE    := python3 tests/bed/with_node.py
 LISTEN  := 127.0.0.1:8321
 AT      := 2026-11-24T13:30:00Z
 
-.PHONY: run build test install lint rust end-to-end ops bench clean
+# How much of the simulation runs, from which seed, over how many days at most, and how many requests come in an hour.
+EVENTS  := 100000
+SEED    := 1
+DAYS    := 365
+HOURLY  := 25
+SIMULATED := $(CARGO) nextest run $(TESTING),planted --cargo-profile simulation
+
+.PHONY: run build test install lint rust simulation simulate end-to-end ops bench clean
 
 run:
 	$(CARGO) run $(LOCKED) --release -- demo --speed 60 --at $(AT) --listen $(LISTEN)
@@ -18,7 +25,7 @@ run:
 build:
 	$(CARGO) build $(LOCKED) --release
 
-test: install lint rust end-to-end ops
+test: install lint rust simulation end-to-end ops
 	@echo "all tests passed"
 
 install:
@@ -33,6 +40,12 @@ rust:
 	$(NODE) $(CARGO) nextest run $(TESTING)
 	$(CARGO) test $(TESTING) --doc
 	$(CARGO) test $(TESTING) --bench calendar --bench engine
+
+simulation:
+	EVENTS=$(EVENTS) SEED=$(SEED) $(SIMULATED) --test simulation --test planted
+
+simulate:
+	EVENTS=$(EVENTS) SEED=$(SEED) DAYS=$(DAYS) HOURLY=$(HOURLY) $(SIMULATED) --test simulation --no-capture months_of_work
 
 end-to-end:
 	$(CARGO) build $(TESTING)

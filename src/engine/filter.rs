@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::explain::{Filter, Rejection};
 use super::id::MatterId;
 use super::load::TeamLoad;
+use super::planted::planted;
 use super::request::{Place, Presence};
 use super::roster::{Capability, Client, Offshoring, Roster, Team};
 use super::task::{Needs, Task};
@@ -118,12 +119,15 @@ pub fn every_no(standing: &Standing<'_>, at_now: &AtNow<'_>) -> Vec<Rejection> {
 }
 
 fn wall(ask: &Standing<'_>) -> Result<(), Rejection> {
+    if planted("wall-not-asked") {
+        return Ok(());
+    }
     ask.walls.clear(&ask.team.id, &ask.client.id, ask.matter).map(|_| ())
 }
 
 fn offshoring(ask: &Standing<'_>) -> Result<(), Rejection> {
     let (client, needs) = (ask.client, ask.needs);
-    if ask.team.country.country() == client.country.country() {
+    if ask.team.country.country() == client.country.country() || planted("consent-not-asked") {
         return Ok(());
     }
     let client_country = client.country.clone();
@@ -140,7 +144,7 @@ fn offshoring(ask: &Standing<'_>) -> Result<(), Rejection> {
 fn denied_countries(ask: &Standing<'_>) -> Result<(), Rejection> {
     let country = &ask.team.country;
     let denied = [&ask.needs.denied_countries, &ask.client.denied_countries];
-    if denied.iter().any(|places| is_listed(country, places)) {
+    if denied.iter().any(|places| is_listed(country, places)) && !planted("denied-country-allowed") {
         return Err(Rejection::CountryDenied { country: country.clone() });
     }
     Ok(())
@@ -161,14 +165,14 @@ fn is_listed(country: &Place, places: &[Place]) -> bool {
 
 fn residency(ask: &Standing<'_>) -> Result<(), Rejection> {
     let inside = ask.team.region.as_ref().is_some_and(|region| ask.client.residency.contains(region));
-    if !ask.client.residency.is_empty() && !inside {
+    if !ask.client.residency.is_empty() && !inside && !planted("residency-not-asked") {
         return Err(Rejection::OutsideResidency { region: ask.team.region.clone() });
     }
     Ok(())
 }
 
 fn presence(ask: &Standing<'_>) -> Result<(), Rejection> {
-    if ask.needs.presence != Presence::InPerson {
+    if ask.needs.presence != Presence::InPerson || planted("presence-relaxed") {
         return Ok(());
     }
     let place = ask.needs.place.as_ref().or(ask.needs.jurisdiction.as_ref()).ok_or(Rejection::PlaceUnknown)?;
@@ -201,7 +205,7 @@ fn languages(ask: &Standing<'_>) -> Result<(), Rejection> {
 fn skills(ask: &Standing<'_>) -> Result<(), Rejection> {
     for need in &ask.needs.skills {
         let held = ask.team.skills.get(&need.name).copied().unwrap_or(0);
-        if held < need.level {
+        if held < need.level && !planted("skills-not-asked") {
             return Err(Rejection::SkillMissing { skill: need.name.clone(), needed: need.level, held });
         }
     }
@@ -294,7 +298,7 @@ fn contact(ask: &AtNow<'_>) -> Result<(), Rejection> {
 }
 
 fn vetting_lasts(ask: &AtNow<'_>) -> Result<(), Rejection> {
-    if ask.fit.vetted_until >= ask.part_ends_at && ask.fit.vetted_until > ask.now {
+    if ask.fit.vetted_until >= ask.part_ends_at && ask.fit.vetted_until > ask.now || planted("vetting-has-no-end") {
         return Ok(());
     }
     Err(Rejection::VettingEnds { at: ask.fit.vetted_until, needed_until: ask.part_ends_at })
@@ -302,7 +306,7 @@ fn vetting_lasts(ask: &AtNow<'_>) -> Result<(), Rejection> {
 
 fn admission_lasts(ask: &AtNow<'_>) -> Result<(), Rejection> {
     match ask.fit.admitted_until {
-        Some(at) if at < ask.part_ends_at || at <= ask.now => {
+        Some(at) if (at < ask.part_ends_at || at <= ask.now) && !planted("admission-has-no-end") => {
             Err(Rejection::AdmissionEnds { at, needed_until: ask.part_ends_at })
         }
         _ => Ok(()),
@@ -312,7 +316,7 @@ fn admission_lasts(ask: &AtNow<'_>) -> Result<(), Rejection> {
 fn turned_down(ask: &AtNow<'_>) -> Result<(), Rejection> {
     let by_team = ask.task.turn_downs.iter().find(|turn_down| turn_down.team == ask.team.id);
     match by_team {
-        Some(it) if it.until.is_none_or(|until| until > ask.now) => {
+        Some(it) if it.until.is_none_or(|until| until > ask.now) && !planted("turn-down-forgotten") => {
             Err(Rejection::TurnedDown { cause: it.cause, until: it.until })
         }
         _ => Ok(()),
@@ -322,7 +326,7 @@ fn turned_down(ask: &AtNow<'_>) -> Result<(), Rejection> {
 fn drained(ask: &AtNow<'_>) -> Result<(), Rejection> {
     match ask.team {
         Team { retired: true, .. } => Err(Rejection::Retired),
-        Team { drained: true, .. } => Err(Rejection::Drained),
+        Team { drained: true, .. } if !planted("drained-team-takes-new-work") => Err(Rejection::Drained),
         _ => Ok(()),
     }
 }
@@ -332,7 +336,7 @@ fn open(ask: &AtNow<'_>) -> Result<(), Rejection> {
         return Err(Rejection::Closed { opens_at: ask.load.opens_at() });
     };
     let window = TimeDelta::minutes(i64::from(ask.roster.routing.min_start_window_minutes));
-    if closes_at - ask.now < window {
+    if closes_at - ask.now < window || planted("start-window-off-by-one") && closes_at - ask.now == window {
         return Err(Rejection::ClosesSoon { closes_at, opens_at: ask.load.opens_at() });
     }
     Ok(())

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::calendar::{Calendar, Timeline};
+use super::planted::planted;
 use super::roster::{Basis, Client, Moment, Roster, Team};
 use super::sla::{Clock, Hours};
 use super::task::Task;
@@ -51,7 +52,8 @@ pub fn due_at(
 ) -> Option<DateTime<Utc>> {
     let hours = Hours { roster, client: &task.client, coverage };
     let running = task.clocks.iter().filter(|clock| clock.rule.stop == Moment::Completed && clock.deadline.is_none());
-    running.filter_map(|clock| clock_due_at(clock, hours, team, now)).chain(task.deadline).min()
+    let deadline = task.deadline.filter(|_| !planted("deadline-not-due"));
+    running.filter_map(|clock| clock_due_at(clock, hours, team, now)).chain(deadline).min()
 }
 
 /// The projected end of one running clock; `None` before its start, while it stands, or beyond the horizon.

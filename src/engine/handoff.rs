@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::chains::{Chains, MAX_CHAINED};
 use super::id::TeamId;
+use super::planted::planted;
 use super::roster::{HandoffRule, TeamIndex};
 use super::routing::meets;
 
@@ -133,7 +134,7 @@ impl Question<'_> {
         };
         let is_better = match (keep_meets, best.meets_due) {
             (false, true) => true,
-            (true, true) => gains(minutes(routing.handoff_min_gain_minutes)),
+            (true, true) => planted("pass-for-any-gain") || gains(minutes(routing.handoff_min_gain_minutes)),
             (true, false) => false,
             (false, false) => gains(minutes(routing.handoff_cost_minutes)),
         };
@@ -141,7 +142,7 @@ impl Question<'_> {
         match self.chains.rule {
             HandoffRule::WhenBetter if !is_better => Verdict::Keep(KeepReason::NotBetter),
             HandoffRule::Never | HandoffRule::WhenBetter | HandoffRule::Always
-                if !self.is_to_leave && self.chains.task.handoffs >= limit =>
+                if !self.is_to_leave && self.chains.task.handoffs >= limit && !planted("hand-offs-without-limit") =>
             {
                 Verdict::Keep(KeepReason::LimitReached)
             }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::explain::Rejection;
+use super::planted::planted;
 use super::request::Priority;
 use super::roster::{Capacity, Team};
 use super::task::Arrival;
@@ -191,9 +192,14 @@ fn room_beside(
 ) -> Result<(), Rejection> {
     match team.capacity {
         Capacity::Seats(seats) => {
-            let kept_free = if priority == Priority::Urgent { 0 } else { team.urgent_reserve };
+            let kept_free =
+                if priority == Priority::Urgent || planted("urgent-reserve-for-all") { 0 } else { team.urgent_reserve };
             let seats = seats.saturating_sub(kept_free);
-            if used < seats { Ok(()) } else { Err(Rejection::NoSeat { used, seats }) }
+            if used < seats || planted("seat-too-many") && used == seats {
+                Ok(())
+            } else {
+                Err(Rejection::NoSeat { used, seats })
+            }
         }
         Capacity::EffortHours(hours) => {
             let limit_minutes = hours.saturating_mul(60);

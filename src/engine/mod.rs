@@ -22,6 +22,7 @@ pub mod hindsight;
 pub mod id;
 pub mod load;
 pub mod overrides;
+pub mod planted;
 pub mod queue;
 pub mod recent;
 pub mod request;

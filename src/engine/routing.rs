@@ -13,6 +13,7 @@ use super::filter::{self, AtNow, DATED, Fit, NOT_NOW, Standing, not_admitted};
 use super::forecast;
 use super::hindsight::Premises;
 use super::id::TeamId;
+use super::planted::planted;
 use super::roster::{Client, HandoffRule, Team, TeamIndex};
 use super::score::{self, Scored};
 use super::task::{Task, WaitReason, Waiting, WakeCause};
@@ -256,7 +257,9 @@ fn rank(board: &Board, index: TeamIndex, candidate: &Candidate) -> (bool, Revers
 /// The team that the request prefers, when it can take the task now and finish in time.
 fn preferred<'a>(task: &Task, candidates: &'a [(TeamIndex, Candidate)]) -> Option<&'a (TeamIndex, Candidate)> {
     let wanted: &TeamId = task.needs.preferred_team.as_ref()?;
-    candidates.iter().find(|(_, candidate)| candidate.team == *wanted && candidate.meets_due)
+    candidates
+        .iter()
+        .find(|(_, candidate)| candidate.team == *wanted && (candidate.meets_due || planted("preferred-though-late")))
 }
 
 /// Most full teams beside the one to open that a task waits for; past them a freed seat does not wake it.

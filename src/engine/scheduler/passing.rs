@@ -10,6 +10,7 @@ use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage}
 use crate::engine::handoff::{self, Comparison, KeepReason, Question, Verdict};
 use crate::engine::id::{RequestId, TeamId};
 use crate::engine::load::TeamLoad;
+use crate::engine::planted::planted;
 use crate::engine::roster::{Acceptance, HandoffRule, Moment, TeamIndex};
 use crate::engine::routing;
 use crate::engine::task::{
@@ -112,7 +113,8 @@ impl Scheduler {
         let little = task.remaining_minutes() <= routing.handoff_grace_minutes;
         let is_asked = active.handoff.passing.as_ref().is_some_and(|passing| passing.offer.is_some());
         // One that is closed by an override does not work on.
-        let may_finish = !self.board.roster.team(point.owner).closed_by_override;
+        let is_shut = self.board.roster.team(point.owner).closed_by_override;
+        let may_finish = !is_shut || planted("grace-in-a-closed-office");
         let has_just_closed = self.grace_ends_at(point).is_some();
         little && may_finish && !is_over && has_just_closed && point.rule != HandoffRule::Always && !is_asked
     }
@@ -428,7 +430,7 @@ impl Scheduler {
             routing::still_stands(&self.board, &entry.task, entry.class, target, self.now).is_ok()
         });
         let offered = target.filter(|_| passing.offer.is_some());
-        if !stands || reason == WithdrawReason::Amended {
+        if !stands && !planted("hand-off-without-a-plan-check") || reason == WithdrawReason::Amended {
             self.drop_plan(arrival, reason);
         } else if let Some(target) = offered {
             if self.board.load(target).open || self.in_break(target) {
@@ -459,7 +461,9 @@ impl Scheduler {
         let TaskState::Active(active) = &task.state else { return false };
         let last = task.holders.last().filter(|it| it.team == *team && it.assignment == assignment);
         let cleared = self.board.walls.clear(team, &task.client, &task.matter).is_ok();
-        cleared && active.reported_at.is_none() && last.is_some_and(|it| self.now - it.until <= within)
+        let has_begun = active.reported_at.is_some() && !planted("late-completion-after-progress");
+        let in_time = |at: DateTime<Utc>| self.now - at <= within || planted("late-completion-at-any-time");
+        cleared && !has_begun && last.is_some_and(|it| in_time(it.until))
     }
 
     /// Changes the ownership of a task.

@@ -10,6 +10,7 @@ use crate::engine::effect::{Effect, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::{Decision, Filter};
 use crate::engine::forecast;
 use crate::engine::id::{RequestId, TeamId};
+use crate::engine::planted::planted;
 use crate::engine::request::Priority;
 use crate::engine::roster::{Acceptance, Moment, PayloadOn, Team, TeamIndex};
 use crate::engine::routing::{self, Outcome};
@@ -156,6 +157,9 @@ impl Scheduler {
         let roster = &self.board.roster;
         let limit = roster.routing.offer_limit_minutes[priority_rank(priority)];
         let limit = TimeDelta::minutes(i64::from(limit));
+        if planted("offer-lapses-over-lunch") {
+            return shift_end.min(offered_at + limit);
+        }
         roster.team(team).calendar.add(offered_at, limit, &[]).map_or(shift_end, |until| until.min(shift_end))
     }
 

@@ -6,6 +6,7 @@ use super::{MAX_TIMERS_PER_STEP, Said, Scheduler};
 use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage};
 use crate::engine::explain::Rejection;
 use crate::engine::id::TaskId;
+use crate::engine::planted::planted;
 use crate::engine::roster::{Team, TeamIndex};
 use crate::engine::routing;
 use crate::engine::task::{Arrival, ClosedBecause, Task, TaskState, TurnDownCause};
@@ -98,6 +99,9 @@ impl Scheduler {
     fn turn_team(&mut self, team: TeamIndex) {
         self.board.refresh(team, self.now);
         self.set_hours_timer(team);
+        if planted("opening-wakes-nobody") {
+            return;
+        }
         self.look_at_hours(team);
         if self.board.load(team).open {
             self.fill_later(team).opened = true;
@@ -115,6 +119,7 @@ impl Scheduler {
                 if active.closed_because.is_none() {
                     self.set_closed_because(arrival, Some(ClosedBecause::Break));
                 }
+            } else if planted("closed-owner-has-no-reason") {
             } else if task.paused.is_some() {
                 self.set_closed_because(arrival, Some(ClosedBecause::Paused));
             } else if let Some(decided) = active.handoff.at_close.filter(|_| !is_settled) {
@@ -192,7 +197,7 @@ impl Scheduler {
         if offer.until > self.now {
             return;
         }
-        if offer.until_shift_end {
+        if offer.until_shift_end && !planted("shift-end-is-a-turn-down") {
             self.withdraw(arrival, WithdrawReason::ShiftEnd);
         } else {
             self.turn_down(arrival, &offer.team, TurnDownCause::Lapsed);

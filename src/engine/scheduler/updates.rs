@@ -10,6 +10,7 @@ use crate::engine::effect::{Answer, Effect, HandoffRefusal, WithdrawReason, Work
 use crate::engine::event::{EndedTask, Refusal, RefusalCode, UpdateResult};
 use crate::engine::handoff::KeepReason;
 use crate::engine::id::{RequestId, TeamId, Term};
+use crate::engine::planted::planted;
 use crate::engine::roster::{Moment, Party};
 use crate::engine::task::{Active, Arrival, ClosedBecause, Notes, Pause, Task, TaskState, TurnDownCause};
 use crate::engine::update::{Change, DeclineReason, Sender, Update, UpdateDigest};
@@ -25,7 +26,7 @@ impl Scheduler {
         earlier: Option<UpdateResult>,
     ) {
         let key = (update.sender.clone(), update.id.clone());
-        if let Some(result) = self.answered.get(&key).cloned().or(earlier) {
+        if let Some(result) = self.answered.get(&key).cloned().or(earlier).filter(|_| !planted("repeat-done-again")) {
             let is_repeat = result.digest.is_none_or(|first| first == digest);
             if !is_repeat {
                 let refusal = reused_id(&update);
@@ -232,7 +233,7 @@ impl Scheduler {
         self.vacate(arrival);
         let said = Said { update, ..Said::to(team, WorkMessage::UpdateResult) };
         self.record(arrival, said, Effect::Decline { assignment, reason, note });
-        if reason == DeclineReason::Conflict {
+        if reason == DeclineReason::Conflict && !planted("conflict-without-wall") {
             self.raise_conflict(arrival, team);
         }
         self.route(arrival);
@@ -270,7 +271,7 @@ impl Scheduler {
             return Err(Refusal::new(RefusalCode::IllegalMove, "the task is paused already; resume it first"));
         }
         let cap = rule.cap_minutes.map(|minutes| TimeDelta::minutes(i64::from(minutes)));
-        let cap_at = cap.and_then(|cap| self.now.checked_add_signed(cap));
+        let cap_at = cap.filter(|_| !planted("pause-has-no-cap")).and_then(|cap| self.now.checked_add_signed(cap));
         let (now, was_offered) = (self.now, matches!(task.state, TaskState::Offered(_)));
         if was_offered {
             self.withdraw(arrival, WithdrawReason::Paused);

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::id::{TeamId, Term};
+use crate::engine::planted::planted;
 use crate::engine::roster::{Basis, Escalation, Moment, SlaClock};
 use crate::engine::task::{Arrival, Task};
 
@@ -233,7 +234,8 @@ impl Clock {
     pub fn amount(&self, percent: u8) -> TimeDelta {
         let target_ms = self.target().num_milliseconds().max(0);
         let hundredths = target_ms.saturating_mul(i64::from(percent));
-        TimeDelta::milliseconds(hundredths / 100 + i64::from(hundredths % 100 > 0))
+        let early = i64::from(planted("warning-a-millisecond-early"));
+        TimeDelta::milliseconds(hundredths / 100 + i64::from(hundredths % 100 > 0) - early)
     }
 
     /// The percentage at which it warns next; what is breached warns of nothing more.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::id::{TeamId, Term};
+use crate::engine::planted::planted;
 use crate::engine::roster::Moment;
 use crate::engine::task::{Task, TaskState};
 
@@ -174,7 +175,8 @@ fn close(clock: &mut Clock, task: &Task, turn: Turn<'_>, closed_by: SegmentEnd) 
     if open.from >= turn.now {
         return None;
     }
-    let counted_ms = turn.before.counted(&clock.rule.basis, &open, turn.now).num_milliseconds();
+    let hours = if planted("past-counted-anew") { turn.after } else { turn.before };
+    let counted_ms = hours.counted(&clock.rule.basis, &open, turn.now).num_milliseconds();
     clock.segments += 1;
     clock.counted_ms += counted_ms;
     Some(Segment {
@@ -226,7 +228,8 @@ fn holder(task: &Task) -> Option<&TeamId> {
 /// The pause reason for which a clock stands.
 fn standing<'a>(clock: &Clock, task: &'a Task) -> Option<&'a Term> {
     let pause = task.paused.as_ref().filter(|pause| !pause.is_capped)?;
-    clock.rule.pause_on.contains(&pause.reason).then_some(&pause.reason)
+    let stands = clock.rule.pause_on.contains(&pause.reason) && !planted("pause-stops-no-clock");
+    stands.then_some(&pause.reason)
 }
 
 fn is_cancelled(task: &Task) -> bool {

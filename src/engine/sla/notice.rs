@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Serialize, Serializer};
 
 use crate::engine::id::{SlaId, Term};
+use crate::engine::planted::planted;
 use crate::engine::request::Priority;
 use crate::engine::roster::{EscalationAction, Moment};
 
@@ -143,7 +144,7 @@ impl Clock {
     pub fn late_by(&self, reached_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<TimeDelta> {
         let stated_at = self.started_at.max(self.amended_at);
         let could_be_told_at = stated_at.map_or(reached_at, |stated_at| stated_at.max(reached_at));
-        Some(now - could_be_told_at).filter(|late_by| *late_by >= LATE_FROM)
+        Some(now - could_be_told_at).filter(|late_by| *late_by >= LATE_FROM && !planted("lateness-not-told"))
     }
 
     /// Its policy, as it is named in events: the deadline has none.

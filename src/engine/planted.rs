@@ -1,0 +1,71 @@
+//! Known bugs that a test plants, one at a time and by name, to see that the tests catch them.
+//!
+//! Without the feature `planted`, which no released program has, [`planted`] is the constant `false` and nothing of this is
+//! left in the program.
+
+/// The name of each bug.
+pub const BUGS: [&str; 32] = [
+    "wall-not-asked",
+    "consent-not-asked",
+    "denied-country-allowed",
+    "residency-not-asked",
+    "presence-relaxed",
+    "vetting-has-no-end",
+    "admission-has-no-end",
+    "skills-not-asked",
+    "turn-down-forgotten",
+    "drained-team-takes-new-work",
+    "start-window-off-by-one",
+    "seat-too-many",
+    "urgent-reserve-for-all",
+    "offer-lapses-over-lunch",
+    "shift-end-is-a-turn-down",
+    "warning-a-millisecond-early",
+    "lateness-not-told",
+    "pause-stops-no-clock",
+    "pause-has-no-cap",
+    "grace-in-a-closed-office",
+    "pass-for-any-gain",
+    "hand-offs-without-limit",
+    "late-completion-at-any-time",
+    "late-completion-after-progress",
+    "opening-wakes-nobody",
+    "deadline-not-due",
+    "preferred-though-late",
+    "past-counted-anew",
+    "repeat-done-again",
+    "conflict-without-wall",
+    "closed-owner-has-no-reason",
+    "hand-off-without-a-plan-check",
+];
+
+#[cfg(feature = "planted")]
+mod on {
+    use std::cell::Cell;
+
+    thread_local! {
+        static PLANTED: Cell<Option<&'static str>> = const { Cell::new(None) };
+    }
+
+    /// Plants a bug in everything that runs on this thread from now on, or none.
+    pub fn plant(name: Option<&'static str>) {
+        PLANTED.set(name);
+    }
+
+    /// Whether a bug is planted.
+    #[must_use]
+    pub fn planted(name: &str) -> bool {
+        debug_assert!(super::BUGS.contains(&name), "{name} is not listed");
+        PLANTED.get() == Some(name)
+    }
+}
+
+#[cfg(feature = "planted")]
+pub use on::{plant, planted};
+
+/// Whether a bug is planted: never.
+#[cfg(not(feature = "planted"))]
+#[must_use]
+pub const fn planted(_name: &str) -> bool {
+    false
+}
