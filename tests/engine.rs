@@ -32,6 +32,8 @@ mod offers;
 mod orders;
 #[path = "engine/overrides.rs"]
 mod overrides;
+#[path = "engine/predecessors.rs"]
+mod predecessors;
 #[path = "engine/random.rs"]
 mod random;
 #[path = "engine/restart.rs"]

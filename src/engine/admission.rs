@@ -42,6 +42,7 @@ pub fn admit(
         not_before: request.not_before,
         after: request.after.clone(),
         after_cancelled: Vec::new(),
+        unknown_told: false,
         clocks: clocks.iter().map(Clock::new).chain(deadline).collect(),
         sla,
         admitted_at: now,

@@ -34,6 +34,8 @@ pub enum Timer {
     SlaEscalates(Arrival),
     /// The holder of a task has said nothing for long.
     Stalled(Arrival),
+    /// For long a task has waited for one that nobody has sent.
+    PredecessorUnknown(Arrival),
     /// A team opens.
     TeamOpens(TeamIndex),
     /// A task is to be offered to the team that has it next.

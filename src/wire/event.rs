@@ -92,7 +92,13 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         "escalation.raised",
         "On-call staff are told.",
         &[
-            ("reason", Text, Never, "What happened: conflict_declared or sla_step, which has the fields below."),
+            (
+                "reason",
+                Text,
+                Never,
+                "What happened: conflict_declared, unknown_predecessor or sla_step, which has the fields of a clock.",
+            ),
+            ("unknown", List, Absent, "The tasks that it waits for and nobody has sent, 16 of them at most."),
             ("clock", Text, Absent, "The clock."),
             ("policy", Text, Absent, "Its policy."),
             ("percent", Number, Absent, "The percentage of the target that is used up."),

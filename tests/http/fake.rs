@@ -361,6 +361,7 @@ pub fn task(id: &str, arrival: u64) -> Task {
         not_before: None,
         after: Vec::new(),
         after_cancelled: Vec::new(),
+        unknown_told: false,
         sla: None,
         clocks: Vec::new(),
         admitted_at: instant(),

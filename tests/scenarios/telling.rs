@@ -71,7 +71,7 @@ fn body(it: &Recorded, near: Moment) -> String {
             format!("taken from {team}: {why}")
         }
         Effect::Direct { .. } => format!("directed to {team}"),
-        Effect::RaiseEscalation { reason, step } => match step {
+        Effect::RaiseEscalation { reason, step, .. } => match step {
             Some(step) => {
                 let whom = step.contact.as_ref().map_or_else(String::new, |contact| format!(" {contact}"));
                 format!("escalated: {} {}% {}{whom}", step.clock, step.percent, step.action)

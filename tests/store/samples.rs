@@ -110,6 +110,7 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
         not_before: None,
         after: vec![],
         after_cancelled: vec![],
+        unknown_told: false,
         sla: None,
         clocks: vec![],
         admitted_at: at(0),

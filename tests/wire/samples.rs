@@ -82,7 +82,11 @@ pub fn effects() -> Vec<Effect> {
         Effect::Recall { assignment: 1, because: Some(Rejection::WalledFromMatter) },
         Effect::ReportStalled { assignment: 1, silent_minutes: 121, remaining_minutes: 60 },
         Effect::Direct { set_aside: vec![SetAside::Seats] },
-        Effect::RaiseEscalation { reason: EscalationReason::SlaStep, step: Some(Box::new(step(now))) },
+        Effect::RaiseEscalation {
+            reason: EscalationReason::SlaStep,
+            step: Some(Box::new(step(now))),
+            unknown: vec!["acme/r0".parse().unwrap()],
+        },
         Effect::WarnSla(Box::new(notice(now))),
         Effect::BreachSla(Box::new(notice(now))),
         Effect::MoveDue(MovedDue { clock: term("finish"), from: Some(now), to: None, because: SegmentEnd::Paused }),

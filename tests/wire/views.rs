@@ -46,6 +46,7 @@ fn task(state: TaskState) -> Task {
         not_before: None,
         after: vec![],
         after_cancelled: Vec::new(),
+        unknown_told: false,
         sla: Some("gold".parse().unwrap()),
         clocks: vec![],
         admitted_at: at("2026-11-24T09:00:00Z"),

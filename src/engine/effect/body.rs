@@ -170,6 +170,9 @@ pub struct OfferBrief {
     pub with_payload: bool,
 }
 
+/// Most unknown tasks that an escalation names.
+pub const MAX_UNKNOWN_NAMED: usize = 16;
+
 /// What on-call staff are told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -178,6 +181,8 @@ pub enum EscalationReason {
     ConflictDeclared,
     /// So much of a clock is used up that its policy asks for a step.
     SlaStep,
+    /// For long a task has waited for one that nobody has sent.
+    UnknownPredecessor,
 }
 
 /// Why an offer is taken back.

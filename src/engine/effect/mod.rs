@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::event::Refusal;
 use super::explain::{Filter, Rejection};
 use super::handoff::{Comparison, KeepReason};
-use super::id::{MatterId, RequestId, TeamId, Term};
+use super::id::{MatterId, RequestId, TaskId, TeamId, Term};
 use super::overrides::Override;
 use super::request::Priority;
 use super::roster::RosterDigest;
@@ -21,8 +21,8 @@ use super::task::{Holder, Waiting};
 use super::update::{Amendment, DeclineReason, SetAside};
 
 pub use body::{
-    Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, OfferBrief,
-    OverrideChange, PriorityReason, WallSource, WithdrawReason,
+    Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, MAX_UNKNOWN_NAMED,
+    OfferBrief, OverrideChange, PriorityReason, WallSource, WithdrawReason,
 };
 pub use recorded::{Answer, Effects, Recorded, WorkMessage};
 
@@ -121,6 +121,9 @@ pub enum Effect {
         /// The step of a clock, when it is one.
         #[serde(flatten)]
         step: Option<Box<Escalated>>,
+        /// The tasks that nobody has sent, when a task waits for such, the first [`MAX_UNKNOWN_NAMED`] of them.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        unknown: Vec<TaskId>,
     },
     /// Say that so much of a clock is used up.
     WarnSla(Box<SlaNotice>),

@@ -233,7 +233,11 @@ impl Scheduler {
             self.record(
                 arrival,
                 self.said_of_holder(arrival),
-                Effect::RaiseEscalation { reason: EscalationReason::SlaStep, step: Some(Box::new(escalated)) },
+                Effect::RaiseEscalation {
+                    reason: EscalationReason::SlaStep,
+                    step: Some(Box::new(escalated)),
+                    unknown: Vec::new(),
+                },
             );
             match &step.action {
                 EscalationAction::RaisePriority(priority) => {

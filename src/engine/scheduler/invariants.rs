@@ -100,6 +100,10 @@ impl Scheduler {
         if due.into_iter().any(|(at, timer)| at.is_some_and(|at| !self.timers.contains(at, timer))) {
             return Err(broken("timers of clocks"));
         }
+        let told_at = super::predecessors::told_unknown_at(task, &self.by_id);
+        if told_at.is_some_and(|at| !self.timers.contains(at, Timer::PredecessorUnknown(arrival))) {
+            return Err(broken("timer of an unknown predecessor"));
+        }
         match &task.state {
             TaskState::Waiting(waiting) => {
                 if waiting.is_undecided() {

@@ -44,6 +44,7 @@ impl Scheduler {
                 Timer::SlaBreached(arrival) => self.breach(arrival, self.now),
                 Timer::SlaEscalates(arrival) => self.escalate(arrival),
                 Timer::Stalled(arrival) => self.tell_stalled(arrival),
+                Timer::PredecessorUnknown(arrival) => self.tell_unknown(arrival),
                 Timer::NotBefore(arrival) => self.reach_not_before(arrival, due_at),
                 Timer::TurnDownEnds(arrival) | Timer::BetterExpected(arrival) => {
                     self.to_route.insert(arrival);

@@ -15,7 +15,8 @@ impl Scheduler {
         self.board.classes.renew(&client, &matter);
         self.told_walls.raise(team, &client, &matter);
         self.board.conflicts.push((team.clone(), client.clone(), matter.clone()));
-        let effect = Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared, step: None };
+        let effect =
+            Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared, step: None, unknown: Vec::new() };
         self.record(arrival, Said::of(team), effect);
         self.tell_wall((team.clone(), client.clone(), Some(matter.clone())), WallSource::Conflict);
         for other in self.by_matter.get(&(client, matter)).cloned().unwrap_or_default() {

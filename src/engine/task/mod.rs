@@ -56,6 +56,9 @@ pub struct Task {
     /// Those of them that were cancelled; the firm cancels the task too, or lets it go on without them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after_cancelled: Vec<TaskId>,
+    /// Whether it was told that it waits for one that nobody has sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown_told: bool,
     /// The SLA policy it was admitted under.
     pub sla: Option<SlaId>,
     /// Its clocks, the deadline's own last.
