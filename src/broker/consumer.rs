@@ -205,12 +205,12 @@ impl Running {
                             return Err(BrokerError::Link { doing: "consuming", reason: error.to_string() });
                         }
                         Some(Ok(delivery)) => {
-                            let size = delivery.data.len();
+                            // First, so that no more than the new prefetch comes behind a message that is over the limit.
+                            sources[at].weigh(delivery.data.len(), &channel, options).await?;
                             self.settling.ledger().hand_over(delivery.delivery_tag, delivery.acker.clone());
                             if let Some(permit) = room.take() {
                                 permit.send(Inbound::Delivery(Box::new(Delivery::new(sources[at].intake, epoch, delivery))));
                             }
-                            sources[at].weigh(size, &channel, options).await?;
                         }
                     }
                 }
