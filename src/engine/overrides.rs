@@ -284,3 +284,36 @@ fn put_on(team: &mut Team, overrides: &[&Override], at: DateTime<Utc>) {
         team.calendar = Arc::new(team.calendar.with(hours));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(id: u64, kind: OverrideKind, ended_at: DateTime<Utc>) -> Override {
+        Override {
+            id,
+            team: TeamId::new("london").expect("an id"),
+            kind,
+            from: DateTime::UNIX_EPOCH,
+            until: ended_at,
+            author: "Ann".into(),
+            reason: "a flood".into(),
+            set_at: DateTime::UNIX_EPOCH,
+            ended_at: Some(ended_at),
+        }
+    }
+
+    #[test]
+    fn of_those_that_ended_the_newest_that_changed_hours_are_kept() {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::days(1_000);
+        let stands = Override { ended_at: None, ..ended(1, OverrideKind::Drain, now) };
+        let old = ended(2, OverrideKind::Close, now - KEPT_FOR);
+        let drained = ended(3, OverrideKind::Drain, now);
+        let most = u64::try_from(MAX_ENDED).expect("a number");
+        let closed = (10..15 + most).map(|id| ended(id, OverrideKind::Close, now));
+        let mut overrides = Overrides::of([stands, old, drained].into_iter().chain(closed), 0);
+        overrides.forget(now);
+        let kept: Vec<_> = overrides.by_id.keys().copied().collect();
+        assert_eq!((kept.len(), &kept[..2], kept.last()), (MAX_ENDED + 1, &[1, 15][..], Some(&(14 + most))));
+    }
+}

@@ -82,3 +82,26 @@ pub fn exposure(
         named.map(|(seq, task)| ExposedMessage { message_id: message::work_id(incarnation, seq), task }).collect();
     Ok(Some(Exposure { team, client, matter, wall: raised_by.0, count, messages }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_stands_as_soon_as_it_is_decided_and_falls_only_when_that_is_committed() {
+        let team = |id: &str| id.parse::<TeamId>().expect("a team");
+        let (client, matter) = ("acme".parse().expect("a client"), "M-1".parse().expect("a matter"));
+        let walls = |id: &str| {
+            let mut walls = Walls::default();
+            walls.raise(&team(id), &client, &matter);
+            walls
+        };
+        let in_force = WallsInForce::default();
+        in_force.set(walls("sydney"));
+        let stand = |id: &str| in_force.stand(&team(id), &client, &matter);
+        in_force.raise(&walls("london"));
+        assert_eq!((stand("sydney"), stand("london")), (true, true), "another roster is decided");
+        in_force.set(walls("london"));
+        assert_eq!((stand("sydney"), stand("london")), (false, true), "it is on disk");
+    }
+}

@@ -99,6 +99,17 @@ fn what_passes_by_itself_is_set_aside_by_name_and_what_a_team_is_never() {
 }
 
 #[test]
+fn no_order_offers_work_to_a_retired_team() {
+    let retired = Team { retired: true, ..always("zurich") };
+    let mut world = World::new(MONDAY, roster(vec![london(), retired]));
+    let _ = world.send(request("a"));
+    let all = [SetAside::TurnedDown, SetAside::Drained, SetAside::Open, SetAside::Seats];
+    let refused = operator(&mut world, "a", to("zurich", &all)).expect_err("it is retired");
+    assert!(refused.message.contains("retired") && refused.message.contains("no order sets it aside"), "{refused}");
+    assert_eq!(world.place_of("a"), "offered london");
+}
+
+#[test]
 fn a_task_that_is_held_is_offered_to_nobody_by_order() {
     let mut world = two_teams();
     let _ = world.send(request("a"));

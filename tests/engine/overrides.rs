@@ -113,6 +113,18 @@ fn a_removed_override_gives_the_team_back_its_hours_and_keeps_what_has_been() {
 }
 
 #[test]
+fn nobody_ends_an_override_without_a_name_and_a_reason() {
+    let mut world = two();
+    let _ = close(&mut world, "london", "2026-11-24T09:00:00Z");
+    for (author, reason, field) in [("", "dry", "author"), ("Bo", " ", "reason"), ("Bo", "a\nb", "reason")] {
+        let wish = OverrideWish::Remove { id: 1, author: author.into(), reason: reason.into() };
+        let refused = world.step(Event::OverrideWished(wish)).overridden.expect("an answer").expect_err("unsigned");
+        assert_eq!(refused.field.as_deref(), Some(field));
+        assert!(!world.is_open("london"));
+    }
+}
+
+#[test]
 fn an_open_override_lets_a_closed_team_take_work() {
     let mut world = World::new("2026-11-22T10:00:00Z", roster(vec![london()]));
     let _ = world.send(request("a"));

@@ -80,4 +80,7 @@ async fn overrides_are_listed_and_removed_by_somebody_with_a_reason() {
     assert_eq!(delete(&server, &format!("{PATH}/3?author=Bo&reason=dry")).await.status, 200);
     let wish = OverrideWish::Remove { id: 3, author: "Bo".into(), reason: "dry".into() };
     assert_eq!(server.backend.state().wishes, [(wish, false)]);
+    let unknown = Refusal::of_field(RefusalCode::InvalidField, "id", "no override 9 stands or is to come");
+    server.backend.state().overridden = OverrideAnswer::Refused(unknown);
+    delete(&server, &format!("{PATH}/9?author=Bo&reason=dry")).await.problem(404);
 }

@@ -81,11 +81,8 @@ impl Scheduler {
             return Err(Refusal::new(RefusalCode::IllegalMove, format!("{team} has the offer already")));
         }
         for obstacle in routing::obstacles(&self.board, task, index, self.now) {
-            let filter = obstacle.rejection.filter();
-            if !set_aside.iter().any(|it| it.filter() == filter) {
-                return Err(in_the_way(team, &obstacle.rejection));
-            }
-            if matches!(obstacle.rejection, Rejection::Retired) {
+            let is_set_aside = SetAside::of(&obstacle.rejection).is_some_and(|word| set_aside.contains(&word));
+            if !is_set_aside {
                 return Err(in_the_way(team, &obstacle.rejection));
             }
             if matches!(obstacle.rejection, Rejection::Closed { .. }) {
@@ -102,7 +99,7 @@ impl Scheduler {
 
 fn in_the_way(team: &TeamId, rejection: &Rejection) -> Refusal {
     let filter = rejection.filter();
-    let advice = match SetAside::of(filter) {
+    let advice = match SetAside::of(rejection) {
         Some(word) => format!("or set {} aside by name", word.filter().as_str()),
         None => "and no order sets it aside".into(),
     };
@@ -122,7 +119,9 @@ impl SetAside {
         }
     }
 
-    fn of(filter: Filter) -> Option<Self> {
-        [Self::TurnedDown, Self::Drained, Self::Open, Self::Seats].into_iter().find(|it| it.filter() == filter)
+    /// The word for what is in the way; a retired team is never to come back, so no word is for it.
+    fn of(rejection: &Rejection) -> Option<Self> {
+        let all = [Self::TurnedDown, Self::Drained, Self::Open, Self::Seats].into_iter();
+        all.filter(|_| *rejection != Rejection::Retired).find(|it| it.filter() == rejection.filter())
     }
 }
