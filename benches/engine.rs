@@ -64,31 +64,19 @@ fn firm(teams: usize, clients: usize, seats: u32) -> Arc<Roster> {
 }
 
 fn request(number: usize, client: usize, jurisdiction: &str) -> WorkRequest {
+    let new = WorkRequest::new(
+        RequestId::new(&format!("r{number}")).expect("an id"),
+        ClientId::new(&format!("k{client}")).expect("an id"),
+        "M-1".parse().expect("a matter"),
+        "document_review".parse().expect("a work type"),
+        heliograph::engine::request::RequestDigest("d".into()),
+    );
     WorkRequest {
-        id: RequestId::new(&format!("r{number}")).expect("an id"),
-        client: ClientId::new(&format!("k{client}")).expect("an id"),
-        matter: "M-1".parse().expect("a matter"),
-        work_type: Some("document_review".parse().expect("a work type")),
         jurisdiction: Some(Place::new(jurisdiction).expect("a place")),
-        specialty: None,
         languages: Some(vec!["en".parse().expect("a language")]),
-        skills: Vec::new(),
-        presence: None,
-        place: None,
-        allowed_countries: Vec::new(),
-        denied_countries: Vec::new(),
-        consent: None,
         effort_minutes: Some(30 + u32::try_from(number % 8).expect("small") * 15),
-        priority: None,
-        sla: None,
         deadline: Some(at(NOW) + TimeDelta::days(7)),
-        not_before: None,
-        after: Vec::new(),
-        preferred_team: None,
-        excluded_teams: Vec::new(),
-        process: None,
-        steps: Vec::new(),
-        digest: heliograph::engine::request::RequestDigest("d".into()),
+        ..new
     }
 }
 

@@ -94,8 +94,7 @@ impl Chains<'_> {
     /// When the task must be done by the hours of each team.
     pub fn due_for(&self) -> impl Fn(TeamIndex) -> Option<DateTime<Utc>> {
         let roster = &self.board.roster;
-        let coverage = || self.class.coverage(roster, self.now);
-        let coverage = forecast::needs_coverage(self.task).then(coverage).flatten();
+        let coverage = self.class.counted_coverage(self.task, roster, self.now);
         move |team| forecast::due_at(self.task, roster, Some(roster.team(team)), coverage, self.now)
     }
 

@@ -116,6 +116,12 @@ impl Class {
         let teams = || self.eligible.iter().map(|(team, _)| roster.team(*team));
         self.coverage.get_or_init(|| forecast::coverage(teams(), now)).as_ref()
     }
+
+    /// The same, when a clock of the task counts by it.
+    #[must_use]
+    pub fn counted_coverage(&self, task: &Task, roster: &Roster, now: DateTime<Utc>) -> Option<&Timeline> {
+        if forecast::needs_coverage(task) { self.coverage(roster, now) } else { None }
+    }
 }
 
 /// All classes met under one roster.

@@ -24,6 +24,12 @@ impl Priority {
     /// All priorities, the most urgent first.
     pub const ALL: [Self; 4] = [Self::Urgent, Self::High, Self::Normal, Self::Low];
 
+    /// Its place in [`Priority::ALL`] and in settings by priority.
+    #[must_use]
+    pub fn rank(self) -> usize {
+        self as usize
+    }
+
     /// The word used in messages and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -203,4 +209,43 @@ pub struct WorkRequest {
     pub steps: Vec<Step>,
     /// Digest of fields and payload.
     pub digest: RequestDigest,
+}
+
+impl WorkRequest {
+    /// A request that leaves everything else to the defaults.
+    #[must_use]
+    pub fn new(
+        id: RequestId,
+        client: ClientId,
+        matter: MatterId,
+        work_type: WorkTypeId,
+        digest: RequestDigest,
+    ) -> Self {
+        Self {
+            id,
+            client,
+            matter,
+            work_type: Some(work_type),
+            jurisdiction: None,
+            specialty: None,
+            languages: None,
+            skills: Vec::new(),
+            presence: None,
+            place: None,
+            allowed_countries: Vec::new(),
+            denied_countries: Vec::new(),
+            consent: None,
+            effort_minutes: None,
+            priority: None,
+            sla: None,
+            deadline: None,
+            not_before: None,
+            after: Vec::new(),
+            preferred_team: None,
+            excluded_teams: Vec::new(),
+            process: None,
+            steps: Vec::new(),
+            digest,
+        }
+    }
 }

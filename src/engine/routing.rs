@@ -174,8 +174,7 @@ fn available(
     let finish_at = finish_from_now(board, task, index, now);
     let ask = at_now(board, task, index, fit, finish_at, now);
     DATED.iter().chain(&NOT_NOW).try_for_each(|(_, rule)| rule(&ask))?;
-    let coverage = || class.coverage(roster, now);
-    let coverage = forecast::needs_coverage(task).then(coverage).flatten();
+    let coverage = class.counted_coverage(task, roster, now);
     let due_at = forecast::due_at(task, roster, Some(team), coverage, now);
     let scored = Scored {
         team,
@@ -275,7 +274,7 @@ fn better_later(
     now: DateTime<Utc>,
 ) -> Option<(Vec<TeamIndex>, DateTime<Utc>)> {
     let roster = &*board.roster;
-    let coverage = forecast::needs_coverage(task).then(|| class.coverage(roster, now)).flatten();
+    let coverage = class.counted_coverage(task, roster, now);
     let finish_from = |index: TeamIndex, start: DateTime<Utc>| {
         let team = roster.team(index);
         let finish_at = forecast::finish_at(team, start, task.remaining_minutes());

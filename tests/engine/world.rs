@@ -228,32 +228,14 @@ pub fn policy(basis: Basis, target_minutes: u32) -> SlaPolicy {
 
 /// A review of an hour for the client `acme` that any team may do.
 pub fn request(id: &str) -> WorkRequest {
-    WorkRequest {
-        id: RequestId::new(id).expect("a request id"),
-        client: client_id("acme"),
-        matter: matter("M-1"),
-        work_type: Some(WorkTypeId::new("review").expect("a work type id")),
-        jurisdiction: None,
-        specialty: None,
-        languages: None,
-        skills: Vec::new(),
-        presence: None,
-        place: None,
-        allowed_countries: Vec::new(),
-        denied_countries: Vec::new(),
-        consent: None,
-        effort_minutes: Some(60),
-        priority: None,
-        sla: None,
-        deadline: None,
-        not_before: None,
-        after: Vec::new(),
-        preferred_team: None,
-        excluded_teams: Vec::new(),
-        process: None,
-        steps: Vec::new(),
-        digest: RequestDigest(id.into()),
-    }
+    let new = WorkRequest::new(
+        RequestId::new(id).expect("a request id"),
+        client_id("acme"),
+        matter("M-1"),
+        WorkTypeId::new("review").expect("a work type id"),
+        RequestDigest(id.into()),
+    );
+    WorkRequest { effort_minutes: Some(60), ..new }
 }
 
 /// A request of another work type.

@@ -32,32 +32,13 @@ impl Reading<'_> {
             [work_type, "for", matter] => (work_type, matter),
             _ => return Err(format!("{head:?} is not a work type, or one for a matter")),
         };
-        let mut request = WorkRequest {
-            id: parsed(id)?,
-            client: parsed(client)?,
-            matter: parsed::<MatterId>(matter)?,
-            work_type: Some(parsed::<WorkTypeId>(work_type)?),
-            jurisdiction: None,
-            specialty: None,
-            languages: None,
-            skills: Vec::new(),
-            presence: None,
-            place: None,
-            allowed_countries: Vec::new(),
-            denied_countries: Vec::new(),
-            consent: None,
-            effort_minutes: None,
-            priority: None,
-            sla: None,
-            deadline: None,
-            not_before: None,
-            after: Vec::new(),
-            preferred_team: None,
-            excluded_teams: Vec::new(),
-            process: None,
-            steps: Vec::new(),
-            digest: RequestDigest(text.into()),
-        };
+        let mut request = WorkRequest::new(
+            parsed(id)?,
+            parsed(client)?,
+            parsed::<MatterId>(matter)?,
+            parsed::<WorkTypeId>(work_type)?,
+            RequestDigest(text.into()),
+        );
         for part in parts {
             self.put(&mut request, part)?;
         }

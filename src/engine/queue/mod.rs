@@ -111,12 +111,6 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// A queue without tasks that remembers the shares of clients.
-    #[must_use]
-    pub fn new(marks: Marks) -> Self {
-        Self { marks, ..Self::default() }
-    }
-
     /// Adds a task that any team of its class may take.
     pub fn insert(&mut self, class: ClassId, client: &ClientId, key: WaitKey) {
         self.join(key.priority, client);
@@ -322,7 +316,7 @@ impl Queue {
 
     /// What a client has waiting in a priority, when it has.
     fn standing(&self, priority: Priority, client: &ClientId) -> Option<&Standing> {
-        self.standings.get(client).map(|all| &all[priority as usize]).filter(|it| it.waiting > 0)
+        self.standings.get(client).map(|all| &all[priority.rank()]).filter(|it| it.waiting > 0)
     }
 
     fn join(&mut self, priority: Priority, client: &ClientId) {
@@ -332,13 +326,13 @@ impl Queue {
             self.marks.begin(priority, client);
         }
         let tag = self.marks.tag(priority, client);
-        let standing = &mut self.standings.entry(client.clone()).or_default()[priority as usize];
+        let standing = &mut self.standings.entry(client.clone()).or_default()[priority.rank()];
         (standing.tag, standing.waiting) = (tag, standing.waiting + 1);
     }
 
     fn leave(&mut self, priority: Priority, client: &ClientId) {
         let Some(all) = self.standings.get_mut(client) else { return };
-        let standing = &mut all[priority as usize];
+        let standing = &mut all[priority.rank()];
         standing.waiting = standing.waiting.saturating_sub(1);
         if standing.waiting == 0 {
             self.emptied.insert((priority, client.clone()));
@@ -352,7 +346,7 @@ impl Queue {
     fn retag(&mut self, priority: Priority, client: &ClientId, change: impl FnOnce(&mut Marks)) {
         change(&mut self.marks);
         let after = self.marks.tag(priority, client);
-        let Some(standing) = self.standings.get_mut(client).map(|all| &mut all[priority as usize]) else { return };
+        let Some(standing) = self.standings.get_mut(client).map(|all| &mut all[priority.rank()]) else { return };
         let before = std::mem::replace(&mut standing.tag, after);
         if before != after && self.order.remove(&(priority, before, client.clone())) {
             self.order.insert((priority, after, client.clone()));

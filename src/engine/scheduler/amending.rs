@@ -33,28 +33,23 @@ impl Scheduler {
         let client = task.client.clone();
         let priority = if counts { self.within_quota(&client, asked) } else { asked };
         let because = (priority != asked).then_some(PriorityReason::UrgentQuota);
-        self.change_priority(arrival, priority);
         let said = self.changed(arrival).ordered_by(update);
-        self.record(arrival, said, Effect::Reprioritise { priority, because });
-        // Not at once: when the step is late, not every team is known yet to have closed.
-        self.to_route.insert(arrival);
+        self.set_priority(arrival, said, priority, because);
     }
 
     /// A step of a clock raises the priority.
     pub(super) fn raise_priority(&mut self, arrival: Arrival, priority: Priority) {
-        self.change_priority(arrival, priority);
-        let said = self.changed(arrival);
-        let because = Some(PriorityReason::Escalation);
-        self.record(arrival, said, Effect::Reprioritise { priority, because });
-        // Not at once: when the step is late, not every team is known yet to have closed.
-        self.to_route.insert(arrival);
+        self.set_priority(arrival, self.changed(arrival), priority, Some(PriorityReason::Escalation));
     }
 
-    fn change_priority(&mut self, arrival: Arrival, priority: Priority) {
+    fn set_priority(&mut self, arrival: Arrival, said: Said, priority: Priority, because: Option<PriorityReason>) {
         self.change(arrival, |task| {
             task.keep_terms();
             task.priority = priority;
         });
+        self.record(arrival, said, Effect::Reprioritise { priority, because });
+        // Not at once: when the step is late, not every team is known yet to have closed.
+        self.to_route.insert(arrival);
     }
 
     pub(super) fn amend(&mut self, arrival: Arrival, amendment: &Amendment, update: &Update) -> Result<(), Refusal> {

@@ -10,7 +10,6 @@ use crate::engine::board::Board;
 use crate::engine::calendar::Timeline;
 use crate::engine::class::{ClassId, Classes};
 use crate::engine::effect::{Effect, EscalationReason, WithdrawReason};
-use crate::engine::forecast;
 use crate::engine::roster::{Basis, EscalationAction, Roster};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::sla::{self, Clock, Escalated, Hours, MovedDue, SegmentEnd, SlaNotice, StoppedClock, Turn, Turned};
@@ -87,8 +86,8 @@ impl Scheduler {
         self.out.segments.extend(turned.segments);
         let moved = turned.moved.into_iter().map(Told::Moved);
         let stopped = turned.stopped.into_iter().map(|it| Told::Stopped(Box::new(it)));
-        let mut told = moved.chain(stopped).peekable();
-        if told.peek().is_some() {
+        let told: Vec<_> = moved.chain(stopped).collect();
+        if !told.is_empty() {
             self.to_tell.entry(arrival).or_default().extend(told);
         }
     }
@@ -324,10 +323,7 @@ fn hours<'a>(task: &'a Task, in_class: InClass<'a>, now: DateTime<Utc>) -> Hours
 
 /// The coverage that a task's clocks count by, when one does.
 fn coverage<'a>(task: &Task, (roster, classes, class): InClass<'a>, now: DateTime<Utc>) -> Option<&'a Timeline> {
-    if !forecast::needs_coverage(task) {
-        return None;
-    }
-    classes.get(class)?.coverage(roster, now)
+    classes.get(class)?.counted_coverage(task, roster, now)
 }
 
 fn turn(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::Scheduler;
 use crate::engine::class::ClassId;
@@ -136,7 +136,7 @@ impl Scheduler {
     fn room_in(&self, team: TeamIndex, class: ClassId, room: Room) -> Option<u32> {
         let class = self.board.classes.get(class)?;
         let fit = class.fit(team)?;
-        let qualified_until = fit.admitted_until.unwrap_or(DateTime::<Utc>::MAX_UTC).min(fit.vetted_until);
+        let qualified_until = fit.ends_at();
         let (owner, shift_end) = (self.board.roster.team(team), self.board.load(team).open_shift_end()?);
         let mut most_minutes = room.most_minutes;
         if qualified_until <= self.now {

@@ -271,8 +271,8 @@ impl Scheduler {
                 if is_routable(waiting.reason) && !waiting.is_undecided() {
                     let class = self.board.classes.get(entry.class);
                     let coverage = || class.and_then(|class| class.coverage(&self.board.roster, self.now));
-                    let clock_coverage = forecast::needs_coverage(task).then(coverage).flatten();
-                    let due_at = forecast::due_at(task, &self.board.roster, None, clock_coverage, self.now);
+                    let counted = class.and_then(|class| class.counted_coverage(task, &self.board.roster, self.now));
+                    let due_at = forecast::due_at(task, &self.board.roster, None, counted, self.now);
                     let latest_start_at =
                         due_at.map(|due_at| forecast::latest_start_at(due_at, task.remaining_minutes(), coverage()));
                     let key = WaitKey::of(task, latest_start_at);

@@ -273,8 +273,7 @@ impl Scheduler {
         let until = self.offer_until(to, task.priority, now, shift_end);
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
-        let due_at = self.due_with(task, team);
-        let brief = self.brief(task, assignment, until, due_at, implicit);
+        let brief = self.brief(task, team, assignment, until);
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
             task.assignments = assignment;
@@ -304,8 +303,7 @@ impl Scheduler {
             closed_because: (!is_open).then_some(ClosedBecause::Break),
             ..Active::new(&offer, remaining_minutes, now)
         };
-        self.end_part(arrival);
-        self.change(arrival, |task| {
+        self.end_part(arrival, |task| {
             task.handoffs += 1;
             task.state = TaskState::Active(next);
             crate::engine::sla::touch(task, Moment::Accepted, now);

@@ -94,8 +94,7 @@ impl Scheduler {
         let until = self.offer_until(index, task.priority, now, shift_end);
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
-        let due_at = self.due_with(task, team);
-        let brief = self.brief(task, assignment, until, due_at, implicit);
+        let brief = self.brief(task, team, assignment, until);
         let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
         self.change(arrival, |task| {
             (task.assignments, task.charged) = (assignment, charged);
@@ -109,23 +108,12 @@ impl Scheduler {
         }
     }
 
-    /// When a task is due while a team holds it.
-    pub(super) fn due_with(&self, task: &Task, team: &Team) -> Option<DateTime<Utc>> {
-        let class = self.tasks.get(&task.arrival).and_then(|entry| self.board.classes.get(entry.class));
-        let coverage = || class.and_then(|class| class.coverage(&self.board.roster, self.now));
-        let coverage = forecast::needs_coverage(task).then(coverage).flatten();
-        forecast::due_at(task, &self.board.roster, Some(team), coverage, self.now)
-    }
-
     /// What a team is told with an offer.
-    pub(super) fn brief(
-        &self,
-        task: &Task,
-        assignment: u32,
-        until: DateTime<Utc>,
-        due_at: Option<DateTime<Utc>>,
-        implicit: bool,
-    ) -> OfferBrief {
+    pub(super) fn brief(&self, task: &Task, team: &Team, assignment: u32, until: DateTime<Utc>) -> OfferBrief {
+        let roster = &self.board.roster;
+        let class = self.tasks.get(&task.arrival).and_then(|entry| self.board.classes.get(entry.class));
+        let coverage = class.and_then(|class| class.counted_coverage(task, roster, self.now));
+        let with_offer = task.needs.payload_on == PayloadOn::Offer;
         OfferBrief {
             assignment,
             until,
@@ -139,10 +127,10 @@ impl Scheduler {
             place: task.needs.place.clone(),
             priority: task.priority,
             remaining_minutes: task.remaining_minutes(),
-            due_at,
+            due_at: forecast::due_at(task, roster, Some(team), coverage, self.now),
             clocks: self.clocks_so_far(task.arrival),
             packet: self.packet(task),
-            with_payload: implicit || task.needs.payload_on == PayloadOn::Offer,
+            with_payload: with_offer || team.acceptance == Acceptance::Implicit,
         }
     }
 
@@ -155,7 +143,7 @@ impl Scheduler {
         shift_end: DateTime<Utc>,
     ) -> DateTime<Utc> {
         let roster = &self.board.roster;
-        let limit = roster.routing.offer_limit_minutes[priority_rank(priority)];
+        let limit = roster.routing.offer_limit_minutes[priority.rank()];
         let limit = TimeDelta::minutes(i64::from(limit));
         if planted("offer-lapses-over-lunch") {
             return shift_end.min(offered_at + limit);
@@ -204,8 +192,8 @@ impl Scheduler {
 
     /// Ends a holder's part: it goes into the packet, and nobody has the task.
     pub(super) fn end_holding(&mut self, arrival: Arrival) {
-        self.end_part(arrival);
-        self.vacate(arrival);
+        let now = self.now;
+        self.end_part(arrival, |task| task.state = TaskState::Waiting(Waiting::undecided(now)));
     }
 
     /// Nobody has the task for the moment; the next decision gives the reason.
@@ -241,17 +229,18 @@ impl Scheduler {
 
     /// Its `not_before` is reached: that instant is its moment, even when it is noticed later.
     pub(super) fn reach_not_before(&mut self, arrival: Arrival, reached_at: DateTime<Utc>) {
-        if self.task_of(arrival).is_some_and(|task| task.is_to_be_ready(self.now)) {
-            self.mark_ready(arrival, reached_at);
-            self.record(arrival, Said::default(), Effect::MarkReady {});
-        }
+        self.tell_ready(arrival, reached_at);
         self.to_route.insert(arrival);
     }
 
     /// Marks a task as ready when nothing has to come first any more.
     pub(super) fn mark_ready_now(&mut self, arrival: Arrival) {
+        self.tell_ready(arrival, self.now);
+    }
+
+    fn tell_ready(&mut self, arrival: Arrival, ready_at: DateTime<Utc>) {
         if self.task_of(arrival).is_some_and(|task| task.is_to_be_ready(self.now)) {
-            self.mark_ready(arrival, self.now);
+            self.mark_ready(arrival, ready_at);
             self.record(arrival, Said::default(), Effect::MarkReady {});
         }
     }
@@ -313,16 +302,6 @@ pub(super) fn must_wait(task: &Task, now: DateTime<Utc>) -> Option<Waiting> {
 fn unroutable(now: DateTime<Utc>) -> Waiting {
     let woken_by = vec![WakeCause::RosterChanges, WakeCause::RequestAmended];
     Waiting { reason: WaitReason::NoTeamEligible, since: now, wakes_at: None, woken_by, waits_for: Vec::new() }
-}
-
-/// The place of a priority in per-priority settings, the most urgent first.
-fn priority_rank(priority: Priority) -> usize {
-    match priority {
-        Priority::Urgent => 0,
-        Priority::High => 1,
-        Priority::Normal => 2,
-        Priority::Low => 3,
-    }
 }
 
 fn is_for_good(cause: TurnDownCause) -> bool {

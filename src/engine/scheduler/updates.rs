@@ -114,8 +114,7 @@ impl Scheduler {
         let now = self.now;
         let Some(TaskState::Active(holder)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
         self.drop_plan(arrival, WithdrawReason::Recalled);
-        self.end_part(arrival);
-        self.change(arrival, |task| {
+        self.end_part(arrival, |task| {
             crate::engine::sla::touch(task, Moment::Completed, now);
             task.state = TaskState::Completed { at: now, team: team.clone() };
         });
@@ -339,8 +338,7 @@ impl Scheduler {
         let now = self.now;
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.remember_holder(&active.team, arrival);
-        self.end_part(arrival);
-        self.change(arrival, |task| {
+        self.end_part(arrival, |task| {
             if let Some(part) = task.holders.last_mut() {
                 part.remaining_minutes = 0;
             }
@@ -360,8 +358,7 @@ impl Scheduler {
             None => Said::default(),
         };
         self.drop_plan(arrival, WithdrawReason::Cancelled);
-        self.end_part(arrival);
-        self.change(arrival, |task| {
+        self.end_part(arrival, |task| {
             task.state = TaskState::Cancelled { at: now, reason: reason.into() };
         });
         self.record(arrival, said.ordered_by(update), Effect::Cancel { reason: reason.into() });

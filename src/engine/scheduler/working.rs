@@ -24,6 +24,9 @@ impl Scheduler {
     /// The holder is heard of.
     pub(super) fn hear(&mut self, arrival: Arrival) {
         let now = self.now;
+        if matches!(self.task_of(arrival).map(|task| &task.state), Some(TaskState::Active(it)) if it.is_heard(now)) {
+            return;
+        }
         self.change_work(arrival, |active, hours, is_paused| active.hear(hours, is_paused, now));
     }
 
@@ -47,10 +50,13 @@ impl Scheduler {
         self.record(arrival, Said::of(&team), effect);
     }
 
-    /// The part of the holder ends: it is kept with the task.
-    pub(super) fn end_part(&mut self, arrival: Arrival) {
-        let Some(part) = self.task_of(arrival).and_then(|task| self.part_until_now(task)) else { return };
-        self.change(arrival, |task| task.add_holder(part));
+    /// The part of the holder ends with a change of the task: it is kept with it.
+    pub(super) fn end_part(&mut self, arrival: Arrival, change: impl FnOnce(&mut Task)) {
+        let part = self.task_of(arrival).and_then(|task| self.part_until_now(task));
+        self.change(arrival, |task| {
+            part.into_iter().for_each(|part| task.add_holder(part));
+            change(task);
+        });
     }
 
     /// What a team is told of earlier holders; the holder of now is the last of them.

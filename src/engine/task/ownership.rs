@@ -144,7 +144,7 @@ impl Active {
 
     /// It says how much is left.
     pub fn report(&mut self, remaining_minutes: u32, hours: &Calendar, is_paused: bool, now: DateTime<Utc>) {
-        self.count_work(hours, is_paused, now);
+        self.hear(hours, is_paused, now);
         self.worked.at_report_ms = self.worked.counted_ms;
         (self.remaining_minutes, self.reported_at) = (remaining_minutes, Some(now));
     }
@@ -162,6 +162,12 @@ impl Active {
         self.count_work(hours, is_paused, now);
         self.silence.heard_ms = self.worked.counted_ms;
         self.silence.is_over = self.silence.told_at.is_some();
+    }
+
+    /// Whether it was heard of at this very instant.
+    #[must_use]
+    pub fn is_heard(&self, now: DateTime<Utc>) -> bool {
+        self.worked.since == Some(now) && self.silence.heard_ms == self.worked.counted_ms && !self.is_stalled()
     }
 
     /// Whether it has said nothing for so long that it was told, and nothing since.
