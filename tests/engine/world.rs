@@ -506,6 +506,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::RequestHandoff { .. } => "request_handoff",
         Effect::AnswerHandoff { .. } => "answer_handoff",
         Effect::TellNext { .. } => "tell_next",
+        Effect::AttachCompletion { .. } => "attach_completion",
         Effect::PassHandoff { .. } => "pass_handoff",
         Effect::DeclineHandoff { .. } => "decline_handoff",
         Effect::ReachHandoffLimit { .. } => "reach_handoff_limit",
@@ -516,6 +517,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::ReportConflict { .. } => "report_conflict",
         Effect::RejectUpdate { .. } => "reject_update",
         Effect::ChangeOverride { .. } => "change_override",
+        Effect::EndOutage { .. } => "end_outage",
         Effect::AdoptRoster { .. } => "adopt_roster",
     }
 }

@@ -79,7 +79,9 @@ impl Scheduler {
         for team in teams {
             self.board.refresh(team, self.now);
             self.set_team_timers(team);
-            self.look_at_hours(team);
+            if !self.drains() {
+                self.look_at_hours(team);
+            }
         }
     }
 
@@ -188,6 +190,10 @@ impl Scheduler {
 
     /// An offer ends unanswered: a turn-down, or a withdrawal when the shift ended first.
     fn lapse(&mut self, arrival: Arrival, due_at: DateTime<Utc>) {
+        if self.is_cut_off() {
+            // Its limit goes on when the outage ends.
+            return;
+        }
         if let Some(offer) = self.task_of(arrival).and_then(Task::handoff_offer) {
             if offer.until <= self.now {
                 let how = if offer.until_shift_end { HandoffRefusal::ShiftEnded } else { HandoffRefusal::Lapsed };
