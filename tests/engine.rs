@@ -34,6 +34,8 @@ mod orders;
 mod overrides;
 #[path = "engine/predecessors.rs"]
 mod predecessors;
+#[path = "engine/processes.rs"]
+mod processes;
 #[path = "engine/random.rs"]
 mod random;
 #[path = "engine/restart.rs"]
