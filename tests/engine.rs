@@ -38,6 +38,8 @@ mod outage;
 mod overrides;
 #[path = "engine/predecessors.rs"]
 mod predecessors;
+#[path = "engine/processes.rs"]
+mod processes;
 #[path = "engine/random.rs"]
 mod random;
 #[path = "engine/restart.rs"]

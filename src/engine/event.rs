@@ -176,8 +176,6 @@ pub enum RefusalCode {
     Identity,
     /// Handled alone several times without success.
     Poison,
-    /// A process, which this version does not run.
-    ProcessUnsupported,
     /// The daemon holds as many open tasks as it may.
     Full,
     /// No such task, or not one that the sender may know of.
@@ -194,7 +192,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// All codes that a work request can meet, in the order of the code.
-    pub const OF_REQUESTS: [Self; 18] = [
+    pub const OF_REQUESTS: [Self; 17] = [
         Self::TooLarge,
         Self::InvalidJson,
         Self::TooDeep,
@@ -211,7 +209,6 @@ impl RefusalCode {
         Self::Conflict,
         Self::Identity,
         Self::Poison,
-        Self::ProcessUnsupported,
         Self::Full,
     ];
 
@@ -235,7 +232,6 @@ impl RefusalCode {
             Self::Conflict => "conflict",
             Self::Identity => "identity",
             Self::Poison => "poison",
-            Self::ProcessUnsupported => "process_unsupported",
             Self::Full => "full",
             Self::UnknownTask => "unknown_task",
             Self::TaskEnded => "task_ended",

@@ -23,6 +23,7 @@ pub mod id;
 pub mod load;
 pub mod overrides;
 pub mod planted;
+pub mod process;
 pub mod queue;
 pub mod recent;
 pub mod request;

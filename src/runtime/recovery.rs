@@ -91,6 +91,7 @@ pub fn recover(
     let restored = Restored {
         walls,
         open: recovered.open,
+        processes: recovered.processes,
         ended: recovered.recent_ended,
         conflicts: recovered.conflicts,
         kept: recovered.kept,

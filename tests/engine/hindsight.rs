@@ -116,6 +116,7 @@ impl Record {
         let restored = Restored {
             walls: walk.world.scheduler.walls().clone(),
             open: found.open,
+            processes: found.processes,
             ended: found.recent_ended,
             conflicts: found.conflicts,
             kept: found.kept,

@@ -127,6 +127,14 @@ fn body(it: &Recorded, near: Moment) -> String {
             };
             format!("override {} {what}: {} {team}", set.id, set.kind.as_str())
         }
+        Effect::AdmitProcess(it) => format!("begins, in {} steps", it.steps.len()),
+        Effect::AmendProcess { deadline: Some(deadline), .. } => format!("is due {} now", at(*deadline)),
+        Effect::AmendProcess { priority, .. } => format!("is {} now", priority.map_or("as before", |it| it.as_str())),
+        Effect::CompleteProcess { completed, cancelled } => {
+            format!("is complete: {completed} steps completed, {cancelled} cancelled")
+        }
+        Effect::CancelProcess { .. } => "is called off".to_owned(),
+        Effect::MoveDerived(it) => format!("must be done by {} now: {}", maybe(it.to), word(it.because)),
         Effect::AdoptRoster { .. } => "roster adopted".to_owned(),
     }
 }

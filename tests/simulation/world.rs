@@ -439,6 +439,7 @@ impl World {
         let rest = &self.store.rest;
         let restored = Restored {
             open: self.store.open.values().cloned().collect(),
+            processes: Vec::new(),
             ended: self.store.ended.iter().cloned().collect(),
             conflicts: rest.conflicts.clone(),
             walls: rest.walls.clone(),

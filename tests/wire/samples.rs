@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{
-    Admission, Effect, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, OfferBrief, OverrideChange,
-    PriorityReason, Recorded, WallSource, WithdrawReason, WorkMessage,
+    Admission, AdmittedStep, DerivedBecause, DerivedMove, Effect, EscalationReason, ExposedMessage, Exposure,
+    HandoffRefusal, OfferBrief, OverrideChange, PriorityReason, ProcessAdmission, Recorded, WallSource, WithdrawReason,
+    WorkMessage,
 };
 use heliograph::engine::event::{Refusal, RefusalCode};
 use heliograph::engine::explain::{Filter, Rejection};
@@ -63,6 +64,8 @@ pub fn effects() -> Vec<Effect> {
             effort_minutes: 90,
             deadline: Some(now),
             ready: true,
+            process: Some("acme-llp/req-0".parse().unwrap()),
+            derived_deadline: Some(now),
         }),
         Effect::MarkReady {},
         Effect::Park(Waiting {
@@ -170,6 +173,24 @@ pub fn effects() -> Vec<Effect> {
             ended_by: Some("Bo".into()),
             ended_because: Some("well again".into()),
         },
+        Effect::AdmitProcess(Box::new(ProcessAdmission {
+            id: "req-0".parse().unwrap(),
+            matter: "M-1".parse().unwrap(),
+            process: Some("filing".parse().unwrap()),
+            priority: Priority::Normal,
+            deadline: Some(now),
+            steps: vec![AdmittedStep {
+                step: "draft".parse().unwrap(),
+                task: "acme-llp/req-0/draft".parse().unwrap(),
+                work_type: "patent_filing".parse().unwrap(),
+                effort_minutes: 60,
+                after: Vec::new(),
+            }],
+        })),
+        Effect::AmendProcess { deadline: Some(now), priority: Some(Priority::High) },
+        Effect::CompleteProcess { completed: 2, cancelled: 1 },
+        Effect::CancelProcess { reason: "settled".into() },
+        Effect::MoveDerived(DerivedMove { from: Some(now), to: None, because: DerivedBecause::StepEnded }),
         Effect::AdoptRoster { digest: RosterDigest("ab".into()), tzdata: "2026b".into() },
     ];
     for effect in &all {
@@ -219,6 +240,11 @@ pub fn effects() -> Vec<Effect> {
             | Effect::RejectUpdate { .. }
             | Effect::EndOutage { .. }
             | Effect::ChangeOverride { .. }
+            | Effect::AdmitProcess(_)
+            | Effect::AmendProcess { .. }
+            | Effect::CompleteProcess { .. }
+            | Effect::CancelProcess { .. }
+            | Effect::MoveDerived(_)
             | Effect::AdoptRoster { .. } => {}
         }
     }
@@ -279,6 +305,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
         priority: Priority::Normal,
         remaining_minutes: 90,
         due_at: Some(now),
+        derived: true,
         clocks: vec![],
         packet: vec![Holder {
             team: TeamId::new("sydney-1").unwrap(),

@@ -80,6 +80,7 @@ fn task(state: TaskState) -> Task {
         }],
         handoffs: 0,
         handoff_limit_told: false,
+        process: None,
         as_admitted: None,
         task_seq: 7,
     }

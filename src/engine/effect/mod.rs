@@ -21,8 +21,9 @@ use super::task::{Holder, Waiting};
 use super::update::{Amendment, DeclineReason, SetAside};
 
 pub use body::{
-    Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, MAX_UNKNOWN_NAMED,
-    OfferBrief, OverrideChange, PriorityReason, WallSource, WithdrawReason,
+    Admission, AdmittedStep, DerivedBecause, DerivedMove, EscalationReason, ExposedMessage, Exposure, HandoffRefusal,
+    MAX_EXPOSED_NAMED, MAX_UNKNOWN_NAMED, OfferBrief, OverrideChange, PriorityReason, ProcessAdmission, WallSource,
+    WithdrawReason,
 };
 pub use recorded::{Answer, Effects, Recorded, WorkMessage};
 
@@ -310,6 +311,31 @@ pub enum Effect {
         #[serde(skip_serializing_if = "Option::is_none")]
         ended_because: Option<String>,
     },
+    /// Keep the process, whose steps are tasks of their own.
+    AdmitProcess(Box<ProcessAdmission>),
+    /// The firm changed the process.
+    AmendProcess {
+        /// New deadline.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deadline: Option<DateTime<Utc>>,
+        /// New priority.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        priority: Option<Priority>,
+    },
+    /// All of its steps have ended.
+    CompleteProcess {
+        /// How many were completed.
+        completed: usize,
+        /// How many were cancelled.
+        cancelled: usize,
+    },
+    /// The process is called off.
+    CancelProcess {
+        /// Why.
+        reason: String,
+    },
+    /// Say that the deadline derived for a step moved.
+    MoveDerived(DerivedMove),
     /// Another roster is in force.
     AdoptRoster {
         /// Its digest.
@@ -369,6 +395,11 @@ impl Effect {
             Self::RejectUpdate { .. } => "update.rejected",
             Self::EndOutage { .. } => "outage.ended",
             Self::ChangeOverride { .. } => "override.changed",
+            Self::AdmitProcess(_) => "process.admitted",
+            Self::AmendProcess { .. } => "process.amended",
+            Self::CompleteProcess { .. } => "process.completed",
+            Self::CancelProcess { .. } => "process.cancelled",
+            Self::MoveDerived(_) => "task.rederived",
             Self::AdoptRoster { .. } => "roster.changed",
         }
     }

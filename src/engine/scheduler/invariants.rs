@@ -63,6 +63,14 @@ pub enum Broken {
         /// The task.
         task: TaskId,
     },
+    /// A process is not as its steps make it.
+    #[error("process {process} {what}")]
+    Process {
+        /// The process.
+        process: TaskId,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A waiting task still waits for a decision.
     #[error("{0} waits without a reason")]
     Undecided(TaskId),
@@ -78,6 +86,7 @@ impl Scheduler {
             self.check_task(*arrival, &entry.task)?;
         }
         self.check_queue()?;
+        self.check_processes()?;
         for (team, owner) in self.board.roster.indexed_teams() {
             self.check_load(team, owner.id.as_str())?;
         }
@@ -92,6 +101,7 @@ impl Scheduler {
         if sla::is_to_turn(task) {
             return Err(broken("clocks"));
         }
+        self.check_step(task).map_err(broken)?;
         let due = [
             (task.next_warning_at(), Timer::SlaWarns(arrival)),
             (task.next_breach_at(), Timer::SlaBreached(arrival)),

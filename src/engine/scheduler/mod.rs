@@ -17,6 +17,9 @@ mod passing;
 mod permission;
 mod placing;
 mod predecessors;
+mod process_invariants;
+mod process_updates;
+mod processes;
 mod queries;
 mod requests;
 mod roster_change;
@@ -33,12 +36,13 @@ use chrono::{DateTime, Utc};
 
 use super::board::Board;
 use super::class::ClassId;
-use super::effect::{Answer, Effect, Effects, Recorded, WorkMessage};
+use super::effect::{Answer, DerivedBecause, Effect, Effects, Recorded, WorkMessage};
 use super::event::{EndedTask, Event, UpdateResult};
 use super::fairness::{Mark, Marks};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use super::load::Held;
 use super::overrides::Overrides;
+use super::process::Process;
 use super::queue::{Queue, WaitKey};
 use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
@@ -55,6 +59,7 @@ pub use index::Census;
 pub use invariants::Broken;
 pub use kept::{KEPT_FOR, MAX_KEPT, MAX_KEPT_BY_CLIENT};
 pub use predecessors::UNKNOWN_FOR;
+pub use processes::ProcessForecast;
 pub use queries::Preview;
 pub use requests::MAX_BEFORE;
 pub use roster_change::{Missing, missing_in};
@@ -102,6 +107,8 @@ struct Fill {
 pub struct Restored {
     /// Open tasks.
     pub open: Vec<Task>,
+    /// Open processes.
+    pub processes: Vec<Process>,
     /// Tasks that ended last, for affinity.
     pub ended: Vec<Task>,
     /// Walls that teams raised.
@@ -135,7 +142,13 @@ pub struct Scheduler {
     overrides_turn_at: Option<DateTime<Utc>>,
     board: Board,
     tasks: BTreeMap<Arrival, Entry>,
+    /// Open tasks and processes by their ids.
     by_id: HashMap<TaskId, Arrival>,
+    processes: BTreeMap<Arrival, Process>,
+    /// Processes whose steps have their deadlines derived anew before anything is routed.
+    to_derive: BTreeMap<Arrival, DerivedBecause>,
+    /// The process that is being called off: it ends when all of its steps have.
+    calling_off: Option<Arrival>,
     by_matter: HashMap<(ClientId, MatterId), BTreeSet<Arrival>>,
     next_arrival: u64,
     queue: Queue,
@@ -151,8 +164,9 @@ pub struct Scheduler {
     kept_by_task: BTreeMap<TaskId, BTreeSet<u64>>,
     kept_by_client: BTreeMap<ClientId, usize>,
     next_kept: u64,
-    /// The task that is being admitted: it is routed once, when what was kept for it is applied.
-    admitting: Option<Arrival>,
+    /// The tasks that are being admitted, the first and the last: they are routed once, when what was kept for them is
+    /// applied.
+    admitting: Option<(Arrival, Arrival)>,
     /// Teams whose waiting tasks are looked at before the step ends.
     to_fill: BTreeMap<TeamIndex, Fill>,
     /// Waiting tasks that are decided after that.
@@ -189,6 +203,9 @@ impl Scheduler {
             overrides_turn_at: None,
             tasks: BTreeMap::new(),
             by_id: HashMap::new(),
+            processes: BTreeMap::new(),
+            to_derive: BTreeMap::new(),
+            calling_off: None,
             by_matter: HashMap::new(),
             next_arrival: restored.next_arrival,
             queue: Queue::default(),
@@ -214,6 +231,9 @@ impl Scheduler {
         for task in &restored.ended {
             scheduler.remember_work(task);
             scheduler.remember_end(task);
+        }
+        for process in restored.processes {
+            scheduler.insert_process(process);
         }
         for task in restored.open {
             scheduler.remember_work(&task);
@@ -307,6 +327,7 @@ impl Scheduler {
         let is_left = !self.to_fill.is_empty()
             || !self.to_route.is_empty()
             || !self.to_tell.is_empty()
+            || !self.to_derive.is_empty()
             || !self.out.recorded.is_empty();
         if is_left { Some(self.now) } else { self.timers.next() }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Said, Scheduler};
-use crate::engine::effect::{Effect, OfferBrief, WithdrawReason, WorkMessage};
+use crate::engine::effect::{DerivedBecause, Effect, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::{Decision, Filter};
 use crate::engine::forecast;
 use crate::engine::id::{RequestId, TeamId};
@@ -25,9 +25,10 @@ impl Scheduler {
     /// Decides for a task that no team has, and does it.
     pub(super) fn route(&mut self, arrival: Arrival) {
         let waits = self.task_of(arrival).is_some_and(|task| matches!(task.state, TaskState::Waiting(_)));
-        if !waits || self.admitting == Some(arrival) {
+        if !waits || self.admitting.is_some_and(|(first, last)| (first..=last).contains(&arrival)) {
             return;
         }
+        self.derive_stale();
         self.mark_ready_now(arrival);
         if self.drains() {
             self.to_route.insert(arrival);
@@ -117,6 +118,7 @@ impl Scheduler {
         let class = self.tasks.get(&task.arrival).and_then(|entry| self.board.classes.get(entry.class));
         let coverage = class.and_then(|class| class.counted_coverage(task, roster, self.now));
         let with_offer = task.needs.payload_on == PayloadOn::Offer;
+        let due_at = forecast::due_at(task, roster, Some(team), coverage, self.now);
         OfferBrief {
             assignment,
             until,
@@ -130,7 +132,8 @@ impl Scheduler {
             place: task.needs.place.clone(),
             priority: task.priority,
             remaining_minutes: task.remaining_minutes(),
-            due_at: forecast::due_at(task, roster, Some(team), coverage, self.now),
+            due_at,
+            derived: due_at.is_some() && due_at == task.derived_deadline(),
             clocks: self.clocks_so_far(task.arrival),
             packet: self.packet(task),
             with_payload: with_offer || team.acceptance == Acceptance::Implicit,
@@ -229,12 +232,14 @@ impl Scheduler {
     pub(super) fn end_holding(&mut self, arrival: Arrival) {
         let now = self.now;
         self.end_part(arrival, |task| task.state = TaskState::Waiting(Waiting::undecided(now)));
+        self.derive_later(arrival, DerivedBecause::StepReturned);
     }
 
     /// Nobody has the task for the moment; the next decision gives the reason.
     pub(super) fn vacate(&mut self, arrival: Arrival) {
         let now = self.now;
         self.change(arrival, |task| task.state = TaskState::Waiting(Waiting::undecided(now)));
+        self.derive_later(arrival, DerivedBecause::StepReturned);
     }
 
     /// Notes that a team turned a task down, and until when that holds.

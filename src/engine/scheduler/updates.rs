@@ -69,6 +69,9 @@ impl Scheduler {
         let Some(arrival) = self.arrival_of(&update.task) else {
             return Err(not_open(update, ended));
         };
+        if self.is_process(arrival) {
+            return self.update_process(arrival, update);
+        }
         let Some(task) = self.task_of(arrival) else { return Err(unknown_task(update)) };
         may_know(update, task)?;
         may_send(update)?;
@@ -364,7 +367,7 @@ impl Scheduler {
         self.end(arrival, true);
     }
 
-    fn cancel(&mut self, arrival: Arrival, reason: &str, update: &Update) {
+    pub(super) fn cancel(&mut self, arrival: Arrival, reason: &str, update: &Update) {
         self.tell_overdue(arrival);
         let now = self.now;
         let Some(task) = self.task_of(arrival) else { return };
@@ -381,9 +384,16 @@ impl Scheduler {
     }
 
     fn end(&mut self, arrival: Arrival, completed: bool) {
-        let Some(id) = self.task_of(arrival).map(|task| task.id.clone()) else { return };
+        let Some(task) = self.task_of(arrival) else { return };
+        let (id, step) = (task.id.clone(), task.process.as_ref().map(|step| step.process_arrival));
+        if let Some(process) = step {
+            self.end_step(process, arrival);
+        }
         self.retire(arrival);
         self.end_predecessor(&id, completed);
+        if let Some(process) = step {
+            self.end_process_when_done(process);
+        }
     }
 
     pub(super) fn changed(&self, arrival: Arrival) -> Said {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::fairness::Charge;
 use crate::engine::id::{ClientId, MatterId, RequestId, SlaId, TaskId, TeamId, Term, WorkTypeId};
+use crate::engine::process::StepOf;
 use crate::engine::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed};
 use crate::engine::roster::{HandoffRule, PayloadOn};
 use crate::engine::sla::Clock;
@@ -91,6 +92,9 @@ pub struct Task {
     /// The terms as admitted, once the firm has changed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_admitted: Option<Box<Terms>>,
+    /// The process that it is a step of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Box<StepOf>>,
     /// Sequence number of its last fact.
     pub task_seq: u64,
 }
@@ -109,6 +113,12 @@ impl Task {
             (_, Some(holder)) => holder.remaining_minutes,
             (_, None) => self.effort_minutes,
         }
+    }
+
+    /// When it must be done for the process that it is a step of to be in time.
+    #[must_use]
+    pub fn derived_deadline(&self) -> Option<DateTime<Utc>> {
+        self.process.as_ref()?.derived
     }
 
     /// Whether no predecessor is in its way.

@@ -21,7 +21,7 @@ use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Arrival, Task, TaskState};
 use crate::engine::walls::{Walled, Walls};
 use crate::http::{OverrideAnswer, SubmitAnswer, Unavailable, UpdateAnswer};
-use crate::store::{Conflict, Reader, StoreError, TaskRow};
+use crate::store::{Conflict, ProcessRow, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::Rules;
 use crate::wire::chain::Sealer;
@@ -49,6 +49,7 @@ pub struct Decider {
     incarnation: Arc<str>,
     metrics: Arc<Metrics>,
     changed: BTreeSet<Arrival>,
+    processes_changed: BTreeSet<Arrival>,
     conflicts_stored: usize,
     walls: WallsInForce,
     /// The roster that those outside the loop are told of, or will be.
@@ -96,6 +97,7 @@ impl Decider {
             walls: parts.walls,
             metrics: parts.metrics,
             changed: BTreeSet::new(),
+            processes_changed: BTreeSet::new(),
             conflicts_stored,
             shown: Arc::clone(parts.scheduler.roster()),
             check_index: parts.check_index,
@@ -187,6 +189,10 @@ impl Decider {
                 decided.answers.push(Reply::Overrides(reply, (listed, self.check_index.0)));
             }
             Inbound::Roster(candidate) => drop(candidate.reply.send(Err(unavailable()))),
+            Inbound::Forecast { process, reply } => {
+                let forecast = self.scheduler.process_forecast(&process);
+                decided.answers.push(Reply::Forecast(reply, Box::new(forecast)));
+            }
             Inbound::Explain { task, team, reply } => {
                 let explained = self.explain(&task, team.as_ref());
                 decided.answers.push(Reply::Explain(reply, Box::new(explained)));
@@ -306,6 +312,13 @@ impl Decider {
         decided.batch.marks.extend(effects.marks);
         decided.changes_tasks |= !effects.changed.is_empty();
         self.changed.extend(effects.changed);
+        decided.changes_tasks |= !effects.processes_changed.is_empty();
+        self.processes_changed.extend(effects.processes_changed);
+        for process in effects.processes_ended {
+            self.metrics.process_ended(process.state.as_str());
+            self.processes_changed.remove(&process.arrival);
+            decided.batch.processes.push(ProcessRow { process: Arc::new(process), next_due_at: None });
+        }
         for task in effects.ended {
             observe::ended(&self.metrics, &task);
             self.changed.remove(&task.arrival);
@@ -341,6 +354,13 @@ impl Decider {
                 decided.batch.tasks.push(row(task.clone(), next_due_at));
             }
         }
+        for arrival in std::mem::take(&mut self.processes_changed) {
+            if let Some(process) = self.scheduler.process_of(arrival) {
+                let due = process.clock.iter().flat_map(|clock| [clock.warns_at, clock.breaches_at()]);
+                let next_due_at = due.flatten().min();
+                decided.batch.processes.push(ProcessRow { process: Arc::new(process.clone()), next_due_at });
+            }
+        }
         // A crash before the end of a drain must find the same outage.
         decided.batch.at = Some(self.scheduler.drains_since().unwrap_or(now));
     }
@@ -351,7 +371,9 @@ impl Decider {
             Answer::Admitted(task) => {
                 let state = self.scheduler.task(&task).map(|it| &it.state);
                 let team = state.and_then(|it| it.team().cloned());
-                SubmitAnswer::Admitted { task, state: state.map_or("completed", TaskState::as_str), team }
+                let process = self.scheduler.process(&task).map(|process| process.state.as_str());
+                let state = process.unwrap_or_else(|| state.map_or("completed", TaskState::as_str));
+                SubmitAnswer::Admitted { task, state, team }
             }
             Answer::Duplicate(task) => SubmitAnswer::Duplicate { task },
             Answer::Refused(refusal) => SubmitAnswer::Refused(refusal),
@@ -372,6 +394,7 @@ impl Decider {
             census: self.scheduler.census().clone(),
             sla: self.scheduler.sla_picture(),
             open_tasks: self.scheduler.open_count(),
+            open_processes: self.scheduler.open_processes().count(),
             teams: self.scheduler.teams().map(|(team, load)| TeamSnapshot::of(team, load)).collect(),
             overrides: self.active_overrides(),
             undelivered: self.undelivered.clone(),

@@ -76,7 +76,8 @@ impl Drain {
             | Inbound::MessagesRead { .. }
             | Inbound::Overrides(_)
             | Inbound::Inspect(_)
-            | Inbound::Explain { .. } => Some(inbound),
+            | Inbound::Explain { .. }
+            | Inbound::Forecast { .. } => Some(inbound),
         }
     }
 }

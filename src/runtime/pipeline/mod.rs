@@ -242,6 +242,7 @@ impl Pipeline {
         });
         self.parts.metrics.show(&inspection.census, &inspection.sla, gauges);
         self.parts.metrics.set_overrides(&inspection.overrides);
+        self.parts.metrics.set_open_processes(inspection.open_processes as u64);
         self.write_idle_progress();
     }
 

@@ -14,6 +14,7 @@ mod ledger;
 mod marks;
 mod open;
 mod overrides;
+mod processes;
 mod read;
 mod recover;
 mod schema;

@@ -7,18 +7,19 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 
 use super::columns::{FACT_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned};
-use super::{costs, ledger, open, overrides};
+use super::{costs, ledger, open, overrides, processes};
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
 use crate::engine::overrides::Overrides;
+use crate::engine::process::Process;
 use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
 use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
-use crate::store::{Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
+use crate::store::{ProcessQuery, Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
@@ -63,7 +64,10 @@ impl Reader for SqliteReader {
     fn ended(&mut self, ids: &[TaskId]) -> Result<Vec<Option<EndedTask>>, StoreError> {
         let snapshot = self.connection.transaction().map_err(fault("reading"))?;
         let mut select = snapshot
-            .prepare_cached("SELECT id, digest, state, team FROM tasks WHERE id = ?1 AND ended_at IS NOT NULL")
+            .prepare_cached(
+                "SELECT id, digest, state, team FROM tasks WHERE id = ?1 AND ended_at IS NOT NULL UNION ALL
+                 SELECT id, digest, state, NULL FROM processes WHERE id = ?1 AND ended_at IS NOT NULL",
+            )
             .map_err(fault("reading"))?;
         let found = ids.iter().map(|id| select.query_row([id.as_str()], ended).optional()).collect::<Result<_, _>>();
         found.map_err(fault("reading ended tasks"))
@@ -183,13 +187,30 @@ impl Reader for SqliteReader {
     }
 
     fn payload(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError> {
-        self.one("SELECT body FROM payloads JOIN tasks USING (arrival) WHERE id = ?1", [task.as_str()], |row| {
-            row.get(0)
-        })
+        let sql = "SELECT body FROM payloads JOIN tasks USING (arrival) WHERE id = ?1 UNION ALL
+             SELECT body FROM tasks JOIN processes ON processes.id = tasks.client || '/' || tasks.request
+               JOIN process_payloads ON process_payloads.arrival = processes.arrival
+             WHERE tasks.id = ?1";
+        self.one(sql, [task.as_str()], |row| row.get(0))
     }
 
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
         self.one("SELECT row FROM tasks WHERE id = ?1", [id.as_str()], task)
+    }
+
+    fn process(&mut self, id: &TaskId) -> Result<Option<(Process, Vec<Task>)>, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let mut found = rows(&snapshot, "SELECT row FROM processes WHERE id = ?1", [id.as_str()], processes::process)?;
+        let Some(process) = found.pop() else { return Ok(None) };
+        let mut tasks = Vec::with_capacity(process.steps.len());
+        for step in &process.steps {
+            tasks.extend(rows(&snapshot, "SELECT row FROM tasks WHERE id = ?1", [step.task.as_str()], task)?);
+        }
+        Ok(Some((process, tasks)))
+    }
+
+    fn processes(&mut self, query: &ProcessQuery) -> Result<Vec<Process>, StoreError> {
+        processes::list(&self.connection, query)
     }
 
     fn segments(&mut self, task: &TaskId) -> Result<Vec<Segment>, StoreError> {

@@ -5,6 +5,7 @@
 
 mod facts;
 mod ledger;
+mod processes;
 mod start;
 mod tasks;
 mod teams;
@@ -15,6 +16,7 @@ use heliograph::store::{Batch, Recovered, StoreError, Writer};
 
 pub use facts::*;
 pub use ledger::*;
+pub use processes::*;
 pub use start::*;
 pub use tasks::*;
 pub use teams::*;
@@ -63,6 +65,10 @@ macro_rules! for_each_promise {
             rosters_are_found_by_digest,
             a_payload_comes_back_byte_for_byte,
             a_payload_needs_its_task,
+            a_process_comes_back_with_its_steps_and_one_payload_for_all_of_them,
+            an_ended_process_answers_for_its_id_and_is_never_changed_again,
+            a_request_is_a_task_or_a_process_and_a_step_has_one,
+            processes_are_listed_by_client_matter_and_state,
             the_ledger_of_a_task_comes_back_in_order_also_when_it_has_ended,
             a_segment_that_does_not_follow_the_last_one_is_refused,
             listings_filter_and_keep_the_order_of_arrival,
