@@ -13,6 +13,7 @@ use crate::engine::effect::{
 };
 use crate::engine::event::EndedTask;
 use crate::engine::id::TaskId;
+use crate::engine::planted::planted;
 use crate::engine::process::{self, Expected, Process, ProcessState, Span, StepEnd, Work};
 use crate::engine::sla::{Clock, ClockEnd, Outcome, SlaNotice, StoppedClock};
 use crate::engine::task::{Arrival, Task, TaskState};
@@ -272,7 +273,8 @@ impl Scheduler {
 
     /// Ends a process whose steps have all ended, unless it is just being called off.
     pub(super) fn end_process_when_done(&mut self, arrival: Arrival) {
-        let Some(process) = self.processes.get(&arrival).filter(|process| process.open_steps() == 0) else { return };
+        let is_done = |process: &&Process| process.open_steps() == 0 || planted("process-ends-with-its-first-step");
+        let Some(process) = self.processes.get(&arrival).filter(is_done) else { return };
         if self.calling_off == Some(arrival) {
             return;
         }
