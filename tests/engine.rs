@@ -6,6 +6,8 @@ mod admission;
 mod clocks;
 #[path = "engine/coverage.rs"]
 mod coverage;
+#[path = "engine/drain.rs"]
+mod drain;
 #[path = "engine/due.rs"]
 mod due;
 #[path = "engine/fairness.rs"]

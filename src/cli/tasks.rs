@@ -265,7 +265,9 @@ fn print_people(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
         let rows: Vec<_> = (task.holders.iter())
             .map(|it| {
                 let left = format!("{} min", it.remaining_minutes);
-                let notes: Vec<_> = [&it.notes, &it.done, &it.next_step].into_iter().flatten().cloned().collect();
+                let late = it.completed_late_at.as_ref().map(|at| format!("completed, too late to count, at {at}"));
+                let notes: Vec<_> =
+                    [&it.notes, &it.done, &it.next_step, &late].into_iter().flatten().cloned().collect();
                 let notes = if notes.is_empty() { "-".into() } else { notes.join("; ") };
                 let worked = format!("{} min", it.worked_minutes);
                 let cost = money(it.cost_cents);

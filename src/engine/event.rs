@@ -65,6 +65,12 @@ pub enum Event {
     RosterChanged(Arc<Roster>),
     /// Somebody sets or removes an override.
     OverrideWished(OverrideWish),
+    /// Nothing can be read from now on: limits of offers stand still.
+    OutageBegan,
+    /// What was sent in an outage is read from now on, before anything else is decided.
+    DrainBegan,
+    /// It has been read.
+    OutageEnded,
     /// Time went on to a deadline.
     DeadlineReached,
 }

@@ -69,6 +69,13 @@ pub enum Inbound {
     Overrides(oneshot::Sender<(Vec<Override>, u64)>),
     /// A roster that may come into force.
     Roster(Box<Candidate>),
+    /// Consuming has begun on a new link: so many updates were waiting.
+    Consuming {
+        /// How many.
+        updates: u64,
+    },
+    /// The link that was consumed on is lost.
+    LinkLost,
     /// A look at the loop's state, answered once what it rests on is committed.
     Inspect(oneshot::Sender<Inspection>),
     /// When the steps of an open process are expected to be done; `None` when it is not open.

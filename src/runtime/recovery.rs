@@ -99,6 +99,7 @@ pub fn recover(
         marks: recovered.marks,
         next_arrival: recovered.next_arrival,
         roster_before,
+        outage_since: recovered.last_at,
     };
     let open_tasks = restored.open.len();
     let limits = Limits { max_open_tasks: usize::try_from(settings.limits.max_open_tasks).unwrap_or(usize::MAX) };

@@ -296,11 +296,16 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     ),
     (
         "handoff.told",
-        "The holder has said more since the next team was asked, which is told that team.",
+        "An earlier holder has said more since the team was asked that has it now or is to have it next, which is told.",
         &[
-            ("assignment", Number, Never, "The offer's number."),
+            ("assignment", Number, Never, "The number of the offer, or of the ownership."),
             ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
         ],
+    ),
+    (
+        "handoff.completed_late",
+        "An earlier holder has completed it, too late for that to count; it stands in the packet.",
+        &[("assignment", Number, Never, "The number of its ownership.")],
     ),
     (
         "handoff.passed",
@@ -385,6 +390,14 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     ("request.conflict", "A request came again with other content.", &[("id", Text, Never, "Its id."), REFUSED[1]]),
     ("update.rejected", "An update was refused.", REFUSED),
     (
+        "outage.ended",
+        "Nothing was read for a time, such as between a stop and a start; what had been sent in it has been read now.",
+        &[
+            ("since", Instant, Never, "The last instant before it."),
+            ("updates", Number, Never, "How many updates were read that had been sent in it."),
+        ],
+    ),
+    (
         "override.changed",
         "An override of a team was set or has ended.",
         &[
@@ -433,6 +446,8 @@ fn one(event_type: &str, about: &str, own: &[Field]) -> Value {
     let mut add = |name: &str, schema: Value| properties.insert(name.into(), schema);
     add("type", json!({ "const": event_type }));
     add("at", of(Instant, Never, "When it was decided."));
+    let claimed = "When it happened by what the update says that caused it, of one that was sent in an outage.";
+    add("claimed_at", of(Instant, Never, claimed));
     add("task", of(Text, Never, "The task, or the process."));
     add("task_seq", of(Number, Never, "The number of this fact in its task or process; dense."));
     add("stream_seq", of(Number, Never, "The number of this fact, when it is about no task."));

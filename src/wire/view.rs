@@ -182,6 +182,9 @@ pub struct HolderView {
     pub worked_minutes: u64,
     /// What that cost by the rate of its team then, in cents.
     pub cost_cents: u64,
+    /// When it said that it had completed the task, too late for that to count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_late_at: Option<String>,
     /// What it said that the next holder must know.
     pub notes: Option<String>,
     /// What it said that is done.
@@ -323,6 +326,7 @@ impl From<&Holder> for HolderView {
             remaining_minutes: holder.remaining_minutes,
             worked_minutes: holder.worked_seconds / 60,
             cost_cents: holder.cost_cents,
+            completed_late_at: at(holder.completed_late_at),
             notes: holder.notes.notes.clone(),
             done: holder.notes.done.clone(),
             next_step: holder.notes.next_step.clone(),

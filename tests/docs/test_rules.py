@@ -17,7 +17,7 @@ def rows():
 def known():
     stories = {path.stem for path in (ROOT / "tests/fixtures/scenarios").glob("*.story")}
     rust = [*(ROOT / "src").rglob("*.rs"), *(ROOT / "tests").rglob("*.rs")]
-    functions = {name for path in rust for name in re.findall(r"#\[test\](?:\s*#\[.*\])*\s*fn (\w+)", path.read_text())}
+    functions = {name for path in rust for name in re.findall(r"#\[(?:tokio::)?test\](?:\s*#\[.*\])*\s*(?:async )?fn (\w+)", path.read_text())}
     python = (ROOT / "tests").rglob("test_*.py")
     return stories | functions | {name for path in python for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)}
 

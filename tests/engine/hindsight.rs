@@ -134,6 +134,7 @@ impl Record {
             overrides: found.overrides,
             next_arrival: found.next_arrival,
             roster_before: None,
+            outage_since: None,
         };
         let roster = Arc::clone(walk.world.scheduler.base_roster());
         walk.world.scheduler = Scheduler::restore(roster, Limits::default(), restored, walk.world.now);

@@ -25,6 +25,7 @@ fn reborn(walk: &Walk, roster: Arc<Roster>) -> Scheduler {
         next_arrival: walk.world.scheduler.next_arrival(),
         overrides: walk.world.scheduler.overrides().clone(),
         roster_before: None,
+        outage_since: None,
     };
     Scheduler::restore(roster, Limits::default(), restored, walk.world.now)
 }

@@ -524,6 +524,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::RequestHandoff { .. } => "request_handoff",
         Effect::AnswerHandoff { .. } => "answer_handoff",
         Effect::TellNext { .. } => "tell_next",
+        Effect::AttachCompletion { .. } => "attach_completion",
         Effect::PassHandoff { .. } => "pass_handoff",
         Effect::DeclineHandoff { .. } => "decline_handoff",
         Effect::ReachHandoffLimit { .. } => "reach_handoff_limit",
@@ -539,6 +540,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::CompleteProcess { .. } => "complete_process",
         Effect::CancelProcess { .. } => "cancel_process",
         Effect::MoveDerived(_) => "move_derived",
+        Effect::EndOutage { .. } => "end_outage",
         Effect::AdoptRoster { .. } => "adopt_roster",
     }
 }

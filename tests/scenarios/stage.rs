@@ -182,6 +182,7 @@ impl Stage {
             next_arrival: before.next_arrival(),
             overrides: before.overrides().clone(),
             roster_before: None,
+            outage_since: None,
         };
         self.scheduler = Scheduler::restore(Arc::clone(before.base_roster()), Limits::default(), restored, now);
         self.is_stopped = false;

@@ -105,6 +105,7 @@ fn body(it: &Recorded, near: Moment) -> String {
             format!("handed on by {team} with {} left", span(i64::from(*remaining_minutes) * 60_000))
         }
         Effect::TellNext { .. } => format!("told to {team} anew"),
+        Effect::AttachCompletion { .. } => format!("completed by {team}, too late to count"),
         Effect::PassHandoff { to, .. } => format!("passed from {team} to {to}"),
         Effect::DeclineHandoff { how, .. } => format!("not taken over by {team}: {}", refusal(how)),
         Effect::ReachHandoffLimit { handoffs } => format!("was handed on {handoffs} times, the limit"),
@@ -117,6 +118,7 @@ fn body(it: &Recorded, near: Moment) -> String {
         Effect::RejectRequest { refusal, .. } => format!("request refused: {}", code(refusal.code)),
         Effect::ReportConflict { .. } => "request refused: conflict".to_owned(),
         Effect::RejectUpdate { refusal, .. } => format!("update refused: {}", code(refusal.code)),
+        Effect::EndOutage { updates, .. } => format!("outage over: {updates} updates read"),
         Effect::ChangeOverride { change, it: set, .. } => {
             let what = match change {
                 OverrideChange::Set => "set",

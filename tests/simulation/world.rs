@@ -448,6 +448,7 @@ impl World {
             overrides: rest.overrides.clone(),
             next_arrival: rest.next_arrival,
             roster_before: None,
+            outage_since: None,
         };
         let roster = Arc::clone(&rest.roster);
         self.scheduler = Scheduler::restore(roster, Limits::default(), restored, firm::at(self.now));

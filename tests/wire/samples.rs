@@ -128,6 +128,7 @@ pub fn effects() -> Vec<Effect> {
         Effect::RequestHandoff { assignment: 1, answer_by: now },
         Effect::AnswerHandoff { assignment: 1, remaining_minutes: 30 },
         Effect::TellNext { assignment: 2, remaining_minutes: 30, packet: brief(now).packet },
+        Effect::AttachCompletion { assignment: 1 },
         Effect::PassHandoff { assignment: 1, to: TeamId::new("london").unwrap(), next_assignment: 2 },
         Effect::DeclineHandoff {
             assignment: 2,
@@ -155,6 +156,7 @@ pub fn effects() -> Vec<Effect> {
         Effect::RejectRequest { id: Some(id.clone()), refusal: refused.clone() },
         Effect::ReportConflict { id: id.clone(), refusal: refused.clone() },
         Effect::RejectUpdate { id: Some(id), refusal: refused },
+        Effect::EndOutage { since: now, updates: 3 },
         Effect::ChangeOverride {
             change: OverrideChange::Removed,
             it: Box::new(Override {
@@ -226,6 +228,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::RequestHandoff { .. }
             | Effect::AnswerHandoff { .. }
             | Effect::TellNext { .. }
+            | Effect::AttachCompletion { .. }
             | Effect::PassHandoff { .. }
             | Effect::DeclineHandoff { .. }
             | Effect::ReachHandoffLimit { .. }
@@ -235,6 +238,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::RejectRequest { .. }
             | Effect::ReportConflict { .. }
             | Effect::RejectUpdate { .. }
+            | Effect::EndOutage { .. }
             | Effect::ChangeOverride { .. }
             | Effect::AdmitProcess(_)
             | Effect::AmendProcess { .. }
@@ -311,6 +315,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
             remaining_minutes: 90,
             worked_seconds: 5_400,
             cost_cents: 0,
+            completed_late_at: None,
             notes_dropped: false,
             notes: Notes { notes: Some("notes for the next holder".into()), ..Notes::default() },
         }],
@@ -322,6 +327,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
 pub fn recorded(effect: Effect, task_seq: u64) -> Recorded {
     Recorded {
         at: at("2026-11-24T09:00:00.1239Z"),
+        claimed_at: Some(at("2026-11-24T08:00:00Z")),
         task: Some((TaskId::new("acme-llp/req-1").unwrap(), task_seq)),
         client: Some(ClientId::new("acme-llp").unwrap()),
         matter: matches!(effect, Effect::Offer(_)).then(|| "M-1".parse().unwrap()),

@@ -74,6 +74,7 @@ fn task(state: TaskState) -> Task {
             remaining_minutes: 30,
             worked_seconds: 5_400,
             cost_cents: 0,
+            completed_late_at: None,
             notes_dropped: false,
             notes: Notes::default(),
         }],

@@ -223,15 +223,20 @@ pub enum Effect {
         /// Remaining effort in minutes.
         remaining_minutes: u32,
     },
-    /// Tell the team that has it offered what its holder has said since.
+    /// Tell the team that has it, or has it offered, what an earlier holder has said since.
     TellNext {
-        /// The offer's number.
+        /// The number of the offer, or of the ownership.
         assignment: u32,
         /// Remaining effort in minutes.
         remaining_minutes: u32,
         /// Earlier holders and what they said, for the team alone.
         #[serde(skip)]
         packet: Vec<Holder>,
+    },
+    /// Note that an earlier holder has completed it, too late for that to count.
+    AttachCompletion {
+        /// The number of its ownership.
+        assignment: u32,
     },
     /// The next team owns it now, and the old one does not.
     PassHandoff {
@@ -284,6 +289,13 @@ pub enum Effect {
         id: Option<RequestId>,
         /// Why.
         refusal: Refusal,
+    },
+    /// Say that nothing was read for a time, and that it is again.
+    EndOutage {
+        /// The last instant before it.
+        since: DateTime<Utc>,
+        /// How many updates were read that had been sent in it.
+        updates: u32,
     },
     /// An override was set or has ended.
     ChangeOverride {
@@ -372,6 +384,7 @@ impl Effect {
             Self::RequestHandoff { .. } => "handoff.requested",
             Self::AnswerHandoff { .. } => "handoff.answered",
             Self::TellNext { .. } => "handoff.told",
+            Self::AttachCompletion { .. } => "handoff.completed_late",
             Self::PassHandoff { .. } => "handoff.passed",
             Self::DeclineHandoff { .. } => "handoff.declined",
             Self::ReachHandoffLimit { .. } => "handoff.limit_reached",
@@ -380,6 +393,7 @@ impl Effect {
             Self::RejectRequest { .. } => "request.rejected",
             Self::ReportConflict { .. } => "request.conflict",
             Self::RejectUpdate { .. } => "update.rejected",
+            Self::EndOutage { .. } => "outage.ended",
             Self::ChangeOverride { .. } => "override.changed",
             Self::AdmitProcess(_) => "process.admitted",
             Self::AmendProcess { .. } => "process.amended",

@@ -51,6 +51,8 @@ pub struct Effects {
 pub struct Recorded {
     /// When it was decided.
     pub at: DateTime<Utc>,
+    /// When it happened by what the update says that caused it, of one that was sent in an outage.
+    pub claimed_at: Option<DateTime<Utc>>,
     /// The task or the process, with the number of this fact in it.
     pub task: Option<(TaskId, u64)>,
     /// The client it concerns.

@@ -116,16 +116,16 @@ impl Scheduler {
         }
         match &task.state {
             TaskState::Waiting(waiting) => {
-                if waiting.is_undecided() {
+                if waiting.is_undecided() && !self.drains() {
                     return Err(Broken::Undecided(task.id.clone()));
                 }
                 let queued = self.tasks.get(&arrival).is_some_and(|entry| entry.key.is_some());
-                if queued != index::is_routable(waiting.reason) {
+                if queued != index::is_routable(waiting.reason) && !waiting.is_undecided() {
                     return Err(broken("queue"));
                 }
             }
             TaskState::Offered(offer) => {
-                if !self.timers.contains(offer.until, Timer::OfferLapses(arrival)) {
+                if !self.is_cut_off() && !self.timers.contains(offer.until, Timer::OfferLapses(arrival)) {
                     return Err(broken("lapse timer"));
                 }
                 self.check_owner(task, offer.team.as_str())?;
@@ -148,7 +148,7 @@ impl Scheduler {
         if standing.is_err_and(|rejection| rejection.filter() == crate::engine::explain::Filter::Wall) {
             return Err(Broken::Walled { team: team.into(), task: task.id.clone() });
         }
-        if self.board.load(owner).open {
+        if self.board.load(owner).open || self.is_cut_off() {
             return Ok(());
         }
         match &task.state {

@@ -11,6 +11,7 @@ mod index;
 mod invariants;
 mod kept;
 mod operating;
+mod outage;
 mod overriding;
 mod passing;
 mod permission;
@@ -52,6 +53,7 @@ use super::update::{KeptUpdate, Order, Sender, Update};
 use super::walls::Walls;
 
 use clocks::Told;
+use outage::Outage;
 
 pub use index::Census;
 pub use invariants::Broken;
@@ -123,6 +125,9 @@ pub struct Restored {
     pub next_arrival: u64,
     /// The roster that was in force until now, when it is another one: what clocks counted was counted by it.
     pub roster_before: Option<Arc<Roster>>,
+    /// The last instant before the time in which nothing ran; `None` is a first start. What was sent since is read before
+    /// anything else is decided, until [`Event::OutageEnded`].
+    pub outage_since: Option<DateTime<Utc>>,
 }
 
 /// All open tasks, the board they are routed on, and what time will bring.
@@ -170,6 +175,8 @@ pub struct Scheduler {
     keeps_tables: bool,
     /// The walls that have been told of.
     told_walls: Walls,
+    /// The time in which nothing was read, while it lasts.
+    outage: Option<Outage>,
     /// What is to be told of clocks behind what turned them.
     to_tell: BTreeMap<Arrival, Vec<Told>>,
     out: Effects,
@@ -217,6 +224,7 @@ impl Scheduler {
             to_route: BTreeSet::new(),
             keeps_tables: false,
             told_walls: restored.walls,
+            outage: restored.outage_since.map(|since| Outage::before_start(since.min(now))),
             to_tell: BTreeMap::new(),
             out: Effects::default(),
         };
@@ -249,6 +257,16 @@ impl Scheduler {
     #[must_use]
     pub fn step(&mut self, now: DateTime<Utc>, event: Event) -> Effects {
         self.now = now.max(self.now);
+        let event = if self.drains() { self.step_in_drain(event) } else { Some(event) };
+        if let Some(event) = event {
+            self.step_on(event);
+        }
+        self.queue.end_step();
+        self.out.marks = self.queue.marks_mut().take_changed();
+        std::mem::take(&mut self.out)
+    }
+
+    fn step_on(&mut self, event: Event) {
         if self.overrides_turn_now() {
             // Before anything else, so that all that is decided in a step sees the same teams.
             self.turn_overrides();
@@ -259,6 +277,14 @@ impl Scheduler {
         let fires_now = matches!(event, Event::DeadlineReached);
         self.fire_timers(fires_now);
         self.place_waiting();
+        self.take(event);
+        if !self.drains() {
+            self.place_waiting();
+        }
+        self.tell_all_clocks();
+    }
+
+    fn take(&mut self, event: Event) {
         match event {
             Event::RequestReceived { request, ended, predecessors } => {
                 self.receive_request(&request, ended, &predecessors);
@@ -279,13 +305,11 @@ impl Scheduler {
             Event::WallExposed(exposure) => self.report_exposure(exposure),
             Event::RosterChanged(roster) => self.change_roster(roster),
             Event::OverrideWished(wish) => self.change_override(wish),
+            Event::OutageBegan => self.begin_outage(),
+            Event::DrainBegan => self.begin_drain(),
+            Event::OutageEnded => self.end_outage(),
             Event::DeadlineReached => {}
         }
-        self.place_waiting();
-        self.tell_all_clocks();
-        self.queue.end_step();
-        self.out.marks = self.queue.marks_mut().take_changed();
-        std::mem::take(&mut self.out)
     }
 
     /// Keeps the full table of each decision beside it from now on; a decision then costs as much as an explanation.
@@ -294,9 +318,12 @@ impl Scheduler {
     }
 
     /// When a timer is due next, or now when a start has left something to decide or to tell; a step at or after it with
-    /// [`Event::DeadlineReached`] fires it.
+    /// [`Event::DeadlineReached`] fires it. Nothing is due while what was sent in an outage is being read.
     #[must_use]
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
+        if self.drains() {
+            return None;
+        }
         let is_left = !self.to_fill.is_empty()
             || !self.to_route.is_empty()
             || !self.to_tell.is_empty()
@@ -313,12 +340,14 @@ impl Scheduler {
 
     fn record_one(&mut self, arrival: Arrival, said: Said, effect: Effect) {
         let held = self.held_by(&said, &effect);
+        let (at, claimed_at) = (self.told_at(), self.claimed_at());
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         entry.task.task_seq += 1;
         self.out.changed.insert(arrival);
         let matter = said.addressed.map(|_| entry.task.matter.clone());
         self.out.recorded.push(Recorded {
-            at: self.now,
+            at,
+            claimed_at,
             task: Some((entry.task.id.clone(), entry.task.task_seq)),
             client: Some(entry.task.client.clone()),
             matter,
@@ -343,7 +372,8 @@ impl Scheduler {
         let said = Said { team, addressed, ..Said::default() };
         let held = self.held_by(&said, &effect);
         self.out.recorded.push(Recorded {
-            at: self.now,
+            at: self.told_at(),
+            claimed_at: self.claimed_at(),
             task: None,
             client,
             matter: None,

@@ -30,6 +30,10 @@ impl Scheduler {
         }
         self.derive_stale();
         self.mark_ready_now(arrival);
+        if self.drains() {
+            self.to_route.insert(arrival);
+            return;
+        }
         let Some(entry) = self.tasks.get(&arrival) else { return };
         if let Some(waiting) = must_wait(&entry.task, self.now) {
             self.park(arrival, waiting, None);
@@ -84,7 +88,6 @@ impl Scheduler {
 
     /// Proposes a task to a team that no wall keeps from it; a team that accepts by its policy owns it at once.
     pub(super) fn offer(&mut self, arrival: Arrival, index: TeamIndex, decision: Arc<Decision>, _cleared: &Cleared) {
-        // A step that is late fires so many timers only: what this clock was due for before now is told before it stops.
         self.tell_overdue(arrival);
         let now = self.now;
         let roster = Arc::clone(&self.board.roster);
@@ -156,6 +159,7 @@ impl Scheduler {
 
     /// The offered team owns the task.
     pub(super) fn accept(&mut self, arrival: Arrival, update: Option<RequestId>) {
+        self.tell_overdue(arrival);
         let now = self.now;
         let Some(task) = self.task_of(arrival) else { return };
         let TaskState::Offered(offer) = task.state.clone() else { return };
@@ -179,6 +183,37 @@ impl Scheduler {
         self.record(arrival, said, Effect::Accept { assignment: offer.assignment, implicit, with_payload });
         // One that is accepted after the notice of a shift end is decided at once.
         self.decide_handoff(arrival);
+    }
+
+    /// Whether an accept comes late and counts all the same: the offer lapsed and was the last one, the task still waits,
+    /// and but for that lapse the team could have it now.
+    pub(super) fn accepts_late(&self, task: &Task, team: &TeamId, assignment: u32) -> Option<Cleared> {
+        let lapsed = |it: &TurnDown| it.team == *team && it.cause == TurnDownCause::Lapsed;
+        let was_last = task.assignments == assignment && task.turn_downs.iter().any(lapsed);
+        let waits = matches!(task.state, TaskState::Waiting(_)) && must_wait(task, self.now).is_none();
+        let index = self.board.roster.team_index(team).filter(|_| waits && was_last)?;
+        let in_the_way = routing::obstacles(&self.board, task, index, self.now);
+        let could_have_it = in_the_way.iter().all(|it| it.rejection.filter() == Filter::TurnedDown);
+        self.board.walls.clear(team, &task.client, &task.matter).ok().filter(|_| could_have_it)
+    }
+
+    /// The team owns the task by an offer that had lapsed.
+    pub(super) fn accept_late(
+        &mut self,
+        arrival: Arrival,
+        team: &TeamId,
+        assignment: u32,
+        update: &RequestId,
+        _cleared: &Cleared,
+    ) {
+        let (now, charged) = (self.now, self.charge_offer(arrival));
+        let offer = Offer { team: team.clone(), assignment, at: now, until: now, until_shift_end: false };
+        self.change(arrival, |task| {
+            task.turn_downs.retain(|it| it.team != *team);
+            task.charged = charged;
+            task.state = TaskState::Offered(offer);
+        });
+        self.accept(arrival, Some(update.clone()));
     }
 
     /// Takes an offer back and tells the team; the caller routes the task anew or parks it.

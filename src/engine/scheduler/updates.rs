@@ -81,6 +81,18 @@ impl Scheduler {
             self.complete_late(arrival, team, *assignment, note.clone(), &update.id);
             return Ok(());
         }
+        if let (Sender::Team(team), Change::Complete { assignment, note }) = (&update.sender, &update.change)
+            && self.completes_too_late(task, team, *assignment)
+        {
+            self.attach_completion(arrival, team, *assignment, note.clone(), &update.id);
+            return Ok(());
+        }
+        if let (Sender::Team(team), Change::Accept { assignment }) = (&update.sender, &update.change)
+            && let Some(cleared) = self.accepts_late(task, team, *assignment)
+        {
+            self.accept_late(arrival, team, *assignment, &update.id, &cleared);
+            return Ok(());
+        }
         current_assignment(update, task)?;
         self.make_move(arrival, update)?;
         if self.task_of(arrival).is_some_and(|task| is_word_of_holder(update, task)) {
@@ -114,6 +126,7 @@ impl Scheduler {
         note: Option<String>,
         update: &RequestId,
     ) {
+        self.tell_overdue(arrival);
         let now = self.now;
         let Some(TaskState::Active(holder)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
         self.drop_plan(arrival, WithdrawReason::Recalled);
@@ -338,6 +351,7 @@ impl Scheduler {
     }
 
     fn complete(&mut self, arrival: Arrival, active: &Active, note: Option<String>, update: Option<RequestId>) {
+        self.tell_overdue(arrival);
         let now = self.now;
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.remember_holder(&active.team, arrival);
@@ -354,6 +368,7 @@ impl Scheduler {
     }
 
     pub(super) fn cancel(&mut self, arrival: Arrival, reason: &str, update: &Update) {
+        self.tell_overdue(arrival);
         let now = self.now;
         let Some(task) = self.task_of(arrival) else { return };
         let said = match task.assignment() {

@@ -139,6 +139,15 @@ impl Task {
         holders::keep_to_limit(&mut self.holders);
     }
 
+    /// Attaches to an earlier holder's part that it has completed the task, too late for that to count.
+    pub fn attach_completion(&mut self, team: &TeamId, assignment: u32, note: Option<String>, at: DateTime<Utc>) {
+        let is_its = |it: &&mut Holder| it.team == *team && it.assignment == assignment;
+        let Some(part) = self.holders.iter_mut().find(is_its) else { return };
+        part.completed_late_at = Some(at);
+        part.notes.renew(Notes { done: note, ..Notes::default() });
+        holders::keep_to_limit(&mut self.holders);
+    }
+
     /// The earlier holders that the next one is told of.
     #[must_use]
     pub fn packet(&self) -> &[Holder] {

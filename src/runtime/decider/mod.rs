@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::broker::Delivery;
 use crate::engine::effect::{Answer, Effect, Effects, EscalationReason, Exposure};
 use crate::engine::event::Event;
 use crate::engine::id::{TaskId, TeamId};
@@ -170,10 +169,10 @@ impl Decider {
 
     /// Answers a call while nothing may be decided, since the clock stepped: what brings something is turned away, what
     /// only looks is answered. A delivery comes back to wait.
-    pub fn turn_away(&mut self, inbound: Inbound, decided: &mut Decided) -> Option<Box<Delivery>> {
+    pub fn turn_away(&mut self, inbound: Inbound, decided: &mut Decided) -> Option<Inbound> {
         let unavailable = || Unavailable("the clock stepped and nothing is decided until that ends; send again".into());
         match inbound {
-            Inbound::Delivery(delivery) => return Some(delivery),
+            Inbound::Delivery(_) | Inbound::Consuming { .. } | Inbound::LinkLost => return Some(inbound),
             Inbound::Requests { bodies, reply } => {
                 // A caller that has gone away needs no answer.
                 let _ = reply.send(vec![SubmitAnswer::Unavailable(unavailable()); bodies.len()]);
@@ -229,6 +228,34 @@ impl Decider {
     /// An offer could not be delivered within the limit.
     pub fn undeliverable(&mut self, now: DateTime<Utc>, task: TaskId, assignment: u32, decided: &mut Decided) {
         let effects = self.scheduler.step(now, Event::OfferUndeliverable { task, assignment });
+        self.take(effects, decided);
+    }
+
+    /// Whether what was sent in an outage is being read.
+    #[must_use]
+    pub fn drains(&self) -> bool {
+        self.scheduler.drains()
+    }
+
+    /// Nothing can be read from now on.
+    pub fn begin_outage(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        let effects = self.scheduler.step(now, Event::OutageBegan);
+        self.take(effects, decided);
+    }
+
+    /// What was sent in an outage is read from now on; false when there was none.
+    pub fn begin_drain(&mut self, now: DateTime<Utc>, decided: &mut Decided) -> bool {
+        if !self.scheduler.is_cut_off() {
+            return false;
+        }
+        let effects = self.scheduler.step(now, Event::DrainBegan);
+        self.take(effects, decided);
+        true
+    }
+
+    /// What was sent in an outage has been read.
+    pub fn end_outage(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        let effects = self.scheduler.step(now, Event::OutageEnded);
         self.take(effects, decided);
     }
 
@@ -334,7 +361,8 @@ impl Decider {
                 decided.batch.processes.push(ProcessRow { process: Arc::new(process.clone()), next_due_at });
             }
         }
-        decided.batch.at = Some(now);
+        // A crash before the end of a drain must find the same outage.
+        decided.batch.at = Some(self.scheduler.drains_since().unwrap_or(now));
     }
 
     /// A call's answer, with where the task is at the end of the batch.
