@@ -76,8 +76,8 @@ impl Drain {
             | Inbound::MessagesRead { .. }
             | Inbound::Overrides(_)
             | Inbound::Inspect(_)
-            | Inbound::Explain { .. }
-            | Inbound::Forecast { .. } => Some(inbound),
+            | Inbound::Forecast { .. }
+            | Inbound::Explain { .. } => Some(inbound),
         }
     }
 }
