@@ -109,7 +109,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn events_after(&self, after: FactSeq, limit: usize)
     -> impl Future<Output = Result<Vec<Fact>, Unavailable>> + Send;
 
-    /// The number of the oldest fact that is kept; one above the last when there is none.
+    /// The number of the oldest fact from which a reader of events can go on; one above the last when there is none.
     ///
     /// # Errors
     /// [`Unavailable`] when committed state cannot be read now.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
+use chrono::TimeDelta;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::engine::coverage::{self, Coverage};
@@ -64,6 +65,8 @@ pub struct GatewayParts {
     pub has_broker: bool,
     /// Tells the time.
     pub clock: Arc<Clock>,
+    /// For how long a reader of events can go on from where it was.
+    pub events_for: TimeDelta,
     /// Health.
     pub status: Arc<Status>,
     /// Metrics.
@@ -81,6 +84,7 @@ struct Shared {
     rosters: Rosters,
     has_broker: bool,
     clock: Arc<Clock>,
+    events_for: TimeDelta,
     status: Arc<Status>,
     metrics: Arc<Metrics>,
 }
@@ -100,6 +104,7 @@ impl Gateway {
             reloads: parts.reloads,
             has_broker: parts.has_broker,
             clock: parts.clock,
+            events_for: parts.events_for,
             status: parts.status,
             metrics: parts.metrics,
         };
@@ -289,6 +294,8 @@ impl Backend for Gateway {
         let (cursor, last) =
             self.read(move |reader| Ok((reader.cursor(&name)?, reader.last_message_for(&name)?))).await?;
         let from = after.unwrap_or(cursor);
+        // The messages that a team has read may have been forgotten.
+        let last = last.max(cursor);
         if from > last {
             return Ok(Mailbox::NeverSent { last });
         }
@@ -307,7 +314,8 @@ impl Backend for Gateway {
     }
 
     async fn oldest_event(&self) -> Result<FactSeq, Unavailable> {
-        self.read(|reader| reader.oldest_fact()).await
+        let since = self.shared.clock.now() - self.shared.events_for;
+        self.read(move |reader| reader.first_fact_since(since)).await
     }
 
     async fn plan_roster(&self, text: String) -> Result<RosterPlan, NoPlan> {

@@ -6,6 +6,7 @@ mod committer;
 mod decided;
 mod decider;
 pub mod demo;
+mod forgetting;
 mod gateway;
 pub mod hindsight;
 mod identity;

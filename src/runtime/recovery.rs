@@ -88,10 +88,14 @@ pub fn recover(
     recovered.conflicts.iter().for_each(|(team, client, matter)| walls.raise(team, client, matter));
     let other = recovered.roster.as_ref().filter(|_| new_text.is_some());
     let roster_before = other.and_then(|version| roster_before(version, zones, now));
+    // What is about to be forgotten is not remembered either.
+    let forgotten_before = now - TimeDelta::days(settings.keeping.rows_days.into());
+    let mut ended = recovered.recent_ended;
+    ended.retain(|task| task.state.ended_at().is_some_and(|at| at >= forgotten_before));
     let restored = Restored {
         walls,
         open: recovered.open,
-        ended: recovered.recent_ended,
+        ended,
         conflicts: recovered.conflicts,
         kept: recovered.kept,
         overrides: recovered.overrides,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -20,10 +20,12 @@ use crate::settings::{self, Settings};
 use crate::store::StoreError;
 use crate::telemetry::logs::LogCounts;
 use crate::wire::Rules;
+use crate::wire::fact::FactSeq;
 
 use super::clock::Clock;
 use super::committer::Committer;
 use super::decider::{Decider, DeciderParts};
+use super::forgetting::{Forgetter, Rules as ForgettingRules};
 use super::gateway::{Gateway, GatewayParts};
 use super::in_force::{Adopted, InForce};
 use super::intake::INTAKE_LIMIT;
@@ -258,11 +260,20 @@ fn core(
     let Recovery { roster, new_text, scheduler, sealer, incarnation, watermark, undelivered, readers, .. } = recovery;
     let started_at = scheduler.now();
     let metrics = recovery.metrics;
-    let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics))?;
     let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
     let view = Arc::clone(scheduler.roster());
     let in_force = InForce::new(Adopted { roster: view, base: Arc::clone(&roster) });
+    let (purged, _purged_watch) = watch::channel(FactSeq(0));
+    let rules = ForgettingRules {
+        keeping: settings.keeping,
+        clock: Arc::clone(clock),
+        status: Arc::clone(&status),
+        in_force: in_force.clone(),
+        has_broker: settings.amqp.is_some(),
+    };
+    let forgetter = Forgetter::new(rules, Arc::clone(&metrics), purged);
+    let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics), Some(forgetter))?;
     let (intake_sender, intake) = mpsc::channel(INTAKE_LIMIT);
     let (consumer, publisher) = match &links {
         Some(links) => {
@@ -348,6 +359,7 @@ fn core(
         zones: zone_source(settings.zones.source),
         has_broker: settings.amqp.is_some(),
         clock: Arc::clone(clock),
+        events_for: TimeDelta::days(settings.keeping.events_days.into()),
         status,
         metrics,
     });

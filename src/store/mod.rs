@@ -4,6 +4,7 @@
 //! they changed, payloads, answers to updates, cursors and the watermark of what has been published. A writer that
 //! fails is not used again: its owner drops all memory and recovers from the store.
 
+mod forgetting;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,8 @@ use crate::engine::update::{KeptUpdate, Sender};
 use crate::engine::walls::Walled;
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
+
+pub use forgetting::{Forgetting, Forgotten};
 
 /// What one transaction writes.
 #[derive(Debug, Default)]
@@ -65,6 +68,8 @@ pub struct Batch {
     pub overrides: Vec<(Override, FactSeq)>,
     /// What the waiting order remembers otherwise than before; 0 is nothing.
     pub marks: BTreeMap<Mark, u64>,
+    /// Matters whose closed tasks are to be emptied, each with the fact that tells of it.
+    pub purges: Vec<Purge>,
     /// The engine's time of the batch.
     pub at: Option<DateTime<Utc>>,
 }
@@ -80,6 +85,19 @@ pub struct Conflict {
     pub matter: MatterId,
     /// The fact that told of it.
     pub seq: FactSeq,
+}
+
+/// A matter whose closed tasks are to be emptied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// The fact that tells of it.
+    pub seq: FactSeq,
+    /// The firm.
+    pub client: ClientId,
+    /// The firm's case.
+    pub matter: MatterId,
+    /// Tasks that had ended by then.
+    pub at: DateTime<Utc>,
 }
 
 /// A task as it is stored: columns to search by, and its state as JSON.
@@ -169,6 +187,19 @@ pub trait Writer: Send {
     /// # Errors
     /// [`StoreError`]; the writer must not be used again.
     fn checkpoint(&mut self) -> Result<(), StoreError>;
+
+    /// Forgets a portion of what is to be forgotten by now, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the writer must not be used again.
+    fn forget(&mut self, what: &Forgetting) -> Result<Forgotten, StoreError>;
+
+    /// Cuts the write-ahead log back to nothing, so that what was forgotten is not left there either; `false` when a reader
+    /// keeps it from that.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the writer must not be used again.
+    fn cut_log(&mut self) -> Result<bool, StoreError>;
 }
 
 /// Reads committed state only.
@@ -197,11 +228,12 @@ pub trait Reader: Send {
     /// [`StoreError`] when the store cannot be read.
     fn facts_after(&mut self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError>;
 
-    /// The number of the oldest fact that is kept; one above the last when there is none.
+    /// The number of the first fact that is kept and was decided at this instant or later; one above the last when there is
+    /// none.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
-    fn oldest_fact(&mut self) -> Result<FactSeq, StoreError>;
+    fn first_fact_since(&mut self, at: DateTime<Utc>) -> Result<FactSeq, StoreError>;
 
     /// Facts of a task after a position, in sequence, at most `limit`.
     ///

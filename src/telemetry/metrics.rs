@@ -5,6 +5,7 @@
 
 mod broker;
 mod handoffs;
+mod keeping;
 mod picture;
 mod sla;
 
@@ -28,12 +29,13 @@ use crate::wire::message::ReplyIgnored;
 
 use self::broker::Broker;
 use self::handoffs::Handoffs;
+use self::keeping::Keeping;
 use self::picture::Picture;
 pub use self::picture::TeamGauge;
 use self::sla::Sla;
 use super::families::Families;
 use super::logs::LogCounts;
-pub use super::words::{HandoffOutcome, Outcome, PublishFailure, Queue, SlaResult, StoreOperation};
+pub use super::words::{HandoffOutcome, Outcome, PublishFailure, Queue, SlaResult, StoreOperation, WhatForgotten};
 
 /// Bucket edges of waits and turnarounds, in seconds; the roster's SLA targets come beside them.
 pub const WAIT_BUCKETS_SECONDS: [u32; 15] =
@@ -89,6 +91,7 @@ pub struct Metrics {
     completed: IntCounterVec,
     sla: Sla,
     handoffs: Handoffs,
+    keeping: Keeping,
     wall_exposures: IntCounter,
     clock_difference: Gauge,
     timer_lag: Histogram,
@@ -151,6 +154,7 @@ impl Metrics {
                 &["priority", "sla"],
             ),
             handoffs: Handoffs::new(&make, &waits),
+            keeping: Keeping::new(&make),
             sla: Sla::new(&make),
             wall_exposures: make.counter("wall_exposures_total", "Walls behind which a team had received work before."),
             clock_difference: make
@@ -280,6 +284,16 @@ impl Metrics {
     /// The store failed.
     pub fn store_failed(&self, operation: StoreOperation) {
         self.store_errors.with_label_values(&[operation.as_str()]).inc();
+    }
+
+    /// So much was forgotten.
+    pub fn forgot(&self, what: WhatForgotten, count: u64) {
+        self.keeping.forgot(what, count);
+    }
+
+    /// Nothing is left that is to be forgotten by now.
+    pub fn forgot_all(&self, now: DateTime<Utc>) {
+        self.keeping.forgot_all_at.set(timestamp(now));
     }
 
     /// How many committed facts are not published yet.

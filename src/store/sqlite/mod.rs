@@ -9,6 +9,7 @@
 
 mod columns;
 mod costs;
+mod forget;
 mod guard;
 mod ledger;
 mod marks;
@@ -17,6 +18,7 @@ mod overrides;
 mod read;
 mod recover;
 mod schema;
+mod words;
 mod write;
 
 use std::fs::{self, File};
@@ -27,7 +29,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use self::columns::fault;
 use self::write::Tip;
-use super::{Batch, Reader, Recovered, StoreError, Writer};
+use super::{Batch, Forgetting, Forgotten, Reader, Recovered, StoreError, Writer};
 
 /// Bytes of write-ahead log above which a commit moves the log into the file itself, because no idle moment came.
 /// Above it that one commit is slow, by about a second on a plain disk; the log is cut back to nothing.
@@ -123,5 +125,22 @@ impl Writer for SqliteStore {
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         // The log's file is kept and written again from its beginning: it need not grow anew.
         self.guarded(|store| open::run_checkpoint(&store.connection, "PASSIVE").map(drop))
+    }
+
+    fn forget(&mut self, what: &Forgetting) -> Result<Forgotten, StoreError> {
+        self.guarded(|store| {
+            let begun = store.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+            let transaction = begun.map_err(|error| open::in_use_or(error, &store.path, "begin"))?;
+            let forgotten = forget::forget(&transaction, what, &store.tip)?;
+            if forgotten.is_something() {
+                transaction.commit().map_err(fault("commit"))?;
+                store.bound_log()?;
+            }
+            Ok(forgotten)
+        })
+    }
+
+    fn cut_log(&mut self) -> Result<bool, StoreError> {
+        self.guarded(|store| open::run_checkpoint(&store.connection, "TRUNCATE"))
     }
 }

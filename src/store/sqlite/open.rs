@@ -32,6 +32,7 @@ const WRITER_SETTINGS: &[Setting] = &[
     ("journal_size_limit", "67108864", "67108864"),
     ("cache_size", "-65536", "-65536"),
     ("cell_size_check", "ON", "1"),
+    ("secure_delete", "ON", "1"),
     ("trusted_schema", "OFF", "0"),
     ("temp_store", "MEMORY", "2"),
 ];

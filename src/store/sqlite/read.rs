@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 
-use super::columns::{FACT_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned};
+use super::columns::{
+    FACT_COLUMNS, TASK_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned,
+};
 use super::{costs, ledger, open, overrides};
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
@@ -90,10 +93,22 @@ impl Reader for SqliteReader {
         self.facts("seq > ?1 ORDER BY seq LIMIT ?2", params![integer(after.0)?, rows_of(limit)])
     }
 
-    fn oldest_fact(&mut self) -> Result<FactSeq, StoreError> {
-        let found = self
-            .one("SELECT coalesce(min(seq), 1 + (SELECT last_seq FROM meta)) FROM facts", [], |row| unsigned(row, 0))?;
-        Ok(FactSeq(found.unwrap_or(1)))
+    fn first_fact_since(&mut self, at: DateTime<Utc>) -> Result<FactSeq, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let ends = "SELECT ifnull(min(seq), last_seq + 1), last_seq + 1 FROM meta LEFT JOIN facts";
+        let (mut first, mut end) = snapshot
+            .query_row(ends, [], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))
+            .map_err(fault("reading the ends of the chain"))?;
+        let mut instant =
+            snapshot.prepare_cached("SELECT at FROM facts WHERE seq = ?1").map_err(fault("reading an instant"))?;
+        // Facts are in the order of their instants, and none is missing in between.
+        while first < end {
+            let middle = first + (end - first) / 2;
+            let decided_at: i64 =
+                instant.query_row([integer(middle)?], |row| row.get(0)).map_err(fault("reading an instant"))?;
+            if decided_at < at.timestamp_millis() { first = middle + 1 } else { end = middle }
+        }
+        Ok(FactSeq(first))
     }
 
     fn history(&mut self, task: &TaskId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError> {
@@ -183,13 +198,12 @@ impl Reader for SqliteReader {
     }
 
     fn payload(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError> {
-        self.one("SELECT body FROM payloads JOIN tasks USING (arrival) WHERE id = ?1", [task.as_str()], |row| {
-            row.get(0)
-        })
+        let sql = "SELECT body FROM payloads JOIN tasks USING (arrival) WHERE id = ?1 AND emptied_at IS NULL";
+        self.one(sql, [task.as_str()], |row| row.get(0))
     }
 
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
-        self.one("SELECT row FROM tasks WHERE id = ?1", [id.as_str()], task)
+        self.one(&format!("SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?1"), [id.as_str()], task)
     }
 
     fn segments(&mut self, task: &TaskId) -> Result<Vec<Segment>, StoreError> {
@@ -242,7 +256,12 @@ fn tasks_in_state(query: &TaskQuery, state: &str) -> Result<(String, Vec<Value>)
     }
     values.push(Value::from(rows_of(query.limit)));
     let limit = values.len();
-    Ok((format!("SELECT row FROM tasks INDEXED BY {index} WHERE {condition} ORDER BY arrival LIMIT ?{limit}"), values))
+    Ok((
+        format!(
+            "SELECT {TASK_COLUMNS} FROM tasks INDEXED BY {index} WHERE {condition} ORDER BY arrival LIMIT ?{limit}"
+        ),
+        values,
+    ))
 }
 
 fn ended(row: &Row<'_>) -> rusqlite::Result<EndedTask> {
@@ -288,7 +307,8 @@ mod tests {
                 .query_map(params_from_iter(values), |row| row.get(3))
                 .and_then(Iterator::collect)
                 .expect("the plan's lines");
-            assert_eq!(plan, [format!("SEARCH tasks USING INDEX {index}")]);
+            let words = "SEARCH words USING INDEX words_by_task (arrival=?)";
+            assert_eq!(plan, [&format!("SEARCH tasks USING INDEX {index}"), "CORRELATED SCALAR SUBQUERY 1", words]);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::engine::task::WaitReason;
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 42] = [
+const PAGE: [(&str, &str, &[&str]); 44] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -25,6 +25,8 @@ const PAGE: [(&str, &str, &[&str]); 42] = [
     ("store_commit_duration_seconds", "histogram", &[]),
     ("store_errors_total", "counter", &["operation"]),
     ("outbox_messages", "gauge", &[]),
+    ("forgotten_total", "counter", &["what"]),
+    ("forgotten_all_timestamp_seconds", "gauge", &[]),
     ("tasks_open", "gauge", &["team", "state"]),
     ("tasks_waiting", "gauge", &["priority", "reason"]),
     ("tasks_oldest_waiting_timestamp_seconds", "gauge", &["priority"]),

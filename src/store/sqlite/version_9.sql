@@ -1,0 +1,36 @@
+-- What people wrote about a task, apart from its row, as JSON; the highest number of a task counts, the others are empty.
+-- Rows are appended and emptied in place and never grow, as payloads and facts are: so SQLite never moves one from page to
+-- page, which would leave a copy behind that nothing overwrites.
+CREATE TABLE words (
+    number  INTEGER PRIMARY KEY,
+    arrival INTEGER NOT NULL REFERENCES tasks (arrival),
+    body    BLOB    NOT NULL
+) STRICT;
+CREATE INDEX words_by_task ON words (arrival, number);
+
+-- Whose matter a task is, and when its payload and words were forgotten.
+ALTER TABLE tasks ADD COLUMN matter TEXT;
+ALTER TABLE tasks ADD COLUMN emptied_at INTEGER;
+UPDATE tasks SET matter = row ->> '$.matter';
+CREATE INDEX tasks_by_matter ON tasks (client, matter);
+CREATE INDEX tasks_to_empty ON tasks (ended_at) WHERE ended_at IS NOT NULL AND emptied_at IS NULL;
+
+-- When an update was answered; those before this version count from now.
+ALTER TABLE updates ADD COLUMN at INTEGER;
+UPDATE updates SET at = (SELECT last_at FROM meta);
+CREATE INDEX updates_by_age ON updates (at) WHERE at IS NOT NULL;
+
+-- Matters whose closed tasks are to be emptied at once, by the fact that tells of it.
+CREATE TABLE purges (
+    seq    INTEGER PRIMARY KEY,
+    client TEXT    NOT NULL,
+    matter TEXT    NOT NULL,
+    at     INTEGER NOT NULL,
+    done   INTEGER NOT NULL DEFAULT 0 CHECK (done IN (0, 1))
+) STRICT;
+CREATE INDEX purges_to_do ON purges (seq) WHERE done = 0;
+
+-- The last fact that was forgotten and the link to it: the chain of those that are kept starts behind it.
+ALTER TABLE meta ADD COLUMN anchor_seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE meta ADD COLUMN anchor_link BLOB NOT NULL
+    DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000' CHECK (length(anchor_link) = 32);

@@ -1,0 +1,105 @@
+"""What a daemon forgets by its own clock, with nobody asking: without a broker, so that all teams read over HTTP."""
+
+import time
+
+import pytest
+from daemon import Daemon
+
+NOON = "2026-11-24T10:00:00Z"  # London, Warsaw, Nairobi and Mumbai are open
+WITHIN_SECONDS = 30
+PAYLOAD, NOTE, OPEN_NOTE = "CANARY-payload", "CANARY-note", "CANARY-open"
+BRIEF = {
+    "client": "thames-llp",
+    "matter": "M-1",
+    "work_type": "legal_writing",
+    "jurisdiction": "GB",
+    "preferred_team": "london",
+    "effort_minutes": 600,
+    "payload": {"text": PAYLOAD},
+}
+
+
+@pytest.fixture
+def daemon(tmp_path):
+    with Daemon(tmp_path, NOON) as daemon:
+        yield daemon
+
+
+def says(daemon, name, kind, number, **fields):
+    """London says something of a task."""
+    body = {"id": f"{name}-{kind}-{number}", "task": f"thames-llp/{name}", "kind": kind, "team": "london", **fields}
+    status, answer = daemon.post(f"/api/v1/tasks/thames-llp%2F{name}/updates", body)
+    assert status == 200, answer
+
+
+def work(daemon, name, note, ends=True, **fields):
+    """A task that comes in, is accepted, told of, and completed if it ends."""
+    status, answer = daemon.post("/api/v1/requests", {**BRIEF, "id": name, **fields})
+    assert status == 201, answer
+    says(daemon, name, "accept", 1, assignment=1)
+    says(daemon, name, "progress", 2, assignment=1, remaining_minutes=30, note=note)
+    if ends:
+        says(daemon, name, "complete", 3, assignment=1, note=note)
+
+
+def await_end_of_forgetting(daemon):
+    """Waits until the daemon has come to the end of what it is to forget, after this moment."""
+    began, deadline = daemon.engine_now().timestamp(), time.monotonic() + WITHIN_SECONDS
+    while daemon.metric("heliograph_forgotten_all_timestamp_seconds") <= began:
+        assert time.monotonic() < deadline, "it does not come to an end"
+        time.sleep(0.05)
+
+
+def hits(folder, canary):
+    """In how many files of the store a text stands."""
+    return [file.name for file in folder.iterdir() if file.name.startswith("heliograph.db") and canary.encode() in file.read_bytes()]
+
+
+def later(daemon, clock):
+    daemon.stop()
+    daemon.start(clock=clock)
+    await_end_of_forgetting(daemon)
+
+
+def bodies(daemon, name):
+    return {fact["type"]: fact["body"] for fact in daemon.get(f"/api/v1/tasks/thames-llp%2F{name}/history")["facts"]}
+
+
+def test_payload_and_notes_go_after_30_days_rows_after_400_and_an_open_task_never(daemon, tmp_path):
+    work(daemon, "done", NOTE)
+    work(daemon, "open", OPEN_NOTE, ends=False)
+    later(daemon, "2026-12-24T09:00:00Z")
+    assert hits(tmp_path, PAYLOAD) and hits(tmp_path, NOTE), "a day too early"
+
+    later(daemon, "2026-12-24T11:00:00Z")
+    assert hits(tmp_path, NOTE) == []
+    assert hits(tmp_path, OPEN_NOTE) and hits(tmp_path, PAYLOAD), "those of the open task stay"
+    told = bodies(daemon, "done")
+    assert told["task.completed"] is None and told["task.accepted"]["assignment"] == 1
+    assert daemon.metric('heliograph_forgotten_total{what="payload"}') == 1
+    assert "forgot what was not to be kept any longer" in daemon.log()
+
+    says(daemon, "open", "complete", 4, assignment=1, note=OPEN_NOTE)
+    # London has read everything; facts that it has not read would stay.
+    last = daemon.get("/api/v1/teams/london/messages?limit=500")["next"]
+    daemon.get(f"/api/v1/teams/london/messages?after={last}")
+    later(daemon, "2028-02-22T11:00:00Z")
+    # The last fact stays until another one follows; the id of a task that is gone is free.
+    work(daemon, "done", "the id is free again", payload={})
+    await_end_of_forgetting(daemon)
+    assert [(task["id"], task["effort_minutes"]) for task in daemon.tasks()] == [("thames-llp/done", 600)]
+    assert hits(tmp_path, "CANARY") == []
+
+
+def test_a_reader_of_events_that_comes_after_a_week_is_told_to_start_anew(daemon):
+    work(daemon, "done", NOTE)
+    with daemon.open_events(last_event_id=0) as events:
+        assert b"roster.changed" in events.readline() + events.readline(), "all of them"
+    later(daemon, "2026-12-02T10:00:00Z")
+    last = daemon.get("/api/v1/tasks/thames-llp%2Fdone/history")["facts"][-1]["seq"]
+    with daemon.open_events(last_event_id=1) as events:
+        lines = b"".join(events.readline() for _ in range(2)).decode()
+    assert "event: reset" in lines and int(lines.split("id: ")[1].split()[0]) >= last, lines
+    with daemon.open_events(last_event_id=last) as events:
+        work(daemon, "next", "a note")
+        assert b"reset" not in events.readline() + events.readline()
