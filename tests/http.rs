@@ -14,6 +14,8 @@ mod limits;
 mod messages;
 #[path = "http/overrides.rs"]
 mod overrides;
+#[path = "http/purges.rs"]
+mod purges;
 #[path = "http/reads.rs"]
 mod reads;
 #[path = "http/roster.rs"]

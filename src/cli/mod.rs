@@ -12,6 +12,7 @@
 mod check;
 mod completions;
 mod configuration;
+mod confirm;
 mod costs;
 mod coverage;
 mod daemon;
@@ -26,6 +27,7 @@ mod orders;
 mod output;
 mod overrides;
 mod plan;
+mod purge;
 mod route;
 mod schema;
 mod serve;
@@ -98,6 +100,8 @@ enum Command {
     Recall(orders::RecallArguments),
     /// Have a task offered to a team
     OfferTo(orders::OfferToArguments),
+    /// Forget payload and notes of the closed tasks of a matter
+    Purge(purge::PurgeArguments),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
     /// Print a script that completes commands in a shell
@@ -152,6 +156,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Drain(arguments) => overrides::drain(arguments, &mut output),
         Command::Recall(arguments) => orders::recall(&arguments, &mut output),
         Command::OfferTo(arguments) => orders::offer_to(&arguments, &mut output),
+        Command::Purge(arguments) => purge::run(arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command(), &mut output),
         Command::Man(arguments) => man::run(&arguments, Arguments::command(), &mut output),

@@ -26,6 +26,7 @@ use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
 
 use super::overrides::OverrideAnswer;
+use super::purges::{PurgeAnswer, PurgeRequest};
 use super::roster::{NoPlan, RosterPlan};
 
 /// The daemon behind the routes.
@@ -135,6 +136,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
 
     /// Sets or removes an override, answered after the commit; or, with `preview`, says what that would bring about.
     fn override_team(&self, wish: OverrideWish, preview: bool) -> impl Future<Output = OverrideAnswer> + Send;
+
+    /// Empties the closed tasks of a matter of payload and notes, answered when that is done or goes on for long; or, as a
+    /// dry run, says which those would be.
+    fn purge(&self, request: PurgeRequest) -> impl Future<Output = PurgeAnswer> + Send;
 
     /// What was worked on tasks that ended in a span of time, and what it cost.
     ///

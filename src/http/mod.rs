@@ -18,6 +18,7 @@ mod messages;
 mod openapi;
 mod overrides;
 mod problem;
+mod purges;
 mod reads;
 mod roster;
 mod routes;
@@ -37,6 +38,7 @@ pub use limits::{
 pub use openapi::document as openapi;
 pub use overrides::{OverrideAnswer, OverrideList, OverrideOutcome, OverrideRequest};
 pub use problem::Problem;
+pub use purges::{PurgeAnswer, PurgeOutcome, PurgeRequest};
 pub use roster::{Consequence, Consequences, NoPlan, RosterPlan, RosterRefusal};
 pub use routes::{Method, Operation, ROUTES, Route};
 pub use server::serve;

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::backend::Backend;
 use super::limits::{Options, Places};
 use super::problem::Problem;
-use super::{costs, documents, events, guard, health, messages, overrides, reads, roster, writes};
+use super::{costs, documents, events, guard, health, messages, overrides, purges, reads, roster, writes};
 
 /// An address and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -92,6 +92,8 @@ pub enum Operation {
     SetOverride,
     /// Removes an override.
     RemoveOverride,
+    /// Empties a matter.
+    Purge,
     /// Streams events.
     Events,
     /// Metrics.
@@ -111,7 +113,7 @@ pub enum Operation {
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
 /// Every address.
-pub const ROUTES: [Route; 22] = [
+pub const ROUTES: [Route; 23] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -249,6 +251,13 @@ pub const ROUTES: [Route; 22] = [
         ],
     },
     Route {
+        method: Method::Post,
+        path: "/api/v1/purges",
+        operation: Operation::Purge,
+        summary: "Empty the closed tasks of a matter of payload and notes before their time; 202 when that goes on for long",
+        query: &[],
+    },
+    Route {
         method: Method::Get,
         path: "/api/v1/events",
         operation: Operation::Events,
@@ -323,6 +332,7 @@ impl Operation {
             Self::Overrides => "overrides",
             Self::SetOverride => "set_override",
             Self::RemoveOverride => "remove_override",
+            Self::Purge => "purge",
             Self::Events => "events",
             Self::Metrics => "metrics",
             Self::Live => "live",
@@ -355,6 +365,7 @@ impl Operation {
             Self::Overrides => get(overrides::list),
             Self::SetOverride => post(overrides::set),
             Self::RemoveOverride => delete(overrides::remove),
+            Self::Purge => post(purges::purge),
             Self::Events => get(events::stream),
             Self::Metrics => get(health::metrics),
             Self::Live => get(health::live),

@@ -1,6 +1,7 @@
 //! What HTTP asks, answered from the loop and from committed state.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use chrono::TimeDelta;
@@ -15,8 +16,8 @@ use crate::engine::overrides::Override;
 use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::http::{
-    Backend, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, RosterPlan, SubmitAnswer, TaskFilter,
-    TeamMessage, TeamView, Unavailable, UpdateAnswer,
+    Backend, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, PurgeAnswer, PurgeRequest, RosterPlan,
+    SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 use crate::roster::nearest;
 use crate::roster::zones::ZoneSource;
@@ -39,6 +40,9 @@ use super::walls::WallsInForce;
 /// How many reads of the store go on at once; more wait.
 pub const READERS: usize = 4;
 
+/// How long a purge is waited for; after that its answer says that it goes on.
+const PURGED_WITHIN: Duration = Duration::from_secs(30);
+
 /// The daemon as HTTP sees it; cheap to clone.
 #[derive(Clone)]
 pub struct Gateway {
@@ -53,6 +57,8 @@ pub struct GatewayParts {
     pub readers: Vec<Box<dyn Reader>>,
     /// The last committed fact, as it rises.
     pub committed: watch::Receiver<FactSeq>,
+    /// The last purge that has come to its end.
+    pub purged: watch::Receiver<FactSeq>,
     /// The walls in force.
     pub walls: WallsInForce,
     /// The roster in force.
@@ -78,6 +84,7 @@ struct Shared {
     readers: Mutex<Vec<Box<dyn Reader>>>,
     free_readers: Arc<Semaphore>,
     committed: watch::Receiver<FactSeq>,
+    purged: watch::Receiver<FactSeq>,
     walls: WallsInForce,
     in_force: InForce,
     reloads: mpsc::Sender<Ask>,
@@ -98,6 +105,7 @@ impl Gateway {
             free_readers: Arc::new(Semaphore::new(parts.readers.len())),
             readers: Mutex::new(parts.readers),
             committed: parts.committed,
+            purged: parts.purged,
             rosters: Rosters::new(parts.in_force.clone(), parts.zones),
             walls: parts.walls,
             in_force: parts.in_force,
@@ -329,6 +337,21 @@ impl Backend for Gateway {
     async fn override_team(&self, wish: OverrideWish, preview: bool) -> OverrideAnswer {
         let answer = self.ask(|reply| Inbound::Override { wish, preview, reply }).await;
         answer.unwrap_or_else(OverrideAnswer::Unavailable)
+    }
+
+    async fn purge(&self, request: PurgeRequest) -> PurgeAnswer {
+        let answer = self.ask(|reply| Inbound::Purge { request, reply }).await;
+        let mut outcome = match answer.unwrap_or_else(PurgeAnswer::Unavailable) {
+            PurgeAnswer::Taken(outcome) => outcome,
+            other => return other,
+        };
+        if let Some(fact) = outcome.fact {
+            let mut purged = self.shared.purged.clone();
+            let is_done = purged.wait_for(|done| done.0 >= fact);
+            // When the daemon stops, the purge goes on at the next start.
+            outcome.done = matches!(tokio::time::timeout(PURGED_WITHIN, is_done).await, Ok(Ok(_)));
+        }
+        PurgeAnswer::Taken(outcome)
     }
 
     async fn costs(&self, query: CostQuery) -> Result<Vec<Cost>, Unavailable> {

@@ -14,7 +14,7 @@ use crate::engine::overrides::Override;
 use crate::engine::scheduler::Census;
 use crate::engine::sla::SlaPicture;
 use crate::engine::task::Waiting;
-use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
+use crate::http::{OverrideAnswer, PurgeAnswer, PurgeRequest, SubmitAnswer, UpdateAnswer};
 use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
 
@@ -64,6 +64,13 @@ pub enum Inbound {
         preview: bool,
         /// Where the answer goes.
         reply: oneshot::Sender<OverrideAnswer>,
+    },
+    /// The closed tasks of a matter are to be emptied.
+    Purge {
+        /// Which, and on whose word.
+        request: PurgeRequest,
+        /// Where the answer goes.
+        reply: oneshot::Sender<PurgeAnswer>,
     },
     /// The overrides that stand or are to come, and the check index.
     Overrides(oneshot::Sender<(Vec<Override>, u64)>),

@@ -264,7 +264,7 @@ fn core(
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
     let view = Arc::clone(scheduler.roster());
     let in_force = InForce::new(Adopted { roster: view, base: Arc::clone(&roster) });
-    let (purged, _purged_watch) = watch::channel(FactSeq(0));
+    let (purged, purged_watch) = watch::channel(FactSeq(0));
     let rules = ForgettingRules {
         keeping: settings.keeping,
         clock: Arc::clone(clock),
@@ -353,6 +353,7 @@ fn core(
         intake: intake_sender,
         readers: readers.for_http,
         committed: committed_watch,
+        purged: purged_watch,
         walls,
         in_force,
         reloads,

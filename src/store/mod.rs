@@ -331,6 +331,12 @@ pub trait Reader: Send {
     /// [`StoreError`] when the store cannot be read.
     fn costs(&mut self, query: CostQuery) -> Result<Vec<Cost>, StoreError>;
 
+    /// The tasks of a matter, those that have ended by `at` and are not emptied, and those that are open.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn matter(&mut self, client: &ClientId, matter: &MatterId, at: DateTime<Utc>) -> Result<MatterTasks, StoreError>;
+
     /// The overrides as they were before a fact.
     ///
     /// # Errors
@@ -351,6 +357,21 @@ pub struct StoredDecision {
     pub seq: FactSeq,
     /// The decision as JSON.
     pub json: Arc<[u8]>,
+}
+
+/// The tasks of a matter, as a purge would find them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MatterTasks {
+    /// Whether there is any task of it.
+    pub is_known: bool,
+    /// How many have ended and still have payload or notes.
+    pub closed: u64,
+    /// The first of them, [`MAX_PURGED_NAMED`](crate::engine::effect::MAX_PURGED_NAMED) at most.
+    pub closed_named: Vec<TaskId>,
+    /// How many are open.
+    pub open: u64,
+    /// The first of them, [`MAX_PURGED_NAMED`](crate::engine::effect::MAX_PURGED_NAMED) at most.
+    pub open_named: Vec<TaskId>,
 }
 
 /// Which tasks to list.

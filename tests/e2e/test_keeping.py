@@ -1,9 +1,11 @@
 """What a daemon forgets by its own clock, with nobody asking: without a broker, so that all teams read over HTTP."""
 
+import json
+import subprocess
 import time
 
 import pytest
-from daemon import Daemon
+from daemon import BINARY, Daemon
 
 NOON = "2026-11-24T10:00:00Z"  # London, Warsaw, Nairobi and Mumbai are open
 WITHIN_SECONDS = 30
@@ -89,6 +91,45 @@ def test_payload_and_notes_go_after_30_days_rows_after_400_and_an_open_task_neve
     await_end_of_forgetting(daemon)
     assert [(task["id"], task["effort_minutes"]) for task in daemon.tasks()] == [("thames-llp/done", 600)]
     assert hits(tmp_path, "CANARY") == []
+
+
+def heliograph(daemon, *arguments):
+    """Runs a command against the daemon and gives (exit code, stdout, stderr)."""
+    command = [BINARY, *arguments, "--url", daemon.address]
+    ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def test_a_purge_empties_the_closed_tasks_of_a_matter_in_every_file_and_names_those_that_are_open(daemon, tmp_path):
+    work(daemon, "done", NOTE)
+    work(daemon, "open", OPEN_NOTE, ends=False)
+    work(daemon, "other", "CANARY-other", matter="M-2")
+    by = ("--client", "thames-llp", "--author", "Ann", "--reason", "the client asks for it")
+    code, shown, errors = heliograph(daemon, "purge", "M-9", *by, "--yes")
+    assert code == 1 and "no task of matter" in errors
+    code, shown, errors = heliograph(daemon, "purge", "M-1", *by, "--dry-run")
+    assert code == 0 and "of 1 closed tasks" in shown and "thames-llp/open" in shown
+    assert hits(tmp_path, NOTE), "a dry run empties nothing"
+
+    code, shown, errors = heliograph(daemon, "purge", "M-1", *by, "--yes")
+    assert code == 0 and "1 closed tasks are emptied" in shown and "thames-llp/open" in shown, errors
+    assert hits(tmp_path, NOTE) == []
+    assert hits(tmp_path, OPEN_NOTE) and hits(tmp_path, "CANARY-other")
+    assert daemon.task("thames-llp/done")["state"] == "completed"
+    with daemon.open_events(after=0) as events:
+        while b"matter.purged" not in events.readline():
+            pass
+        told = json.loads(events.readline().decode().removeprefix("data: "))
+    assert (told["tasks"], told["left_open"]) == (["thames-llp/done"], ["thames-llp/open"])
+    assert (told["author"], told["reason"], told["client"]) == ("Ann", "the client asks for it", "thames-llp")
+
+    # What has ended since is emptied by another one, and a start finds nothing to do.
+    says(daemon, "open", "complete", 4, assignment=1, note=OPEN_NOTE)
+    assert heliograph(daemon, "purge", "M-1", *by, "--yes")[0] == 0
+    assert hits(tmp_path, OPEN_NOTE) == [] and hits(tmp_path, PAYLOAD) == ["heliograph.db"], "that of M-2"
+    daemon.stop()
+    daemon.start()
+    assert bodies(daemon, "done")["task.completed"] is None
 
 
 def test_a_reader_of_events_that_comes_after_a_week_is_told_to_start_anew(daemon):

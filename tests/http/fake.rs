@@ -16,8 +16,8 @@ use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
 use heliograph::engine::sla::Segment;
 use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Silence, Task, TaskState, Worked};
 use heliograph::http::{
-    Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, Role, RosterPlan, SubmitAnswer,
-    TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
+    Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, PurgeAnswer, PurgeOutcome,
+    PurgeRequest, Role, RosterPlan, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 use heliograph::wire::cost::{Cost, CostBy, CostQuery};
 use heliograph::wire::fact::{Fact, FactSeq};
@@ -61,6 +61,10 @@ pub struct State {
     /// How that is answered.
     pub overridden: OverrideAnswer,
     pub overrides: Vec<Override>,
+    /// Purges that were asked for.
+    pub purges: Vec<PurgeRequest>,
+    /// How they are answered.
+    pub purged: PurgeAnswer,
     /// How rosters are answered; unavailable without.
     pub roster: Option<Result<RosterPlan, NoPlan>>,
     /// Rosters that were sent, with check index and force when they were to be applied.
@@ -87,6 +91,8 @@ impl Default for Fake {
             wishes: Vec::new(),
             overridden: OverrideAnswer::Done(3),
             overrides: Vec::new(),
+            purges: Vec::new(),
+            purged: PurgeAnswer::Taken(PurgeOutcome { fact: Some(9), done: true, ..PurgeOutcome::default() }),
             roster: None,
             rosters: Vec::new(),
         };
@@ -275,6 +281,12 @@ impl Backend for Fake {
         let days = u64::try_from((query.until - query.from).num_days()).expect("days");
         let cost = Cost { of: of.into(), tasks: days, worked_seconds: 5_430, cost_cents: 9_050 };
         self.if_available(|_| vec![cost])
+    }
+
+    async fn purge(&self, request: PurgeRequest) -> PurgeAnswer {
+        let mut state = self.state();
+        state.purges.push(request);
+        state.purged.clone()
     }
 
     async fn coverage(&self, days: u32) -> Result<Coverage, Unavailable> {

@@ -21,8 +21,8 @@ use super::task::{Holder, Waiting};
 use super::update::{Amendment, DeclineReason, SetAside};
 
 pub use body::{
-    Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, MAX_UNKNOWN_NAMED,
-    OfferBrief, OverrideChange, PriorityReason, WallSource, WithdrawReason,
+    Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, MAX_PURGED_NAMED,
+    MAX_UNKNOWN_NAMED, OfferBrief, OverrideChange, PriorityReason, Purged, WallSource, WithdrawReason,
 };
 pub use recorded::{Answer, Effects, Recorded, WorkMessage};
 
@@ -263,6 +263,8 @@ pub enum Effect {
     },
     /// Tell on-call staff what a team had received when a wall was raised.
     ReportExposure(Box<Exposure>),
+    /// Empty the closed tasks of a matter of payload and notes.
+    PurgeMatter(Box<Purged>),
     /// A request was refused.
     RejectRequest {
         /// Its id, as far as known.
@@ -351,6 +353,7 @@ impl Effect {
             Self::ReachHandoffLimit { .. } => "handoff.limit_reached",
             Self::RaiseWall { .. } => "wall.raised",
             Self::ReportExposure(_) => "wall.exposure",
+            Self::PurgeMatter(_) => "matter.purged",
             Self::RejectRequest { .. } => "request.rejected",
             Self::ReportConflict { .. } => "request.conflict",
             Self::RejectUpdate { .. } => "update.rejected",

@@ -5,6 +5,7 @@
 
 mod change;
 mod handle;
+mod purging;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,7 @@ use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Arrival, Task, TaskState};
 use crate::engine::walls::{Walled, Walls};
-use crate::http::{OverrideAnswer, SubmitAnswer, Unavailable, UpdateAnswer};
+use crate::http::{OverrideAnswer, PurgeAnswer, SubmitAnswer, Unavailable, UpdateAnswer};
 use crate::store::{Conflict, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::Rules;
@@ -141,6 +142,7 @@ impl Decider {
             match inbound {
                 Inbound::Roster(candidate) => self.judge(now, *candidate, decided)?,
                 Inbound::Override { wish, preview, reply } => self.override_team(now, wish, preview, reply, decided),
+                Inbound::Purge { request, reply } => self.purge(now, request, reply, decided)?,
                 inbound => messages.push(inbound),
             }
         }
@@ -183,6 +185,7 @@ impl Decider {
             }
             Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
             Inbound::Override { reply, .. } => drop(reply.send(OverrideAnswer::Unavailable(unavailable()))),
+            Inbound::Purge { reply, .. } => drop(reply.send(PurgeAnswer::Unavailable(unavailable()))),
             Inbound::Overrides(reply) => {
                 let listed = self.scheduler.overrides().standing().cloned().collect();
                 decided.answers.push(Reply::Overrides(reply, (listed, self.check_index.0)));

@@ -11,6 +11,7 @@ use super::columns::{
     FACT_COLUMNS, TASK_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned,
 };
 use super::{costs, ledger, open, overrides};
+use crate::engine::effect::MAX_PURGED_NAMED;
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
@@ -21,7 +22,7 @@ use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
-use crate::store::{Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
+use crate::store::{MatterTasks, Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
@@ -224,6 +225,30 @@ impl Reader for SqliteReader {
 
     fn costs(&mut self, query: CostQuery) -> Result<Vec<Cost>, StoreError> {
         costs::read(&self.connection, query)
+    }
+
+    fn matter(&mut self, client: &ClientId, matter: &MatterId, at: DateTime<Utc>) -> Result<MatterTasks, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let of = |which: &str| format!("FROM tasks WHERE client = ?1 AND matter = ?2 AND {which}");
+        let closed = "ended_at <= ?3 AND emptied_at IS NULL";
+        let open = "(ended_at IS NULL OR ended_at > ?3)";
+        let values = params![client.as_str(), matter.as_str(), at.timestamp_millis()];
+        let count = |which: &str| -> Result<u64, StoreError> {
+            let mut statement =
+                snapshot.prepare_cached(&format!("SELECT count(*) {}", of(which))).map_err(fault("reading"))?;
+            statement.query_row(values, |row| unsigned(row, 0)).map_err(fault("reading"))
+        };
+        let named = |which: &str| {
+            let sql = format!("SELECT id {} ORDER BY arrival LIMIT {MAX_PURGED_NAMED}", of(which));
+            rows(&snapshot, &sql, values, |row| id_of(row, 0))
+        };
+        Ok(MatterTasks {
+            is_known: count("?3 = ?3")? > 0,
+            closed: count(closed)?,
+            closed_named: named(closed)?,
+            open: count(open)?,
+            open_named: named(open)?,
+        })
     }
 
     fn overrides_before(&mut self, fact: FactSeq) -> Result<Overrides, StoreError> {
