@@ -30,6 +30,8 @@ mod ledger;
 mod offers;
 #[path = "engine/orders.rs"]
 mod orders;
+#[path = "engine/outage.rs"]
+mod outage;
 #[path = "engine/overrides.rs"]
 mod overrides;
 #[path = "engine/predecessors.rs"]

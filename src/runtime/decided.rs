@@ -95,6 +95,7 @@ impl Decided {
             && self.batch.watermark.is_none()
             && self.batch.undelivered.is_empty()
             && self.batch.delivered.is_empty()
+            && self.batch.suppressed.is_empty()
             && self.batch.suspects.is_empty()
             && self.batch.cleared_suspects.is_empty()
             && self.batch.roster.is_none()
@@ -105,5 +106,18 @@ impl Decided {
             && self.direct.is_empty()
             && self.answers.is_empty()
             && self.calls.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::fact::FactSeq;
+
+    #[test]
+    fn what_a_wall_kept_from_its_team_is_written_though_nothing_else_is() {
+        assert!(Decided::default().is_empty());
+        let batch = Batch { suppressed: vec![FactSeq(7)], ..Batch::default() };
+        assert!(!Decided { batch, ..Decided::default() }.is_empty());
     }
 }

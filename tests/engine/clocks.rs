@@ -55,12 +55,12 @@ impl World {
     }
 }
 
-fn clock(name: &str, basis: Basis, target_minutes: u32) -> SlaClock {
+pub fn clock(name: &str, basis: Basis, target_minutes: u32) -> SlaClock {
     SlaClock { name: term(name), ..policy(basis, target_minutes).clocks.remove(0) }
 }
 
 /// A roster whose requests run these clocks; no task of it is handed off.
-fn under(clocks: Vec<SlaClock>, teams: Vec<Team>) -> Roster {
+pub fn under(clocks: Vec<SlaClock>, teams: Vec<Team>) -> Roster {
     let mut roster = roster(teams);
     let mut policy = policy(Basis::Wall, 1);
     policy.clocks = clocks;
@@ -70,7 +70,7 @@ fn under(clocks: Vec<SlaClock>, teams: Vec<Team>) -> Roster {
     roster
 }
 
-fn alone(clock: SlaClock) -> Roster {
+pub fn alone(clock: SlaClock) -> Roster {
     under(vec![clock], vec![always("a")])
 }
 
@@ -87,7 +87,7 @@ fn pause(assignment: u32) -> Change {
 }
 
 /// Another process goes on from what is stored, under a roster, at an instant.
-fn restarted(world: &World, before: Option<Roster>, roster: Roster, now: &str) -> World {
+pub fn restarted(world: &World, before: Option<Roster>, roster: Roster, now: &str) -> World {
     let restored = Restored {
         open: world.stored.values().cloned().collect(),
         next_arrival: world.scheduler.next_arrival(),
@@ -250,6 +250,22 @@ fn a_step_routes_an_offer_anew_when_another_team_can_have_it() {
         world.run_to("2026-11-23T10:10:00Z");
         assert_eq!(world.place_of("x"), wanted);
     }
+}
+
+#[test]
+fn a_step_takes_no_offer_back_from_a_team_that_has_turned_it_down_before() {
+    let acceptance = SlaClock {
+        start: Moment::Offered,
+        stop: Moment::Accepted,
+        escalations: vec![Escalation { at_percent: 50, action: EscalationAction::Reroute }],
+        ..clock("acceptance", Basis::Wall, 130)
+    };
+    let mut world = World::new("2026-11-23T10:00:00Z", under(vec![acceptance], vec![always("a")]));
+    let _ = world.send(request("x"));
+    // The offer lapses at 10:30 and comes again half an hour later.
+    world.run_to("2026-11-23T11:05:00Z");
+    assert_eq!(world.place_of("x"), "offered a");
+    assert!(!world.story("x").contains(&"withdraw"), "{:?}", world.story("x"));
 }
 
 #[test]

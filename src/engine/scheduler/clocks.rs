@@ -261,6 +261,7 @@ impl Scheduler {
             TaskState::Offered(offer) => {
                 let mut other = entry.task.clone();
                 let cause = TurnDownCause::Lapsed;
+                other.turn_downs.retain(|it| it.team != offer.team);
                 other.turn_downs.push(TurnDown { team: offer.team.clone(), cause, times: 1, until: None });
                 other.state = TaskState::Waiting(Waiting::undecided(self.now));
                 let choice = routing::decide(&self.board, &other, entry.class, self.now);
@@ -333,6 +334,9 @@ fn turn(
     because: Option<SegmentEnd>,
     now: DateTime<Utc>,
 ) -> Turned {
+    if let Some(pause) = entry.task.paused.as_mut().filter(|pause| pause.cap_at.is_some_and(|cap_at| cap_at <= now)) {
+        pause.is_capped = true;
+    }
     let client = entry.task.client.clone();
     let in_force = (&*board.roster, &board.classes, entry.class);
     let turn = Turn {

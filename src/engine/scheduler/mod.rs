@@ -233,6 +233,9 @@ impl Scheduler {
             // Before anything else, so that all that is decided in a step sees the same teams.
             self.turn_overrides();
         }
+        if matches!(&event, Event::RosterChanged(roster) if roster.digest == self.base.digest) {
+            self.begin_with_roster();
+        }
         let fires_now = matches!(event, Event::DeadlineReached);
         self.fire_timers(fires_now);
         self.place_waiting();

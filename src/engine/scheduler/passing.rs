@@ -396,7 +396,10 @@ impl Scheduler {
         let notice = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_notice_minutes));
         let close = self.board.load(owner).open_shift_end();
         let is_near = active.handoff.answered || close.is_some_and(|close| close - notice <= self.now);
-        let is_of_this_shift = is_near && active.handoff.shift_end.is_none_or(|decided_for| decided_for > self.now);
+        // One that was decided early, since the holder said that it keeps the task, is for a close that still comes.
+        let is_for_this_close = active.handoff.shift_end.is_some() && active.handoff.shift_end == close;
+        let lies_ahead = active.handoff.shift_end.is_none_or(|decided_for| decided_for > self.now);
+        let is_of_this_shift = (is_near || is_for_this_close) && lies_ahead;
         if !was_closed && is_of_this_shift || active.handoff.is_undecided() && !active.handoff.requested {
             return;
         }

@@ -65,20 +65,35 @@ impl Scheduler {
         missing_in(self.tasks.values().map(|entry| &entry.task), roster)
     }
 
+    /// A start brings another roster into force: it is told of before all that was decided under it already, and nobody
+    /// keeps what it does not let them have until the timers that are overdue have fired.
+    pub(super) fn begin_with_roster(&mut self) {
+        let decided = std::mem::take(&mut self.out.recorded);
+        self.tell_roster();
+        self.tell_new_walls();
+        self.out.recorded.extend(decided);
+        for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
+            if let Some(because) = self.what_fails(arrival) {
+                self.take_back(arrival, WithdrawReason::RosterChanged, because);
+            }
+        }
+    }
+
     pub(super) fn change_roster(&mut self, roster: Arc<Roster>) {
-        let is_start = self.base.digest == roster.digest;
-        let adopted = Effect::AdoptRoster { digest: roster.digest.clone(), tzdata: Arc::clone(&roster.tzdata) };
+        let is_begun = self.base.digest == roster.digest;
         self.base = roster;
-        let before = self.out.recorded.len();
-        self.record_aside(None, None, None, adopted);
+        if !is_begun {
+            self.tell_roster();
+        }
         let was = self.take_board();
         self.tell_new_walls();
-        if is_start {
-            // What is decided already was decided under this roster.
-            let told = self.out.recorded.split_off(before);
-            self.out.recorded.splice(0..0, told);
-        }
         self.renew_all(&was);
+    }
+
+    fn tell_roster(&mut self) {
+        let Roster { digest, tzdata, .. } = &*self.base;
+        let adopted = Effect::AdoptRoster { digest: digest.clone(), tzdata: Arc::clone(tzdata) };
+        self.record_aside(None, None, None, adopted);
     }
 
     /// The overrides changed: the view of the roster with them is taken anew, and everything that rests on it.

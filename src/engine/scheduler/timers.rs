@@ -163,7 +163,8 @@ impl Scheduler {
         let owner = self.board.roster.team(team);
         let admissions = owner.capabilities.iter().filter_map(|held| held.admitted_until);
         // One that ended while nobody looked fires at once, for what the team has.
-        let holds_some = !self.board.load(team).tasks.is_empty();
+        let load = self.board.load(team);
+        let holds_some = !load.tasks.is_empty() || !load.passing.is_empty();
         let notice = chrono::TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_notice_minutes));
         let ends = admissions.chain(owner.vetted_until).flat_map(|at| [at - notice, at]);
         let ends = ends.filter(|at| *at > self.now || holds_some);
@@ -223,17 +224,24 @@ impl Scheduler {
     /// Takes a task back from a team that may not have it any more; one whose vetting or admission ends soon hands it off
     /// before that. A plan is made anew when its target may not have it.
     pub(super) fn check_standing(&mut self, arrival: Arrival, reason: WithdrawReason) {
-        let Some(entry) = self.tasks.get(&arrival) else { return };
-        let team = entry.task.state.team().and_then(|team| self.board.roster.team_index(team));
-        let Some(team) = team else { return };
-        let Err(because) = routing::still_stands(&self.board, &entry.task, entry.class, team, self.now) else {
-            self.replan(arrival, reason);
-            return;
-        };
-        match &entry.task.state {
-            TaskState::Offered(_) => self.withdraw(arrival, reason),
-            TaskState::Active(_) => self.recall(arrival, because),
-            TaskState::Waiting(_) | TaskState::Completed { .. } | TaskState::Cancelled { .. } => return,
+        match self.what_fails(arrival) {
+            Some(because) => self.take_back(arrival, reason, because),
+            None => self.replan(arrival, reason),
+        }
+    }
+
+    /// What the team fails that has a task, offered or owned.
+    pub(super) fn what_fails(&self, arrival: Arrival) -> Option<Rejection> {
+        let entry = self.tasks.get(&arrival)?;
+        let team = self.board.roster.team_index(entry.task.state.team()?)?;
+        routing::still_stands(&self.board, &entry.task, entry.class, team, self.now).err()
+    }
+
+    pub(super) fn take_back(&mut self, arrival: Arrival, reason: WithdrawReason, because: Rejection) {
+        match self.task_of(arrival).map(|task| &task.state) {
+            Some(TaskState::Offered(_)) => self.withdraw(arrival, reason),
+            Some(TaskState::Active(_)) => self.recall(arrival, because),
+            _ => return,
         }
         self.to_route.insert(arrival);
     }

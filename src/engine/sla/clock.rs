@@ -56,6 +56,18 @@ pub struct Clock {
     /// When its target was used up, once that was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breached_at: Option<DateTime<Utc>>,
+    /// What was used up in closed segments and has not been told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overdue: Vec<Overdue>,
+}
+
+/// A percentage of a target that was used up while nobody looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overdue {
+    /// The percentage.
+    pub percent: u8,
+    /// When it was used up.
+    pub at: DateTime<Utc>,
 }
 
 /// The part of a clock that is not closed yet.
@@ -195,6 +207,7 @@ impl Clock {
             escalations: 0,
             escalates_at: None,
             breached_at: None,
+            overdue: Vec::new(),
         }
     }
 
@@ -251,6 +264,16 @@ impl Clock {
     #[must_use]
     pub fn next_escalation(&self) -> Option<&Escalation> {
         self.rule.escalations.get(usize::try_from(self.escalations).ok()?)
+    }
+
+    /// The percentages that are still to be told of: warnings, escalation steps, and the breach.
+    #[must_use]
+    pub fn untold(&self) -> Vec<u8> {
+        let warnings = self.rule.warn_at_percent.iter().skip(usize::try_from(self.warnings).unwrap_or(usize::MAX));
+        let steps = self.rule.escalations.iter().skip(usize::try_from(self.escalations).unwrap_or(usize::MAX));
+        let warnings = warnings.copied().filter(|_| self.breached_at.is_none());
+        let breach = (self.breached_at.is_none() && self.deadline.is_none()).then_some(100);
+        warnings.chain(steps.map(|step| step.at_percent)).chain(breach).collect()
     }
 
     /// When it is breached, unless it was already.

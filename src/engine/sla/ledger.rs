@@ -7,7 +7,7 @@ use crate::engine::planted::planted;
 use crate::engine::roster::Moment;
 use crate::engine::task::{Task, TaskState};
 
-use super::clock::{Clock, OpenSegment, Segment, SegmentEnd};
+use super::clock::{Clock, OpenSegment, Overdue, Segment, SegmentEnd};
 use super::hours::Hours;
 use super::notice::{ClockEnd, MovedDue, Outcome, StoppedClock};
 
@@ -89,6 +89,7 @@ fn take_deadline(deadline: Option<DateTime<Utc>>, clocks: &mut Vec<Clock>, now: 
         Some(clock) => {
             clock.deadline = Some(deadline);
             (clock.warnings, clock.breached_at, clock.amended_at) = (0, None, Some(now));
+            clock.overdue.clear();
             true
         }
         None => {
@@ -99,30 +100,31 @@ fn take_deadline(deadline: Option<DateTime<Utc>>, clocks: &mut Vec<Clock>, now: 
 }
 
 fn turn_clock(clock: &mut Clock, task: &Task, turn: Turn<'_>, amended: bool, turned: &mut Turned) {
-    // A cap that is noticed late has its own instant all the same.
-    let now = capped_at(clock, task).map_or(turn.now, |cap_at| cap_at.min(turn.now));
-    let turn = Turn { now, ..turn };
-    let was_running = clock.open.is_some();
+    let (was_running, due_before) = (clock.open.is_some(), clock.due_at);
+    let capped = end_capped_pause(clock, task, turn, turned);
     if is_cancelled(task) && clock.is_running() {
-        clock.stopped_at = Some(now);
+        clock.stopped_at = Some(turn.now);
     }
     let closed_by = clock.open.as_ref().and_then(|open| closed_by(clock, open, task, turn, amended));
     if let Some(closed_by) = closed_by {
-        turned.segments.extend(close(clock, task, turn, closed_by));
+        // A stop that is noticed late has its own instant.
+        let until = clock.stopped_at.map_or(turn.now, |stopped_at| stopped_at.min(turn.now));
+        turned.segments.extend(close(clock, task, Turn { now: until, ..turn }, closed_by));
     }
+    let turned_by = closed_by.or(capped);
     let Some(stopped_at) = clock.stopped_at else {
         if clock.is_running() && clock.open.is_none() {
             let (holder, standing) = (holder(task).cloned(), standing(clock, task).cloned());
             // A start that is noticed late counts from its own instant.
-            let from = clock.started_at.filter(|_| clock.segments == 0).map_or(now, |started_at| started_at.min(now));
+            let started_at = clock.started_at.filter(|_| clock.segments == 0);
+            let from = started_at.map_or(turn.now, |started_at| started_at.min(turn.now));
             clock.open = Some(OpenSegment { from, holder, standing });
         }
-        let due_before = clock.due_at;
-        if closed_by.is_some() || !was_running || turn.because.is_some() {
+        if turned_by.is_some() || !was_running || turn.because.is_some() {
             project(clock, turn.after);
         }
         if was_running && clock.due_at != due_before {
-            let because = closed_by.or(turn.because).unwrap_or(SegmentEnd::HoursChanged);
+            let because = turned_by.or(turn.because).unwrap_or(SegmentEnd::HoursChanged);
             let clock_name = clock.rule.name.clone();
             turned.moved.push(MovedDue { clock: clock_name, from: due_before, to: clock.due_at, because });
         }
@@ -130,6 +132,7 @@ fn turn_clock(clock: &mut Clock, task: &Task, turn: Turn<'_>, amended: bool, tur
     };
     if was_running {
         (clock.warns_at, clock.escalates_at) = (None, None);
+        clock.overdue.clear();
         let outcome = match (&clock.breached_at, is_cancelled(task)) {
             (Some(_), _) => Outcome::Breached,
             (None, true) => Outcome::Cancelled,
@@ -140,11 +143,16 @@ fn turn_clock(clock: &mut Clock, task: &Task, turn: Turn<'_>, amended: bool, tur
     }
 }
 
-/// When the pause for which a clock stands reached its cap, once it has.
-fn capped_at(clock: &Clock, task: &Task) -> Option<DateTime<Utc>> {
+/// Ends the segment for which a clock stood when its pause has reached its cap; a cap that is noticed late has its own
+/// instant all the same, whatever else has happened since.
+fn end_capped_pause(clock: &mut Clock, task: &Task, turn: Turn<'_>, turned: &mut Turned) -> Option<SegmentEnd> {
     let pause = task.paused.as_ref().filter(|pause| pause.is_capped)?;
-    let stands = clock.open.as_ref().is_some_and(|open| open.standing.as_ref() == Some(&pause.reason));
-    pause.cap_at.filter(|_| stands)
+    let open = clock.open.as_ref().filter(|open| open.standing.as_ref() == Some(&pause.reason))?;
+    let capped_at = pause.cap_at?.min(turn.now).max(open.from);
+    let running = OpenSegment { from: capped_at, standing: None, ..open.clone() };
+    turned.segments.extend(close(clock, task, Turn { now: capped_at, ..turn }, SegmentEnd::PauseCapped));
+    clock.open = Some(running);
+    Some(SegmentEnd::PauseCapped)
 }
 
 /// What closes the open segment of a clock now, if anything does.
@@ -177,6 +185,7 @@ fn close(clock: &mut Clock, task: &Task, turn: Turn<'_>, closed_by: SegmentEnd) 
     }
     let hours = if planted("past-counted-anew") { turn.after } else { turn.before };
     let counted_ms = hours.counted(&clock.rule.basis, &open, turn.now).num_milliseconds();
+    note_overdue(clock, &open, hours, counted_ms);
     clock.segments += 1;
     clock.counted_ms += counted_ms;
     Some(Segment {
@@ -192,26 +201,45 @@ fn close(clock: &mut Clock, task: &Task, turn: Turn<'_>, closed_by: SegmentEnd) 
     })
 }
 
+/// Notes when those percentages were used up that a segment reached before it is closed and that nobody has been told of:
+/// later segments could not tell.
+fn note_overdue(clock: &mut Clock, open: &OpenSegment, hours: Hours<'_>, counted_ms: i64) {
+    for percent in clock.untold() {
+        let left = clock.amount(percent) - TimeDelta::milliseconds(clock.counted_ms);
+        let is_noted = clock.overdue.iter().any(|it| it.percent == percent);
+        if is_noted || open.standing.is_some() || left > TimeDelta::milliseconds(counted_ms) {
+            continue;
+        }
+        if let Some(at) = hours.reach(&clock.rule.basis, open.holder.as_ref(), open.from, left) {
+            clock.overdue.push(Overdue { percent, at });
+        }
+    }
+}
+
 /// Works out when the target is used up and when the next steps are due; a clock that was breached is left alone but for
 /// its escalation steps.
 fn project(clock: &mut Clock, hours: Hours<'_>) {
-    let due_at = reach(clock, hours, clock.target());
     if clock.breached_at.is_none() {
-        clock.due_at = clock.deadline.or(due_at);
+        clock.due_at = clock.deadline.or_else(|| reach(clock, hours, 100));
     }
     project_steps(clock, hours);
 }
 
 /// Works out when the next warning and the next escalation step are due.
 pub fn project_steps(clock: &mut Clock, hours: Hours<'_>) {
-    clock.warns_at = clock.next_warning().and_then(|percent| reach(clock, hours, clock.amount(percent)));
-    clock.escalates_at = clock.next_escalation().and_then(|step| reach(clock, hours, clock.amount(step.at_percent)));
+    let untold = clock.untold();
+    clock.overdue.retain(|it| untold.contains(&it.percent));
+    clock.warns_at = clock.next_warning().and_then(|percent| reach(clock, hours, percent));
+    clock.escalates_at = clock.next_escalation().and_then(|step| reach(clock, hours, step.at_percent));
 }
 
-/// When the clock will have counted so much, as things stand.
-fn reach(clock: &Clock, hours: Hours<'_>, amount: TimeDelta) -> Option<DateTime<Utc>> {
+/// When the clock has used up, or will have, so much of its target, as things stand.
+fn reach(clock: &Clock, hours: Hours<'_>, percent: u8) -> Option<DateTime<Utc>> {
+    if let Some(overdue) = clock.overdue.iter().find(|it| it.percent == percent) {
+        return Some(overdue.at);
+    }
     let open = clock.open.as_ref().filter(|open| open.standing.is_none())?;
-    let left = amount - TimeDelta::milliseconds(clock.counted_ms);
+    let left = clock.amount(percent) - TimeDelta::milliseconds(clock.counted_ms);
     hours.reach(&clock.rule.basis, open.holder.as_ref(), open.from, left)
 }
 

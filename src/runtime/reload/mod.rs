@@ -14,7 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::coverage;
@@ -36,6 +36,9 @@ pub use asked::{Apply, Ask};
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a roster is tried again that something keeps out of force which may end by itself.
+const AGAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// How often gaps are looked for while nothing changes.
 const AHEAD_EVERY: TimeDelta = TimeDelta::minutes(10);
@@ -74,6 +77,8 @@ pub struct Reloader {
     seen: Option<Fingerprint>,
     /// The file as it was when it was read last.
     read: Option<Fingerprint>,
+    /// When it is read again although it has not changed.
+    again_at: Option<Instant>,
     /// The feeds that the file named then.
     feeds: Vec<String>,
     hang_up: Option<Signal>,
@@ -94,7 +99,7 @@ impl Reloader {
     #[must_use]
     pub fn new(parts: ReloaderParts) -> Self {
         let hang_up = parts.path.as_ref().and_then(|_| signal(SignalKind::hangup()).ok());
-        Self { parts, seen: None, read: None, feeds: Vec::new(), hang_up, looked_ahead: None }
+        Self { parts, seen: None, read: None, again_at: None, feeds: Vec::new(), hang_up, looked_ahead: None }
     }
 
     /// Runs until `stop`.
@@ -121,12 +126,14 @@ impl Reloader {
         }
     }
 
-    /// Reads the file when it has changed since it was read and has stood still since the last look.
+    /// Reads the file when it has changed since it was read, or is to be tried again, and has stood still since the last
+    /// look.
     async fn look_again(&mut self) {
         let now = self.look().await;
         let stands_still = now == self.seen;
         self.seen = now;
-        if stands_still && self.seen != self.read {
+        let is_due = self.again_at.is_some_and(|again_at| again_at <= Instant::now());
+        if stands_still && (is_due || self.seen != self.read) {
             self.read_file().await;
         }
     }
@@ -155,6 +162,7 @@ impl Reloader {
     async fn read_file(&mut self) {
         let Some(path) = self.parts.path.clone() else { return };
         self.read.clone_from(&self.seen);
+        self.again_at = None;
         let (zones, now) = (self.parts.zones, self.parts.clock.now());
         let loaded = aside(move || roster::load(&path, zones, now)).await;
         let outcome = match loaded {
@@ -168,7 +176,7 @@ impl Reloader {
             }
             Err(NotInForce::Fault(fault)) => self.show_fault(Some(fault)),
             Err(NotInForce::Later(fault)) => {
-                self.read = None;
+                self.again_at = Some(Instant::now() + AGAIN_EVERY);
                 self.show_fault(Some(fault));
             }
         }
@@ -189,10 +197,12 @@ impl Reloader {
         let plan = self.bring_in(loaded, false, None).await.map_err(|Unavailable(why)| NotInForce::Later(why))?;
         match plan.refused {
             None => Ok(()),
-            Some(refusal) if refusal.code == "broker" => Err(NotInForce::Later(refusal.detail)),
             Some(refusal) => {
                 let lines = refusal.missing.iter().map(|it| format!("; {} needs {}", it.task, it.needs));
-                Err(NotInForce::Fault(refusal.detail + &lines.collect::<String>()))
+                let fault = refusal.detail.clone() + &lines.collect::<String>();
+                // Bytes that were in force before stay refused until somebody forces them.
+                let stays = refusal.code == "earlier";
+                Err(if stays { NotInForce::Fault(fault) } else { NotInForce::Later(fault) })
             }
         }
     }

@@ -15,9 +15,10 @@ use crate::broker::{
     BrokerError, Delivery, DeliveryToken, Intake, OriginalProperties, Outcome, Properties, Publication, PublishError,
 };
 use crate::engine::effect::WorkMessage;
-use crate::engine::id::{TaskId, TeamId};
+use crate::engine::id::{ClientId, TaskId, TeamId};
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::{Limits, Restored, Scheduler};
+use crate::http::UpdateAnswer;
 use crate::roster::zones::ZoneSource;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Batch, StoreError, Writer};
@@ -27,6 +28,7 @@ use crate::telemetry::metrics::Setup;
 use crate::wire::Rules;
 use crate::wire::chain::{Head, Sealer};
 use crate::wire::fact::{Fact, FactSeq};
+use crate::wire::update::SenderHint;
 
 use super::super::clock::Clock;
 use super::super::committer::Committer;
@@ -356,6 +358,23 @@ impl Looped {
         let call = Inbound::Requests { bodies: vec![body.into()], reply };
         self.intake.send(call).await.expect("the loop runs");
         answer
+    }
+
+    /// The client cancels a request over HTTP.
+    pub async fn cancel(&self, id: &str) {
+        let (reply, answer) = oneshot::channel();
+        let client: ClientId = "thames-llp".parse().expect("an id");
+        let body = format!(
+            r#"{{"id": "c-{id}", "task": "thames-llp/{id}", "client": "thames-llp", "kind": "cancel", "reason": "r"}}"#
+        );
+        let update = Inbound::Update {
+            body: body.into(),
+            task: TaskId::of(&client, &id.parse().expect("an id")),
+            sender: SenderHint::InBody,
+            reply,
+        };
+        self.intake.send(update).await.expect("the loop runs");
+        assert!(matches!(soon(answer).await, Ok(UpdateAnswer::Applied)));
     }
 
     /// The facts of the next committed batch that has any.

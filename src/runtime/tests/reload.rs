@@ -205,3 +205,17 @@ async fn a_team_that_has_work_is_not_removed_and_its_task_is_named() {
     assert_eq!(refusal.missing[0].needs, "client thames-llp");
     watched.end().await;
 }
+
+#[tokio::test]
+async fn a_file_that_lacks_what_a_task_needs_comes_into_force_when_the_task_has_ended() {
+    let watched = Watched::new();
+    let answer = watched.looped.call(request("one")).await;
+    soon(answer).await.expect("admitted");
+    watched.put(&roster_text().replace("thames-llp", "tiber-llp"));
+    let detail = watched.until(|detail| detail.contains("needs client")).await;
+    assert!(detail.contains("thames-llp/one needs client thames-llp"), "{detail}");
+    watched.looped.cancel("one").await;
+    watched.until(|detail| !detail.contains("needs client")).await;
+    assert!(watched.looped.in_force.roster().clients.keys().any(|client| client.as_str() == "tiber-llp"));
+    watched.end().await;
+}
