@@ -9,6 +9,7 @@
 //! | 69 | the daemon cannot be reached, or says that it cannot answer now |
 //! | 78 | settings or roster are at fault |
 
+mod backup;
 mod check;
 mod completions;
 mod configuration;
@@ -102,6 +103,8 @@ enum Command {
     OfferTo(orders::OfferToArguments),
     /// Forget payload and notes of the closed tasks of a matter
     Purge(purge::PurgeArguments),
+    /// Copy the store, while a daemon runs on it or not
+    Backup(backup::BackupArguments),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
     /// Print a script that completes commands in a shell
@@ -157,6 +160,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Recall(arguments) => orders::recall(&arguments, &mut output),
         Command::OfferTo(arguments) => orders::offer_to(&arguments, &mut output),
         Command::Purge(arguments) => purge::run(arguments, &mut output),
+        Command::Backup(arguments) => backup::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command(), &mut output),
         Command::Man(arguments) => man::run(&arguments, Arguments::command(), &mut output),

@@ -75,6 +75,8 @@ pub struct Forgetter {
     run: Forgotten,
     /// Whether what was forgotten may stand in the log still.
     log_is_to_be_cut: bool,
+    /// A purge that is done but for that.
+    to_tell: Option<FactSeq>,
 }
 
 impl Forgetter {
@@ -82,7 +84,7 @@ impl Forgetter {
     #[must_use]
     pub fn new(rules: Rules, metrics: Arc<Metrics>, purged: watch::Sender<FactSeq>) -> Self {
         let (since, wait) = (Stopwatch::start(), Duration::ZERO);
-        Self { rules, metrics, purged, since, wait, run: Forgotten::default(), log_is_to_be_cut: false }
+        Self { rules, metrics, purged, since, wait, run: Forgotten::default(), log_is_to_be_cut: false, to_tell: None }
     }
 
     /// Something new may be to be forgotten.
@@ -112,18 +114,20 @@ impl Forgetter {
         self.count(&forgotten);
         self.run.add(forgotten);
         self.log_is_to_be_cut |= forgotten.is_something();
-        // What a purge has forgotten is in no file any more when it is said to be done.
-        if self.log_is_to_be_cut && (forgotten.purged.is_some() || !(busy || forgotten.is_more)) {
+        self.to_tell = self.to_tell.max(forgotten.purged);
+        if self.log_is_to_be_cut && (self.to_tell.is_some() || !(busy || forgotten.is_more)) {
             self.log_is_to_be_cut = !writer.cut_log()?;
         }
-        if let Some(seq) = forgotten.purged {
+        // What a purge has forgotten is in no file any more when it is said to be done.
+        if let Some(seq) = self.to_tell.take_if(|_| !self.log_is_to_be_cut) {
             self.purged.send_replace(seq);
         }
         if !forgotten.is_more {
             self.end_run();
         }
         self.since = Stopwatch::start();
-        self.wait = if forgotten.is_more || forgotten.purged.is_some() { BETWEEN_PORTIONS } else { LOOKS_EVERY };
+        let goes_on = forgotten.is_more || forgotten.purged.is_some() || self.to_tell.is_some();
+        self.wait = if goes_on { BETWEEN_PORTIONS } else { LOOKS_EVERY };
         Ok(())
     }
 

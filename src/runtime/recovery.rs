@@ -72,11 +72,16 @@ pub struct Readers {
 pub fn recover(
     settings: &Settings,
     source: &RosterSource,
+    restored: bool,
     clock: &Clock,
     logs: &LogCounts,
 ) -> Result<Recovery, ServeError> {
-    let mut store = SqliteStore::open(&settings.store.path)?;
+    let path = &settings.store.path;
+    let mut store = if restored { SqliteStore::restore(path)? } else { SqliteStore::open(path)? };
     let recovered = store.recover()?;
+    if restored {
+        tracing::warn!(incarnation = &*recovered.incarnation, "a copy goes on in the place of its original");
+    }
     let now = start_time(clock, recovered.last_at)?;
     let zones = zone_source(settings.zones.source);
     let candidate = load_roster(source, zones, now);

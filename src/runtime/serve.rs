@@ -60,6 +60,8 @@ pub struct ServeOptions {
     pub settings: Settings,
     /// Where the roster comes from.
     pub roster: RosterSource,
+    /// Whether the store is a copy that takes the place of the one it was made of.
+    pub restored: bool,
     /// Tells the time.
     pub clock: Clock,
     /// Counts log messages.
@@ -112,7 +114,9 @@ impl ServeError {
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Roster(_) | Self::RosterLacks(_) => true,
+            Self::Roster(_)
+            | Self::RosterLacks(_)
+            | Self::Store(StoreError::IsCopy { .. } | StoreError::IsNoCopy { .. }) => true,
             Self::Store(_)
             | Self::Broker(_)
             | Self::ClockBehind { .. }
@@ -210,9 +214,9 @@ impl Part {
 /// # Errors
 /// [`ServeError`]; nothing runs then.
 pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
-    let ServeOptions { settings, roster, clock, logs } = options;
+    let ServeOptions { settings, roster, restored, clock, logs } = options;
     let clock = Arc::new(clock);
-    let recovery = recovery::recover(&settings, &roster, &clock, &logs)?;
+    let recovery = recovery::recover(&settings, &roster, restored, &clock, &logs)?;
     let links = match &settings.amqp {
         Some(amqp) => Some(links::reach(amqp, &settings, &recovery.roster).await?),
         None => None,

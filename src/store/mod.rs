@@ -408,6 +408,41 @@ pub enum StoreError {
         /// Newest version known.
         known: u32,
     },
+    /// An older version wrote it.
+    #[error("store {path} has schema version {found}, this program copies {known}; start the daemon on it once")]
+    TooOld {
+        /// The file.
+        path: String,
+        /// Version found.
+        found: u32,
+        /// The version that is copied.
+        known: u32,
+    },
+    /// Something stands where a copy is to be.
+    #[error("{path} exists and is not overwritten; name another file, or move it away")]
+    Exists {
+        /// The file.
+        path: String,
+    },
+    /// The file is a copy and was opened as if it were the store itself.
+    #[error(
+        "store {path} is a copy made at {at}: what the original did since is not in it. If it is to go on in the original's \
+         place, stop that one for good and start once with `serve --restored`"
+    )]
+    IsCopy {
+        /// The file.
+        path: String,
+        /// When it was made.
+        at: DateTime<Utc>,
+    },
+    /// The file was opened as a copy and is none.
+    #[error(
+        "store {path} is no copy of `heliograph backup`, or was restored before; start without --restored, or name the copy"
+    )]
+    IsNoCopy {
+        /// The file.
+        path: String,
+    },
     /// A setting did not take effect.
     #[error("store setting {name} is {found:?} and must be {wanted:?}")]
     Setting {

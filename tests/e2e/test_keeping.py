@@ -1,11 +1,18 @@
-"""What a daemon forgets by its own clock, with nobody asking: without a broker, so that all teams read over HTTP."""
+"""What a daemon forgets, by its own clock and when it is told to, and how it goes on from a copy.
+
+Forgetting is looked at without a broker, so that all teams read over HTTP.
+"""
 
 import json
+import os
 import subprocess
 import time
+from contextlib import ExitStack
 
 import pytest
 from daemon import BINARY, Daemon
+from inbox import Inbox
+from load import Sender
 
 NOON = "2026-11-24T10:00:00Z"  # London, Warsaw, Nairobi and Mumbai are open
 WITHIN_SECONDS = 30
@@ -130,6 +137,61 @@ def test_a_purge_empties_the_closed_tasks_of_a_matter_in_every_file_and_names_th
     daemon.stop()
     daemon.start()
     assert bodies(daemon, "done")["task.completed"] is None
+
+
+def backup(daemon, path):
+    """Copies the store of the daemon by the command line and gives (exit code, stdout, stderr)."""
+    settings = ("--settings", str(daemon.folder / "heliograph.toml"))
+    ran = subprocess.run([BINARY, "backup", str(path), *settings], capture_output=True, text=True)
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+def serve_once(daemon, *arguments):
+    """Starts a daemon that is expected to refuse, and gives (exit code, stderr)."""
+    environment = dict(os.environ, HELIOGRAPH_TEST_CLOCK=f"{daemon.engine_now().isoformat()},1")
+    command = [BINARY, "serve", "--settings", str(daemon.folder / "heliograph.toml"), *arguments]
+    ran = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=WITHIN_SECONDS)
+    return ran.returncode, ran.stderr
+
+
+def test_a_copy_goes_on_in_the_place_of_its_original_and_only_when_that_is_said(bed, tmp_path):
+    brief = {**BRIEF, "client": "thames-llp"}
+    with ExitStack() as stack:
+        daemon = stack.enter_context(bed.daemon(NOON))
+        events = stack.enter_context(Inbox(bed.url(), events=True))
+        firm = stack.enter_context(Sender(bed.client("thames-llp")))
+        for number in range(20):
+            firm.send({**brief, "id": f"before-{number}"})
+        events.first("task.offered", task="thames-llp/before-19")
+        copy = tmp_path / "copy.db"
+        code, shown, errors = backup(daemon, copy)
+        assert code == 0 and "checked" in shown and "checking 100 %" in errors, errors
+        assert copy.stat().st_mode & 0o777 == 0o600 and not (tmp_path / "copy.db.part").exists()
+        code, _, errors = backup(daemon, copy)
+        assert code == 1 and "exists and is not overwritten" in errors
+        firm.send({**brief, "id": "after"})
+        events.first("task.offered", task="thames-llp/after")
+        assert serve_once(daemon)[0] == 1, "one process at a time"
+        daemon.stop()
+        code, errors = serve_once(daemon, "--restored")
+        assert code == 78 and "is no copy" in errors, errors
+
+        for beside in ("", "-wal", "-shm"):
+            (tmp_path / f"heliograph.db{beside}").unlink(missing_ok=True)
+        copy.rename(tmp_path / "heliograph.db")
+        code, errors = serve_once(daemon)
+        assert code == 78 and "serve --restored" in errors and "is a copy made at" in errors, errors
+        before = {message_id.split(".")[0] for message_id in events.ids()}
+        daemon.start(arguments=("--restored",))
+        assert {task["id"] for task in daemon.tasks()} == {f"thames-llp/before-{number}" for number in range(20)}
+        firm.send({**brief, "id": "again"})
+        events.first("task.offered", task="thames-llp/again")
+        ids = events.ids()
+        assert len(before) == 1 and len({message_id.split(".")[0] for message_id in ids}) == 2
+        assert len(ids) == len(set(ids)), "nothing is sent twice by the same id"
+        daemon.stop()
+        assert serve_once(daemon, "--restored")[0] == 78, "it is no copy any more"
+        daemon.start()
 
 
 def test_a_reader_of_events_that_comes_after_a_week_is_told_to_start_anew(daemon):

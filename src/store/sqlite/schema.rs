@@ -44,6 +44,17 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, migrations: &[&s
     Ok(())
 }
 
+/// Checks that a file is a store of this very version, without changing it.
+pub(super) fn check_current(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let found = version_of(connection, path)?;
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(StoreError::TooNew { path: path.display().to_string(), found, known }),
+        std::cmp::Ordering::Less => Err(StoreError::TooOld { path: path.display().to_string(), found, known }),
+    }
+}
+
 /// The schema version of a file, 0 when it is empty.
 fn version_of(connection: &Connection, path: &Path) -> Result<u32, StoreError> {
     let pragma = |name: &'static str| -> Result<i64, StoreError> {

@@ -34,3 +34,6 @@ CREATE INDEX purges_to_do ON purges (seq) WHERE done = 0;
 ALTER TABLE meta ADD COLUMN anchor_seq INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE meta ADD COLUMN anchor_link BLOB NOT NULL
     DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000' CHECK (length(anchor_link) = 32);
+
+-- When this file was made as a copy of another one, in milliseconds; a copy opens only as a new life of the store.
+ALTER TABLE meta ADD COLUMN copied_at INTEGER;
