@@ -19,6 +19,7 @@ mod coverage;
 mod daemon;
 mod explanation;
 mod failure;
+mod forecast;
 mod healthcheck;
 mod hours;
 mod instant;
@@ -77,6 +78,8 @@ enum Command {
     Costs(costs::CostsArguments),
     /// Say when anybody is open for each capability in the days ahead
     Coverage(coverage::CoverageArguments),
+    /// Say what is booked and expected in the next 72 hours, against those who are open
+    Forecast(forecast::ForecastArguments),
     /// Ask a calendar of the roster
     Hours(hours::HoursArguments),
     /// Say where a request would go, and why, without a daemon
@@ -147,6 +150,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Plan(arguments) => plan::run(&arguments, &mut output),
         Command::Costs(arguments) => costs::run(&arguments, &mut output),
         Command::Coverage(arguments) => coverage::run(&arguments, &mut output),
+        Command::Forecast(arguments) => forecast::run(&arguments, &mut output),
         Command::Hours(arguments) => hours::run(&arguments, &mut output),
         Command::Route(arguments) => route::run(&arguments, &mut output),
         Command::Why(arguments) => why::why(&arguments, &mut output),

@@ -17,6 +17,7 @@ use crate::engine::effect::WorkMessage;
 use crate::engine::event::{OverrideWish, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, TaskId, TeamId};
+use crate::engine::outlook::Outlook;
 use crate::engine::overrides::Override;
 use crate::engine::roster::Delivery;
 use crate::engine::sla::Segment;
@@ -152,6 +153,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] when the daemon cannot answer now.
     fn coverage(&self, days: u32) -> impl Future<Output = Result<Coverage, Unavailable>> + Send;
+
+    /// What is booked and expected in the hours ahead, against those who are open.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store cannot be read.
+    fn outlook(&self) -> impl Future<Output = Result<Outlook, Unavailable>> + Send;
 
     /// The overrides that stand or are to come, by number, and the check index.
     ///

@@ -123,7 +123,7 @@ fn responses(operation: Operation, types: &mut SchemaGenerator) -> Value {
         }
         Operation::Live => with_503::<Liveness>(&mut all, types),
         Operation::Ready => with_503::<Readiness>(&mut all, types),
-        Operation::Schema | Operation::OpenApi | Operation::Coverage => {
+        Operation::Schema | Operation::OpenApi | Operation::Coverage | Operation::Forecast => {
             ("application/json", json!({ "type": "object" }))
         }
         Operation::Events => ("text/event-stream", json!({ "type": "string" })),

@@ -84,6 +84,8 @@ pub enum Operation {
     ApplyRoster,
     /// Shows the coverage of the days ahead.
     Coverage,
+    /// Shows what is booked and expected against those who are open.
+    Forecast,
     /// Sums what was worked and what it cost.
     Costs,
     /// Lists overrides.
@@ -113,7 +115,7 @@ pub enum Operation {
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
 /// Every address.
-pub const ROUTES: [Route; 23] = [
+pub const ROUTES: [Route; 24] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -213,6 +215,13 @@ pub const ROUTES: [Route; 23] = [
         operation: Operation::Coverage,
         summary: "Show when anybody is open for each capability in the days ahead, the gaps, and single points of failure",
         query: &[Parameter { name: "days", about: "How many days, 1 to 92; 14 when absent." }],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/forecast",
+        operation: Operation::Forecast,
+        summary: "Show what is booked and expected per capability in the next 72 hours, against open capacity, and the past error",
+        query: &[],
     },
     Route {
         method: Method::Get,
@@ -328,6 +337,7 @@ impl Operation {
             Self::PlanRoster => "plan_roster",
             Self::ApplyRoster => "apply_roster",
             Self::Coverage => "coverage",
+            Self::Forecast => "forecast",
             Self::Costs => "costs",
             Self::Overrides => "overrides",
             Self::SetOverride => "set_override",
@@ -361,6 +371,7 @@ impl Operation {
             Self::PlanRoster => post(roster::plan),
             Self::ApplyRoster => post(roster::apply),
             Self::Coverage => get(reads::coverage),
+            Self::Forecast => get(reads::forecast),
             Self::Costs => get(costs::costs),
             Self::Overrides => get(overrides::list),
             Self::SetOverride => post(overrides::set),

@@ -92,6 +92,7 @@ impl Decided {
             && self.batch.segments.is_empty()
             && self.batch.marks.is_empty()
             && self.batch.cursors.is_empty()
+            && self.batch.outlooks.is_empty()
             && self.batch.watermark.is_none()
             && self.batch.undelivered.is_empty()
             && self.batch.delivered.is_empty()

@@ -12,6 +12,7 @@ use crate::engine::effect::WorkMessage;
 use crate::engine::event::OverrideWish;
 use crate::engine::explain::Decision;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::outlook::{self, Outlook};
 use crate::engine::overrides::Override;
 use crate::engine::sla::Segment;
 use crate::engine::task::Task;
@@ -362,6 +363,11 @@ impl Backend for Gateway {
         let (roster, now) = (self.shared.in_force.roster(), self.shared.clock.now());
         let worked_out = tokio::task::spawn_blocking(move || coverage::coverage(&roster, now, days));
         worked_out.await.map_err(|_| Unavailable("working it out was broken off; see the log".into()))
+    }
+
+    async fn outlook(&self) -> Result<Outlook, Unavailable> {
+        let (roster, now) = (self.shared.in_force.roster(), self.shared.clock.now());
+        self.read(move |reader| Ok(outlook::outlook(&roster, &reader.demand(outlook::hour_of(now))?, now))).await
     }
 
     async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {

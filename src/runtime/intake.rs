@@ -19,6 +19,7 @@ use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
 
 use super::candidate::Candidate;
+use super::outlook::Said;
 use super::snapshot::TeamSnapshot;
 
 /// How many messages may wait for the loop; past it senders wait, and the broker keeps what it has.
@@ -74,6 +75,8 @@ pub enum Inbound {
     },
     /// The overrides that stand or are to come, and the check index.
     Overrides(oneshot::Sender<(Vec<Override>, u64)>),
+    /// What is expected of the hours ahead, to be written down.
+    Outlook(Said),
     /// A roster that may come into force.
     Roster(Box<Candidate>),
     /// A look at the loop's state, answered once what it rests on is committed.

@@ -16,6 +16,7 @@ mod links;
 mod notify;
 mod observe;
 mod outbox;
+mod outlook;
 mod pipeline;
 mod recovery;
 mod reload;

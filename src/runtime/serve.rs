@@ -32,6 +32,7 @@ use super::intake::INTAKE_LIMIT;
 use super::links::{self, Links};
 use super::notify;
 use super::outbox::{Outbox, OutboxParts};
+use super::outlook;
 use super::pipeline::{Acknowledge, Pipeline, PipelineParts};
 use super::recovery::{self, Recovery};
 use super::reload::{Reloader, ReloaderParts};
@@ -354,7 +355,7 @@ fn core(
     });
     tokio::spawn(reloader.run(stop.clone()));
     let gateway = Gateway::new(GatewayParts {
-        intake: intake_sender,
+        intake: intake_sender.clone(),
         readers: readers.for_http,
         committed: committed_watch,
         purged: purged_watch,
@@ -366,8 +367,9 @@ fn core(
         clock: Arc::clone(clock),
         events_for: TimeDelta::days(settings.keeping.events_days.into()),
         status,
-        metrics,
+        metrics: Arc::clone(&metrics),
     });
+    tokio::spawn(outlook::write_down(gateway.clone(), intake_sender, Arc::clone(clock), metrics, stop.clone()));
     Ok(Core { gateway, roster, stop, consumer, pipeline, outbox })
 }
 

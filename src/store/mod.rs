@@ -16,6 +16,7 @@ use crate::engine::event::{EndedTask, Refusal, UpdateResult};
 use crate::engine::fairness::Mark;
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
+use crate::engine::outlook::{Demand, Hour};
 use crate::engine::overrides::{Override, Overrides};
 use crate::engine::roster::RosterDigest;
 use crate::engine::sla::Segment;
@@ -70,6 +71,10 @@ pub struct Batch {
     pub marks: BTreeMap<Mark, u64>,
     /// Matters whose closed tasks are to be emptied, each with the fact that tells of it.
     pub purges: Vec<Purge>,
+    /// Effort of admitted tasks in minutes, by the hour and what they ask for.
+    pub arrivals: BTreeMap<(Hour, String), u64>,
+    /// What is expected of the hours from one on.
+    pub outlooks: BTreeMap<(Hour, String), u64>,
     /// The engine's time of the batch.
     pub at: Option<DateTime<Utc>>,
 }
@@ -336,6 +341,12 @@ pub trait Reader: Send {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     fn matter(&mut self, client: &ClientId, matter: &MatterId, at: DateTime<Utc>) -> Result<MatterTasks, StoreError>;
+
+    /// What an outlook at an hour rests on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn demand(&mut self, now: Hour) -> Result<Demand, StoreError>;
 
     /// The overrides as they were before a fact.
     ///

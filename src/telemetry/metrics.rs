@@ -97,6 +97,7 @@ pub struct Metrics {
     timer_lag: Histogram,
     overrides: IntGaugeVec,
     gaps: GaugeVec,
+    outlook_errors: GaugeVec,
     reload_successful: IntGauge,
     reload_success_at: Gauge,
     roster_horizon_at: Gauge,
@@ -168,6 +169,11 @@ impl Metrics {
             gaps: make.float_gauges(
                 "coverage_gap_next_start_timestamp_seconds",
                 "When nobody is open next though by the weekly hours somebody would be; 0 within 14 days never.",
+                &["capability"],
+            ),
+            outlook_errors: make.float_gauges(
+                "forecast_error_ratio",
+                "How far off the forecasts were that can be judged by now, of what came; NaN before that.",
                 &["capability"],
             ),
             reload_successful: make
@@ -346,6 +352,16 @@ impl Metrics {
         self.gaps.reset();
         for (capability, at) in next {
             self.gaps.with_label_values(&[capability]).set(at.map_or(0.0, timestamp));
+        }
+    }
+
+    /// How far off earlier outlooks were, in place of what was shown before; NaN is what cannot be judged yet.
+    pub fn show_outlook_errors<'a>(&self, errors: impl IntoIterator<Item = (&'a str, Option<u64>)>) {
+        let _replacing = self.replacing.write().unwrap_or_else(PoisonError::into_inner);
+        self.outlook_errors.reset();
+        for (capability, percent) in errors {
+            let ratio = percent.map_or(f64::NAN, |percent| percent as f64 / 100.0);
+            self.outlook_errors.with_label_values(&[capability]).set(ratio);
         }
     }
 

@@ -334,6 +334,31 @@ fn a_purge_shows_what_it_would_empty_and_asks_before_it_does() {
 }
 
 #[test]
+fn a_forecast_shows_what_is_booked_and_expected_and_leaves_out_what_has_neither() {
+    let ahead = |capability: &str, booked: u64| {
+        json!({
+            "capability": capability, "teams": ["london", "pune"], "booked_minutes": booked, "expected_minutes": 0,
+            "capacity_minutes": 2_880, "left_minutes": 65, "short_from": "2026-11-25T20:00:00Z",
+            "past_error_percent": if booked > 0 { json!(12) } else { json!(null) }, "by_hour": [],
+        })
+    };
+    let outlook = json!({
+        "from": "2026-11-23T09:00:00Z", "hours": 72, "weeks": 8,
+        "capabilities": [ahead("GB/litigation", 1_445), ahead("GB/patents", 0)],
+    });
+    let (ran, calls) = asked(&["forecast"], [(200, outlook.clone())]);
+    assert_eq!(calls, ["GET /api/v1/forecast"]);
+    for shown in ["24 h 05", "48 h 00", "1 h 05", "2026-11-25T20:00:00Z", "12 %"] {
+        assert!(ran.data().contains(shown), "{shown}: {ran:?}");
+    }
+    assert!(!ran.data().contains("patents"), "{ran:?}");
+    let (ran, _) = asked(&["forecast", "--all"], [(200, outlook.clone())]);
+    assert!(ran.data().contains("patents"), "{ran:?}");
+    let (ran, _) = asked(&["forecast", "--format", "json"], [(200, outlook.clone())]);
+    assert_eq!(ran.json(), outlook);
+}
+
+#[test]
 fn a_faulty_update_is_a_usage_error_and_never_sent() {
     for arguments in [
         &["update", TASK, "acept", "--client", "acme-llp"][..],

@@ -194,6 +194,36 @@ def test_a_copy_goes_on_in_the_place_of_its_original_and_only_when_that_is_said(
         daemon.start()
 
 
+def ahead_with(daemon, **fields):
+    """The forecast of the one capability with these figures."""
+    found = [it for it in daemon.get("/api/v1/forecast")["capabilities"] if all(it[key] == value for key, value in fields.items())]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_a_forecast_is_written_down_and_judged_when_its_hours_are_over(daemon):
+    deadline = time.monotonic() + WITHIN_SECONDS
+    while "heliograph_forecast_error_ratio{" not in daemon.text("/metrics"):
+        assert time.monotonic() < deadline, "no forecast is written down"
+        time.sleep(0.05)
+    daemon.get("/api/v1/teams")  # answered by the loop behind it
+    later(daemon, "2026-11-24T11:30:00Z")
+    work(daemon, "done", "a note")
+    work(daemon, "open", "half an hour is left", ends=False)
+    ahead = ahead_with(daemon, booked_minutes=30)
+    assert (ahead["expected_minutes"], ahead["past_error_percent"], len(ahead["by_hour"])) == (0, None, 72)
+    assert "london" in ahead["teams"] and ahead["capacity_minutes"] > 0
+
+    # A week later the same is expected in the same hour; the first forecast had said that nothing would come.
+    later(daemon, "2026-12-01T10:30:00Z")
+    assert daemon.get("/api/v1/forecast")["weeks"] == 1
+    ahead = ahead_with(daemon, booked_minutes=30)
+    assert (ahead["expected_minutes"], ahead["by_hour"][0]["expected_minutes"]) == (1200, 1200), "two briefs of 600"
+    assert ahead["past_error_percent"] == 100
+    code, shown, errors = heliograph(daemon, "forecast")
+    assert code == 0 and "20 h 00" in shown and "100 %" in shown and ahead["capability"] in shown, errors
+
+
 def test_a_reader_of_events_that_comes_after_a_week_is_told_to_start_anew(daemon):
     work(daemon, "done", NOTE)
     with daemon.open_events(last_event_id=0) as events:

@@ -10,6 +10,7 @@ use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::event::OverrideWish;
 use heliograph::engine::explain::Rejection;
 use heliograph::engine::id::{TaskId, TeamId};
+use heliograph::engine::outlook::Outlook;
 use heliograph::engine::overrides::Override;
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
@@ -294,6 +295,10 @@ impl Backend for Fake {
         let empty =
             Coverage { from, capabilities: Vec::new(), holiday_collisions: Vec::new(), clock_shifts: Vec::new() };
         self.if_available(|_| empty)
+    }
+
+    async fn outlook(&self) -> Result<Outlook, Unavailable> {
+        self.if_available(|_| Outlook { from: instant(), hours: 72, weeks: 8, capabilities: Vec::new() })
     }
 
     async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {

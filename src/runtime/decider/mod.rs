@@ -17,6 +17,7 @@ use crate::broker::Delivery;
 use crate::engine::effect::{Answer, Effect, Effects, EscalationReason, Exposure};
 use crate::engine::event::Event;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::outlook::{asked, hour_of};
 use crate::engine::overrides::Override;
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
@@ -186,6 +187,7 @@ impl Decider {
             Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
             Inbound::Override { reply, .. } => drop(reply.send(OverrideAnswer::Unavailable(unavailable()))),
             Inbound::Purge { reply, .. } => drop(reply.send(PurgeAnswer::Unavailable(unavailable()))),
+            Inbound::Outlook(said) => decided.batch.outlooks.extend(said),
             Inbound::Overrides(reply) => {
                 let listed = self.scheduler.overrides().standing().cloned().collect();
                 decided.answers.push(Reply::Overrides(reply, (listed, self.check_index.0)));
@@ -257,6 +259,12 @@ impl Decider {
                 Effect::ChangeOverride { it, .. } => Some(Override::clone(it)),
                 _ => None,
             };
+            if let (Effect::Admit(admission), Some((task, _))) = (&recorded.effect, &recorded.task)
+                && let Some(task) = self.scheduler.task(task)
+            {
+                let arrived = (hour_of(recorded.at), asked(&task.needs));
+                *decided.batch.arrivals.entry(arrived).or_default() += u64::from(admission.effort_minutes);
+            }
             let fact = self.sealer.seal(recorded);
             if declares_conflict {
                 self.store_conflict(fact.seq, decided);

@@ -9,6 +9,7 @@ use super::columns::{FACT_COLUMNS, fact, fault, integer, unsigned};
 use super::words;
 use super::write::{Tip, execute, prepare};
 use crate::engine::id::TeamId;
+use crate::engine::outlook::hour_of;
 use crate::engine::task::Task;
 use crate::store::{Forgetting, Forgotten, StoreError};
 use crate::wire::fact::{FactSeq, Link};
@@ -28,6 +29,7 @@ pub(super) fn forget(connection: &Connection, what: &Forgetting, tip: &Tip) -> R
     let emptied_by_age = empty_old(connection, what, portion - emptied, &mut done)?;
     forget_front(connection, what, tip, &mut done)?;
     forget_updates(connection, what, portion, &mut done)?;
+    super::demand::forget(connection, hour_of(what.now))?;
     let is_full = |count: u64| count >= what.portion as u64;
     done.is_more = emptied + emptied_by_age >= portion || is_full(done.facts) || is_full(done.updates);
     Ok(done)

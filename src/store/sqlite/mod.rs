@@ -10,6 +10,7 @@
 mod backup;
 mod columns;
 mod costs;
+mod demand;
 mod forget;
 mod guard;
 mod ledger;
@@ -153,8 +154,9 @@ impl Writer for SqliteStore {
         self.guarded(|store| {
             let begun = store.connection.transaction_with_behavior(TransactionBehavior::Immediate);
             let transaction = begun.map_err(|error| open::in_use_or(error, &store.path, "begin"))?;
+            let before = transaction.total_changes();
             let forgotten = forget::forget(&transaction, what, &store.tip)?;
-            if forgotten.is_something() {
+            if transaction.total_changes() > before {
                 transaction.commit().map_err(fault("commit"))?;
                 store.bound_log()?;
             }

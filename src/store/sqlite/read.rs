@@ -10,11 +10,12 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_i
 use super::columns::{
     FACT_COLUMNS, TASK_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned,
 };
-use super::{costs, ledger, open, overrides};
+use super::{costs, demand, ledger, open, overrides};
 use crate::engine::effect::MAX_PURGED_NAMED;
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
+use crate::engine::outlook::{Demand, Hour};
 use crate::engine::overrides::Overrides;
 use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
@@ -249,6 +250,11 @@ impl Reader for SqliteReader {
             open: count(open)?,
             open_named: named(open)?,
         })
+    }
+
+    fn demand(&mut self, now: Hour) -> Result<Demand, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        demand::read(&snapshot, now)
     }
 
     fn overrides_before(&mut self, fact: FactSeq) -> Result<Overrides, StoreError> {

@@ -37,3 +37,23 @@ ALTER TABLE meta ADD COLUMN anchor_link BLOB NOT NULL
 
 -- When this file was made as a copy of another one, in milliseconds; a copy opens only as a new life of the store.
 ALTER TABLE meta ADD COLUMN copied_at INTEGER;
+
+-- Effort that came in an hour (counted from 1970 in UTC) for what tasks ask for, in minutes; and what was expected of the
+-- hours from one on. Both are kept for as long as they are looked back on.
+CREATE TABLE arrivals (
+    hour       INTEGER NOT NULL,
+    capability TEXT    NOT NULL,
+    minutes    INTEGER NOT NULL CHECK (minutes >= 0),
+    PRIMARY KEY (hour, capability)
+) STRICT, WITHOUT ROWID;
+INSERT INTO arrivals
+SELECT unixepoch(row ->> '$.admitted_at') / 3600,
+       ifnull(row ->> '$.needs.jurisdiction', '*') || '/' || ifnull(row ->> '$.needs.specialty', '*'),
+       sum(row ->> '$.effort_minutes')
+FROM tasks GROUP BY 1, 2;
+CREATE TABLE outlooks (
+    hour       INTEGER NOT NULL,
+    capability TEXT    NOT NULL,
+    minutes    INTEGER NOT NULL CHECK (minutes >= 0),
+    PRIMARY KEY (hour, capability)
+) STRICT, WITHOUT ROWID;

@@ -76,6 +76,7 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     write_kept(connection, batch)?;
     write_suspects(connection, batch)?;
     write_purges(connection, &batch.purges)?;
+    super::demand::write(connection, batch)?;
     write_delivery(connection, batch)?;
     if let Some(roster) = &batch.roster {
         write_roster(connection, roster)?;

@@ -9,7 +9,7 @@ use crate::engine::task::WaitReason;
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 44] = [
+const PAGE: [(&str, &str, &[&str]); 45] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -50,6 +50,7 @@ const PAGE: [(&str, &str, &[&str]); 44] = [
     ("timer_lag_seconds", "histogram", &[]),
     ("overrides_active", "gauge", &["kind"]),
     ("coverage_gap_next_start_timestamp_seconds", "gauge", &["capability"]),
+    ("forecast_error_ratio", "gauge", &["capability"]),
     ("roster_last_reload_successful", "gauge", &[]),
     ("roster_last_reload_success_timestamp_seconds", "gauge", &[]),
     ("roster_horizon_timestamp_seconds", "gauge", &[]),
@@ -114,6 +115,7 @@ fn every_metric_stands_on_the_operations_page_with_its_type_and_labels() {
     let sydney = team("sydney");
     metrics.show(&Census::default(), &SlaPicture::default(), [gauge(&sydney)]);
     metrics.show_gaps([("US-NY/litigation", None)]);
+    metrics.show_outlook_errors([("US-NY/litigation", None)]);
     let text = metrics.render();
     let types: BTreeMap<&str, &str> = text
         .lines()

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use heliograph::engine::effect::{Effect, Recorded};
 use heliograph::engine::event::UpdateResult;
+use heliograph::engine::outlook::{Demand, hour_of};
 use heliograph::engine::task::{Holder, Notes, Task, TaskState};
 use heliograph::engine::update::Sender;
 use heliograph::store::{Batch, Forgetting, Forgotten, Purge, Writer};
@@ -284,4 +285,38 @@ pub fn a_portion_is_no_larger_than_asked<B: Backend>(fresh: fn() -> B) {
     assert_eq!(portions.iter().map(|it| it.payloads).collect::<Vec<_>>(), [3, 3, 1], "the content of all");
     assert_eq!(portions.iter().map(|it| it.facts).collect::<Vec<_>>(), [3, 3, 0], "the last fact stays");
     assert_eq!(portions.iter().map(|it| it.is_more).collect::<Vec<_>>(), [true, true, false]);
+}
+
+pub fn the_demand_is_what_is_booked_what_came_and_what_was_said<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let mut writer = backend.open();
+    let now = hour_of(at(0));
+    let (here, other) = ("US-NY/litigation".to_owned(), "*/patents".to_owned());
+    let of = [noted(1, waiting(), "30 minutes are left"), task(2, active("london")), task(3, completed("london", 1))];
+    let batch = Batch {
+        facts: vec![Chain::default().bare("roster.changed")],
+        arrivals: [((now, here.clone()), 90), ((now - 1, other.clone()), 5)].into(),
+        outlooks: [((now, here.clone()), 70)].into(),
+        ..tasks(&of)
+    };
+    commit(&mut *writer, &batch);
+    let again = Batch {
+        arrivals: [((now, here.clone()), 10)].into(),
+        outlooks: [((now, here.clone()), 99)].into(),
+        ..Batch::default()
+    };
+    commit(&mut *writer, &again);
+    let mut reader = writer.reader().expect("a reader");
+    let expected = Demand {
+        booked: [(here.clone(), 30 + 240)].into(),
+        arrivals: [((now, here.clone()), 100), ((now - 1, other), 5)].into(),
+        known_from: Some(now),
+        said: [((now, here), 70)].into(),
+    };
+    assert_eq!(reader.demand(now).expect("the demand"), expected);
+    forget_all(&mut *writer, &Forgetting { now: at(60 * 24 * 59), ..by(-1, -1) });
+    assert_eq!(reader.demand(now).expect("the demand"), expected, "it is looked back on for eight weeks");
+    forget_all(&mut *writer, &Forgetting { now: at(60 * 24 * 70), ..by(-1, -1) });
+    let left = reader.demand(now).expect("the demand");
+    assert!(left.arrivals.is_empty() && left.said.is_empty(), "{left:?}");
 }

@@ -72,6 +72,7 @@ macro_rules! for_each_promise {
             the_closed_tasks_of_a_matter_are_emptied_at_once,
             what_is_not_published_is_not_emptied,
             a_portion_is_no_larger_than_asked,
+            the_demand_is_what_is_booked_what_came_and_what_was_said,
             the_ledger_of_a_task_comes_back_in_order_also_when_it_has_ended,
             a_segment_that_does_not_follow_the_last_one_is_refused,
             listings_filter_and_keep_the_order_of_arrival,
