@@ -6,6 +6,8 @@ mod admission;
 mod clocks;
 #[path = "engine/coverage.rs"]
 mod coverage;
+#[path = "engine/drain.rs"]
+mod drain;
 #[path = "engine/due.rs"]
 mod due;
 #[path = "engine/fairness.rs"]
@@ -38,6 +40,8 @@ mod outlook;
 mod overrides;
 #[path = "engine/predecessors.rs"]
 mod predecessors;
+#[path = "engine/processes.rs"]
+mod processes;
 #[path = "engine/random.rs"]
 mod random;
 #[path = "engine/restart.rs"]

@@ -14,6 +14,8 @@ mod limits;
 mod messages;
 #[path = "http/overrides.rs"]
 mod overrides;
+#[path = "http/processes.rs"]
+mod processes;
 #[path = "http/purges.rs"]
 mod purges;
 #[path = "http/reads.rs"]

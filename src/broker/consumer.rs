@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Acker, Channel};
 use tokio::sync::{Notify, mpsc, watch};
@@ -174,12 +174,13 @@ impl Running {
     async fn consume(&self, link: &Link, epoch: u64, up_since: &mut Option<Instant>) -> Result<(), BrokerError> {
         let options = &self.shared.options;
         let channel = within(options.answer_within, "opening a channel", link.connection().create_channel()).await?;
+        let names = self.shared.topology.names();
+        let updates = waiting_in(&channel, options, &names.updates()).await?;
         self.settling.ledger().begin(epoch);
-        if self.sink.send(Inbound::Connected { epoch }).await.is_err() {
+        if self.sink.send(Inbound::Connected { epoch, updates }).await.is_err() {
             return Ok(());
         }
         *up_since = Some(Instant::now());
-        let names = self.shared.topology.names();
         let mut sources = [
             Source::open(&channel, options, Intake::Requests, names.requests()).await?,
             Source::open(&channel, options, Intake::Updates, names.updates()).await?,
@@ -323,6 +324,14 @@ impl Source {
         self.prefetch = prefetch;
         Ok(())
     }
+}
+
+/// How many messages wait in a queue.
+async fn waiting_in(channel: &Channel, options: &AmqpOptions, queue: &str) -> Result<u64, BrokerError> {
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let declare = channel.queue_declare(queue.into(), passive, FieldTable::default());
+    let queue = within(options.answer_within, "counting the updates that wait", declare).await?;
+    Ok(u64::from(queue.message_count()))
 }
 
 /// The prefetch holds for the consumer that is opened after it; without one the client would buffer without end.

@@ -9,6 +9,8 @@ use super::original::{OriginalProperties, plain};
 pub enum Inbound {
     /// A link is up; what follows carries this epoch.
     Connected {
+        /// How many updates were waiting.
+        updates: u64,
         /// Counts the links of this consumer from 1.
         epoch: u64,
     },

@@ -29,6 +29,7 @@ mod orders;
 mod output;
 mod overrides;
 mod plan;
+mod processes;
 mod purge;
 mod route;
 mod schema;
@@ -94,7 +95,11 @@ enum Command {
     Tasks(tasks::TasksArguments),
     /// Show a task with its history
     Task(tasks::TaskArguments),
-    /// Send an update of a task
+    /// List processes, with how far each is
+    Processes(processes::ProcessesArguments),
+    /// Show a process: its steps, their derived deadlines and slack, and the critical path
+    Process(processes::ProcessArguments),
+    /// Send an update of a task or a process
     Update(Box<update::UpdateArguments>),
     /// Close, open, drain or size a team for a time
     Override(overrides::OverrideArguments),
@@ -158,6 +163,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Submit(arguments) => submit::run(&arguments, &mut output),
         Command::Tasks(arguments) => tasks::list(&arguments, &mut output),
         Command::Task(arguments) => tasks::show(&arguments, &mut output),
+        Command::Processes(arguments) => processes::list(&arguments, &mut output),
+        Command::Process(arguments) => processes::show(&arguments, &mut output),
         Command::Update(arguments) => update::run(&arguments, &mut output),
         Command::Override(arguments) => overrides::run(arguments, &mut output),
         Command::Drain(arguments) => overrides::drain(arguments, &mut output),

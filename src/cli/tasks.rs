@@ -51,7 +51,7 @@ enum State {
 /// Arguments of `task`.
 #[derive(Debug, clap::Args)]
 pub(super) struct TaskArguments {
-    /// Task: CLIENT/ID
+    /// Task: CLIENT/ID, or CLIENT/ID/STEP
     task: TaskId,
     #[command(flatten)]
     daemon: DaemonArguments,
@@ -219,9 +219,18 @@ fn print_task(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
     let remaining = task.remaining_minutes.map_or(String::new(), |left| format!(", {left} left"));
     output.field("effort", &format!("{} min{remaining}", task.effort_minutes))?;
     output.field("deadline", &some(&task.deadline))?;
+    output.field("process", &some(&task.process))?;
+    let derived = task.derived_deadline.as_ref().map(|at| format!("{at}, derived from that of the process"));
+    output.field("due", &derived.unwrap_or_default())?;
     output.field("not before", &some(&task.not_before))?;
-    output.field("after", &task.after.join(", "))?;
+    output.field("after", &waits_after(task))?;
     output.field("admitted at", &task.admitted_at)
+}
+
+/// What it waits for, and what of that was cancelled.
+pub(super) fn waits_after(task: &TaskView) -> String {
+    let cancelled = task.after_cancelled.iter().map(|id| format!("{id} (cancelled)"));
+    cancelled.chain(task.after.iter().cloned()).collect::<Vec<_>>().join(", ")
 }
 
 fn print_needs(needs: &NeedsView, output: &mut Output) -> Result<(), Failure> {
@@ -252,7 +261,9 @@ fn print_people(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
         let rows: Vec<_> = (task.holders.iter())
             .map(|it| {
                 let left = format!("{} min", it.remaining_minutes);
-                let notes: Vec<_> = [&it.notes, &it.done, &it.next_step].into_iter().flatten().cloned().collect();
+                let late = it.completed_late_at.as_ref().map(|at| format!("completed, too late to count, at {at}"));
+                let notes: Vec<_> =
+                    [&it.notes, &it.done, &it.next_step, &late].into_iter().flatten().cloned().collect();
                 let notes = if notes.is_empty() { "-".into() } else { notes.join("; ") };
                 let worked = format!("{} min", it.worked_minutes);
                 let cost = money(it.cost_cents);
@@ -287,11 +298,11 @@ fn fact_row(fact: &Value) -> Vec<String> {
 }
 
 /// A value as text, a string without its quotes.
-fn plain(value: &Value) -> String {
+pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn read<T: serde::de::DeserializeOwned>(document: Value) -> Result<T, Failure> {
+pub(super) fn read<T: serde::de::DeserializeOwned>(document: Value) -> Result<T, Failure> {
     serde_json::from_value(document)
         .map_err(|error| Failure::Failed(format!("the daemon answers what this version does not read: {error}")))
 }

@@ -8,10 +8,11 @@ use super::explanation;
 use super::failure::Failure;
 use super::instant;
 use super::output::{Output, on_one_line};
+use super::tasks;
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::handoff::Comparison;
 use crate::engine::id::{TaskId, TeamId};
-use crate::wire::view::WaitingView;
+use crate::wire::view::{TaskView, WaitingView};
 
 /// Arguments of `why`.
 #[derive(Debug, clap::Args)]
@@ -104,6 +105,7 @@ pub(super) fn why(arguments: &WhyArguments, output: &mut Output) -> Result<(), F
         Some(verdicts) => {
             output.heading("As things stand now")?;
             print_own_wait(&explanation, output)?;
+            print_predecessors(&explanation, arguments, output)?;
             explanation::print_verdicts(verdicts, output)
         }
         None => output.line("the task has ended, so no team is asked any more"),
@@ -172,6 +174,16 @@ fn print_own_wait(explanation: &Explanation, output: &mut Output) -> Result<(), 
     let Some(waiting) = &explanation.own_wait else { return Ok(()) };
     let until = waiting.wakes_at.as_ref().map(|at| format!(" until {at}")).unwrap_or_default();
     output.line(format!("the task waits whatever the teams say: {}{until}", waiting.reason))
+}
+
+/// Which tasks must end first, when it waits for such.
+fn print_predecessors(explanation: &Explanation, arguments: &WhyArguments, output: &mut Output) -> Result<(), Failure> {
+    if !explanation.own_wait.as_ref().is_some_and(|waiting| waiting.reason.starts_with("predecessor")) {
+        return Ok(());
+    }
+    let path = format!("/api/v1/tasks/{}", encoded(arguments.task.as_str()));
+    let task: TaskView = tasks::read(arguments.daemon.daemon()?.get(&path)?)?;
+    output.line(format!("it comes after {}", tasks::waits_after(&task)))
 }
 
 /// Every "no" in the order in which it is asked; all of them must be cleared.

@@ -12,7 +12,7 @@ use super::task::{Arrival, Needs, Task, TaskState, Waiting};
 /// The largest effort of a task, in minutes: a year.
 pub const MAX_EFFORT_MINUTES: u32 = 525_600;
 
-/// Makes a task of a request; it waits until it is routed.
+/// Makes a task of a request without steps; it waits until it is routed.
 ///
 /// # Errors
 /// A [`Refusal`] that names the field and the unknown, missing or excessive value.
@@ -57,11 +57,16 @@ pub fn admit(
         handoffs: 0,
         handoff_limit_told: false,
         as_admitted: None,
+        process: None,
         task_seq: 0,
     })
 }
 
-fn client<'a>(request: &WorkRequest, roster: &'a Roster) -> Result<&'a Client, Box<Refusal>> {
+/// The client of a request.
+///
+/// # Errors
+/// A [`Refusal`] when the roster has no such client, or takes nothing new from it.
+pub fn client<'a>(request: &WorkRequest, roster: &'a Roster) -> Result<&'a Client, Box<Refusal>> {
     let unknown = || {
         let message = format!("{:?} is not a client of the roster in force; add it there first", request.client);
         refuse(RefusalCode::UnknownClient, "client", message)
@@ -75,12 +80,8 @@ fn client<'a>(request: &WorkRequest, roster: &'a Roster) -> Result<&'a Client, B
 }
 
 fn work_type<'a>(request: &WorkRequest, roster: &'a Roster) -> Result<&'a WorkType, Box<Refusal>> {
-    let is_process = request.process.is_some() || !request.steps.is_empty();
-    let Some(id) = request.work_type.as_ref().filter(|_| !is_process) else {
-        let field = if request.process.is_some() { "process" } else { "steps" };
-        let message = "processes are not run by this version; send each step as a request of its own, with `after`";
-        return Err(refuse(RefusalCode::ProcessUnsupported, field, message.into()));
-    };
+    let missing = || refuse(RefusalCode::MissingField, "work_type", "is required for a single task; add it".into());
+    let id = request.work_type.as_ref().ok_or_else(missing)?;
     let unknown = || {
         let known: Vec<_> = roster.work_types.keys().map(super::id::Id::as_str).collect();
         let message = format!("{:?} is not a work type of the roster; it has {}", id, known.join(", "));

@@ -3,7 +3,7 @@
 //! Which teams may do a class is worked out once per roster; a decision then looks at these teams only, and an opening
 //! team at the classes that it can serve.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, OnceLock, Weak};
 
 use chrono::{DateTime, Utc};
@@ -173,12 +173,23 @@ impl Classes {
         id
     }
 
-    /// Whether a task with these needs may be taken in; see [`MAX_CLASSES_IN_USE`].
+    /// Whether tasks of a matter with these needs may be taken in together; see [`MAX_CLASSES_IN_USE`].
     #[must_use]
-    pub fn has_room_for(&self, walls: &Walls, client: &Client, matter: &MatterId, needs: &Needs) -> bool {
-        let in_use = self.slots.len() - self.idle.len();
-        in_use < MAX_CLASSES_IN_USE
-            || self.by_key.get(&key_of(walls, client, matter, needs)).is_some_and(|id| !self.idle.contains(id))
+    pub fn has_room_for<'a>(
+        &self,
+        walls: &Walls,
+        client: &Client,
+        matter: &MatterId,
+        needs: impl ExactSizeIterator<Item = &'a Needs>,
+    ) -> bool {
+        let room = MAX_CLASSES_IN_USE.saturating_sub(self.slots.len() - self.idle.len());
+        if needs.len() <= room {
+            return true;
+        }
+        let in_use = |key: &ClassKey| self.by_key.get(key).is_some_and(|id| !self.idle.contains(id));
+        let keys = needs.map(|needs| key_of(walls, client, matter, needs)).filter(|key| !in_use(key));
+        let new: HashSet<ClassKey> = keys.collect();
+        new.len() <= room
     }
 
     /// One open task fewer; past [`MAX_IDLE_CLASSES`] the oldest class without tasks is forgotten.

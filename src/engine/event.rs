@@ -67,6 +67,12 @@ pub enum Event {
     RosterChanged(Arc<Roster>),
     /// Somebody sets or removes an override.
     OverrideWished(OverrideWish),
+    /// Nothing can be read from now on: limits of offers stand still.
+    OutageBegan,
+    /// What was sent in an outage is read from now on, before anything else is decided.
+    DrainBegan,
+    /// It has been read.
+    OutageEnded,
     /// Time went on to a deadline.
     DeadlineReached,
 }
@@ -172,8 +178,6 @@ pub enum RefusalCode {
     Identity,
     /// Handled alone several times without success.
     Poison,
-    /// A process, which this version does not run.
-    ProcessUnsupported,
     /// The daemon holds as many open tasks as it may.
     Full,
     /// No such task, or not one that the sender may know of.
@@ -190,7 +194,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// All codes that a work request can meet, in the order of the code.
-    pub const OF_REQUESTS: [Self; 18] = [
+    pub const OF_REQUESTS: [Self; 17] = [
         Self::TooLarge,
         Self::InvalidJson,
         Self::TooDeep,
@@ -207,7 +211,6 @@ impl RefusalCode {
         Self::Conflict,
         Self::Identity,
         Self::Poison,
-        Self::ProcessUnsupported,
         Self::Full,
     ];
 
@@ -231,7 +234,6 @@ impl RefusalCode {
             Self::Conflict => "conflict",
             Self::Identity => "identity",
             Self::Poison => "poison",
-            Self::ProcessUnsupported => "process_unsupported",
             Self::Full => "full",
             Self::UnknownTask => "unknown_task",
             Self::TaskEnded => "task_ended",

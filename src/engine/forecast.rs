@@ -38,7 +38,7 @@ pub fn needs_coverage(task: &Task) -> bool {
     task.clocks.iter().any(|clock| matches!(clock.rule.basis, Basis::Coverage | Basis::Holder))
 }
 
-/// The earliest of the deadline and the projected end of every running finish clock, if `team` held the task from `now`.
+/// The earliest of the deadline, also one derived from that of a process, and the projected end of every running finish clock, if `team` held the task from `now`.
 ///
 /// A clock that stands has no end. A clock of the basis `holder` keeps what its segments counted, the open one by whoever
 /// holds the task until now, and counts the rest by the team's hours, or by the coverage without a team.
@@ -53,7 +53,8 @@ pub fn due_at(
     let hours = Hours { roster, client: &task.client, coverage };
     let running = task.clocks.iter().filter(|clock| clock.rule.stop == Moment::Completed && clock.deadline.is_none());
     let deadline = task.deadline.filter(|_| !planted("deadline-not-due"));
-    running.filter_map(|clock| clock_due_at(clock, hours, team, now)).chain(deadline).min()
+    let stated = deadline.into_iter().chain(task.derived_deadline());
+    running.filter_map(|clock| clock_due_at(clock, hours, team, now)).chain(stated).min()
 }
 
 /// The projected end of one running clock; `None` before its start, while it stands, or beyond the horizon.

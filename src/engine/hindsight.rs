@@ -41,6 +41,9 @@ pub struct Premises {
     /// The terms, when they were not those of admission.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub terms: Option<Box<Terms>>,
+    /// The deadline that was derived for a step of a process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub derived: Option<DateTime<Utc>>,
     /// Teams that could do it and were about to open or close at that very instant, with when that was due.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub about_to_turn: Vec<(TeamId, DateTime<Utc>)>,
@@ -85,6 +88,7 @@ impl Premises {
             turn_downs: task.turn_downs.iter().filter(in_force).cloned().collect(),
             clocks: (!are_fresh).then(|| task.clocks.iter().map(ClockProgress::of).collect()),
             terms: task.as_admitted.as_ref().map(|_| Box::new(Terms::of(task))),
+            derived: task.derived_deadline(),
             about_to_turn: Vec::new(),
             affinities: Vec::new(),
             contact_since: (task.needs.presence == Presence::Contact).then_some(class.made_at),
@@ -117,6 +121,9 @@ impl Premises {
             let progress = progress.unwrap_or_else(|| ClockProgress::fresh(clock, row.admitted_at, ready_at));
             (clock.started_at, clock.stopped_at) = (progress.started_at, progress.stopped_at);
             (clock.open, clock.counted_ms) = (progress.open, progress.counted_ms);
+        }
+        if let Some(process) = &mut task.process {
+            process.derived = self.derived;
         }
         task.state = TaskState::Waiting(Waiting::undecided(row.admitted_at));
         task

@@ -24,6 +24,7 @@ pub mod load;
 pub mod outlook;
 pub mod overrides;
 pub mod planted;
+pub mod process;
 pub mod queue;
 pub mod recent;
 pub mod request;

@@ -212,6 +212,12 @@ pub struct WorkRequest {
 }
 
 impl WorkRequest {
+    /// Whether it is done in steps.
+    #[must_use]
+    pub fn is_process(&self) -> bool {
+        self.process.is_some() || !self.steps.is_empty()
+    }
+
     /// A request that leaves everything else to the defaults.
     #[must_use]
     pub fn new(

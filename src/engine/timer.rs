@@ -32,6 +32,8 @@ pub enum Timer {
     SlaBreached(Arrival),
     /// So much of a clock of a task is used up that an escalation step is taken.
     SlaEscalates(Arrival),
+    /// A step of a process is later than its process allows.
+    StepLate(Arrival),
     /// The holder of a task has said nothing for long.
     Stalled(Arrival),
     /// For long a task has waited for one that nobody has sent.

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use crate::engine::event::Refusal;
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::TaskId;
+use crate::engine::process::ProcessState;
 use crate::wire::fact::Fact;
 use crate::wire::view::{TaskView, WaitingView};
 
@@ -17,12 +18,12 @@ use super::backend::{AsDecided, Check, Explanation, Role, SubmitAnswer, TeamMess
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "outcome")]
 pub(super) enum Submitted {
-    /// It is a task now.
+    /// It is a task or a process now.
     Admitted {
-        /// The task.
+        /// The task, or the process.
         #[schemars(with = "String")]
         task: TaskId,
-        /// Its state after the commit.
+        /// Its state after the commit; `open` of a process.
         state: &'static str,
         /// The team that has it offered or owns it.
         team: Option<String>,
@@ -226,9 +227,10 @@ fn raw(bytes: &[u8]) -> Option<Box<RawValue>> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// The address of a task.
-pub(super) fn path_of(task: &TaskId) -> String {
-    let mut path = String::from("/api/v1/tasks/");
+/// The address of a task, or with its state that of a process.
+pub(super) fn path_of(task: &TaskId, state: &str) -> String {
+    let mut path =
+        String::from(if state == ProcessState::Open.as_str() { "/api/v1/processes/" } else { "/api/v1/tasks/" });
     for byte in task.as_str().bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-') {
             path.push(byte.into());

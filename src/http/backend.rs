@@ -16,9 +16,10 @@ use crate::engine::coverage::Coverage;
 use crate::engine::effect::WorkMessage;
 use crate::engine::event::{OverrideWish, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
-use crate::engine::id::{ClientId, TaskId, TeamId};
+use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use crate::engine::outlook::Outlook;
 use crate::engine::overrides::Override;
+use crate::engine::process::Process;
 use crate::engine::roster::Delivery;
 use crate::engine::sla::Segment;
 use crate::engine::task::{Arrival, Task, Waiting};
@@ -27,6 +28,7 @@ use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
 
 use super::overrides::OverrideAnswer;
+use super::processes::ProcessReport;
 use super::purges::{PurgeAnswer, PurgeRequest};
 use super::roster::{NoPlan, RosterPlan};
 
@@ -56,7 +58,19 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// [`Unavailable`] when committed state cannot be read now.
     fn tasks(&self, filter: TaskFilter) -> impl Future<Output = Result<Vec<Task>, Unavailable>> + Send;
 
-    /// The facts of a task with a number above `after`, in sequence, at most `limit`; none for an unknown task.
+    /// One process; `None` when there is none.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn process(&self, id: &TaskId) -> impl Future<Output = Result<Option<ProcessReport>, Unavailable>> + Send;
+
+    /// Processes that match, in order of arrival, at most `filter.limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn processes(&self, filter: ProcessFilter) -> impl Future<Output = Result<Vec<Process>, Unavailable>> + Send;
+
+    /// The facts of a task or a process with a number above `after`, in sequence, at most `limit`; none for an unknown task.
     ///
     /// # Errors
     /// [`Unavailable`] when committed state cannot be read now.
@@ -183,11 +197,11 @@ pub trait Backend: Clone + Send + Sync + 'static {
 /// How a work request is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubmitAnswer {
-    /// It is a task now.
+    /// It is a task or a process now.
     Admitted {
-        /// The task.
+        /// The task, or the process.
         task: TaskId,
-        /// Its state after the commit, such as `offered`.
+        /// Its state after the commit, such as `offered`; `open` of a process.
         state: &'static str,
         /// The team that has it offered or owns it.
         team: Option<TeamId>,
@@ -240,6 +254,21 @@ pub struct TaskFilter {
     /// Only those offered to, owned by or completed by this team.
     pub team: Option<TeamId>,
     /// Only in this state, a word of [`crate::engine::task::TaskState::as_str`].
+    pub state: Option<&'static str>,
+    /// Only those that arrived after this one.
+    pub after: Option<Arrival>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Which processes to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessFilter {
+    /// Only this client's.
+    pub client: Option<ClientId>,
+    /// Only of this matter.
+    pub matter: Option<MatterId>,
+    /// Only in this state, a word of [`crate::engine::process::ProcessState::as_str`].
     pub state: Option<&'static str>,
     /// Only those that arrived after this one.
     pub after: Option<Arrival>,

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::engine::process::Process;
 use crate::engine::task::Task;
 use crate::engine::update::Sender;
 use crate::wire::update::SenderHint;
@@ -22,6 +23,13 @@ pub(super) enum Caller {
 impl Caller {
     /// Whether the caller may know of a task.
     pub(super) fn may_see(self, _task: &Task) -> bool {
+        match self {
+            Self::Operator => true,
+        }
+    }
+
+    /// Whether the caller may know of a process; no team does.
+    pub(super) fn may_see_process(self, _process: &Process) -> bool {
         match self {
             Self::Operator => true,
         }

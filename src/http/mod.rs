@@ -18,6 +18,7 @@ mod messages;
 mod openapi;
 mod overrides;
 mod problem;
+mod processes;
 mod purges;
 mod reads;
 mod roster;
@@ -27,8 +28,8 @@ mod stall;
 mod writes;
 
 pub use backend::{
-    AsDecided, Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, Role, SubmitAnswer, TaskFilter, TeamMessage,
-    TeamView, Unavailable, UpdateAnswer,
+    AsDecided, Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, ProcessFilter, Role, SubmitAnswer, TaskFilter,
+    TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 pub use costs::{CostList, CostView};
 pub use limits::{
@@ -38,6 +39,7 @@ pub use limits::{
 pub use openapi::document as openapi;
 pub use overrides::{OverrideAnswer, OverrideList, OverrideOutcome, OverrideRequest};
 pub use problem::Problem;
+pub use processes::ProcessReport;
 pub use purges::{PurgeAnswer, PurgeOutcome, PurgeRequest};
 pub use roster::{Consequence, Consequences, NoPlan, RosterPlan, RosterRefusal};
 pub use routes::{Method, Operation, ROUTES, Route};

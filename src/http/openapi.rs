@@ -5,6 +5,7 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::wire::process_view::ProcessView;
 use crate::wire::schema::{self, SchemaKind};
 use crate::wire::view::TaskView;
 
@@ -14,6 +15,7 @@ use super::answer::{
 use super::costs::CostList;
 use super::overrides::{OverrideList, OverrideOutcome, OverrideRequest};
 use super::problem::{PROBLEM_JSON, Problem};
+use super::processes::ProcessPage;
 use super::purges::{PurgeOutcome, PurgeRequest};
 use super::roster::RosterPlan;
 use super::routes::{Operation, ROUTES, Route};
@@ -104,6 +106,9 @@ fn responses(operation: Operation, types: &mut SchemaGenerator) -> Value {
         Operation::Task => ("application/json", of::<TaskView>(types)),
         Operation::Explanation => ("application/json", of::<ExplanationView>(types)),
         Operation::History => ("application/json", of::<HistoryPage>(types)),
+        Operation::Processes => ("application/json", of::<ProcessPage>(types)),
+        Operation::Process => ("application/json", of::<ProcessView>(types)),
+        Operation::ProcessHistory => ("application/json", of::<HistoryPage>(types)),
         Operation::Update => ("application/json", of::<Applied>(types)),
         Operation::Teams => ("application/json", of::<TeamList>(types)),
         Operation::Messages => ("application/json", of::<MessageList>(types)),

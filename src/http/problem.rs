@@ -123,8 +123,7 @@ fn status_of(code: RefusalCode) -> StatusCode {
         | RefusalCode::UnknownSla
         | RefusalCode::UnknownProcess
         | RefusalCode::Retired
-        | RefusalCode::Poison
-        | RefusalCode::ProcessUnsupported => StatusCode::UNPROCESSABLE_ENTITY,
+        | RefusalCode::Poison => StatusCode::UNPROCESSABLE_ENTITY,
         RefusalCode::Conflict | RefusalCode::TaskEnded | RefusalCode::StaleAssignment | RefusalCode::IllegalMove => {
             StatusCode::CONFLICT
         }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::backend::Backend;
 use super::limits::{Options, Places};
 use super::problem::Problem;
-use super::{costs, documents, events, guard, health, messages, overrides, purges, reads, roster, writes};
+use super::{costs, documents, events, guard, health, messages, overrides, processes, purges, reads, roster, writes};
 
 /// An address and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +72,12 @@ pub enum Operation {
     Explanation,
     /// Lists the facts of a task.
     History,
+    /// Lists processes.
+    Processes,
+    /// Shows a process.
+    Process,
+    /// Lists the facts of a process.
+    ProcessHistory,
     /// Takes an update.
     Update,
     /// Lists teams.
@@ -115,7 +121,7 @@ pub enum Operation {
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
 /// Every address.
-pub const ROUTES: [Route; 24] = [
+pub const ROUTES: [Route; 27] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -161,10 +167,37 @@ pub const ROUTES: [Route; 24] = [
         query: &[Parameter { name: "after", about: "Only facts with a higher number." }, LIMIT],
     },
     Route {
+        method: Method::Get,
+        path: "/api/v1/processes",
+        operation: Operation::Processes,
+        summary: "List processes in order of arrival, with how far each is",
+        query: &[
+            Parameter { name: "client", about: "Only this client's." },
+            Parameter { name: "matter", about: "Only of this matter." },
+            Parameter { name: "state", about: "Only in this state: open, completed or cancelled." },
+            Parameter { name: "cursor", about: "Go on behind an earlier page: its `next`." },
+            LIMIT,
+        ],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/processes/{id}",
+        operation: Operation::Process,
+        summary: "Show a process: its steps with derived deadlines and slack, its progress, and its critical path",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
+        path: "/api/v1/processes/{id}/history",
+        operation: Operation::ProcessHistory,
+        summary: "List the facts of a process in sequence; those of a step stand with its task",
+        query: &[Parameter { name: "after", about: "Only facts with a higher number." }, LIMIT],
+    },
+    Route {
         method: Method::Post,
         path: "/api/v1/tasks/{id}/updates",
         operation: Operation::Update,
-        summary: "Send an update of a team, a firm or, when it names neither, an operator",
+        summary: "Send an update of a team, a firm or, when it names neither, an operator; the id may be a process's",
         query: &[],
     },
     Route {
@@ -331,6 +364,9 @@ impl Operation {
             Self::Task => "task",
             Self::Explanation => "explanation",
             Self::History => "history",
+            Self::Processes => "processes",
+            Self::Process => "process",
+            Self::ProcessHistory => "process_history",
             Self::Update => "update",
             Self::Teams => "teams",
             Self::Messages => "messages",
@@ -366,6 +402,9 @@ impl Operation {
             Self::Task => get(reads::task),
             Self::Explanation => get(reads::explanation),
             Self::History => get(reads::history),
+            Self::Processes => get(processes::list),
+            Self::Process => get(processes::show),
+            Self::ProcessHistory => get(processes::history),
             Self::Teams => get(reads::teams),
             Self::Messages => get(messages::read),
             Self::PlanRoster => post(roster::plan),

@@ -42,7 +42,9 @@ pub(super) async fn submit<B: Backend>(
 
 fn submitted_one(answer: SubmitAnswer) -> Response {
     let (status, location) = match &answer {
-        SubmitAnswer::Admitted { task, .. } => (StatusCode::CREATED, HeaderValue::try_from(path_of(task)).ok()),
+        SubmitAnswer::Admitted { task, state, .. } => {
+            (StatusCode::CREATED, HeaderValue::try_from(path_of(task, state)).ok())
+        }
         _ => (StatusCode::OK, None),
     };
     let mut response = (status, Json(Submitted::from(answer))).into_response();

@@ -6,13 +6,12 @@ use super::reader::{At, Fields, Names, Node, Report};
 use super::values;
 use super::work_types::MAX_EFFORT_MINUTES;
 use crate::engine::id::{ProcessId, RequestId, WorkTypeId};
+use crate::engine::process::MAX_STEPS;
 use crate::engine::request::Step;
 use crate::engine::roster::{Process, WorkType};
 
 /// Processes of a roster at most.
 pub const MAX_PROCESSES: usize = 1_000;
-/// Steps of a process at most.
-pub const MAX_STEPS: usize = 200;
 
 /// A process by the key of its table.
 pub(super) fn process(

@@ -8,13 +8,14 @@ use serde_json::{Map, Value, json};
 
 use super::calendars::{DAYS, MAX_CALENDARS, MAX_DATES, MAX_FEEDS, MAX_HOLIDAYS, MAX_SHIFTS_PER_DAY};
 use super::clients::{MAX_CLIENT_WEIGHT, MAX_CLIENTS, MAX_PLACES, MAX_URGENT_QUOTA, MAX_WALLS};
-use super::processes::{self, MAX_PROCESSES};
+use super::processes::MAX_PROCESSES;
 use super::routing::{MAX_FAIR_EVERY, MAX_HANDOFFS, MAX_WEIGHT};
 use super::sla::{MAX_CLOCKS, MAX_PAUSES, MAX_POLICIES, MAX_STEPS, MOMENTS, PARTIES, PRIORITIES};
 use super::teams::{ACCEPTANCES, DELIVERIES, MAX_CAPABILITIES, MAX_EFFORT_HOURS, MAX_SEATS, MAX_TERMS};
 use super::values::{MAX_COST_CENTS, MAX_DURATION_MINUTES, MAX_TEXT_CHARS};
 use super::work_types::{HANDOFFS, MAX_EFFORT_MINUTES, MAX_WORK_TYPES, PRESENCES};
 use super::{calendars, clients};
+use crate::engine::process;
 use crate::engine::roster::MAX_TEAMS;
 
 /// Ids of teams, clients, calendars, policies and processes.
@@ -242,10 +243,10 @@ fn process() -> Value {
             ("jurisdiction", pattern(PLACE)),
             ("specialty", pattern(TERM)),
             ("effort_minutes", whole(1, MAX_EFFORT_MINUTES)),
-            ("after", list(processes::MAX_STEPS, text())),
+            ("after", list(process::MAX_STEPS, text())),
         ],
     );
-    table("A template of steps.", &["steps"], [("steps", some(list(processes::MAX_STEPS, step)))])
+    table("A template of steps.", &["steps"], [("steps", some(list(process::MAX_STEPS, step)))])
 }
 
 fn routing() -> Value {

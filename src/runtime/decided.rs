@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::broker::DeliveryToken;
 use crate::engine::effect::Answer;
 use crate::engine::overrides::Override;
+use crate::engine::scheduler::ProcessForecast;
 use crate::engine::walls::Walls;
 use crate::http::{OverrideAnswer, PurgeAnswer, SubmitAnswer, UpdateAnswer};
 use crate::store::Batch;
@@ -79,6 +80,8 @@ pub enum Reply {
     Overrides(oneshot::Sender<(Vec<Override>, u64)>, (Vec<Override>, u64)),
     /// To whoever brought a roster.
     Roster(oneshot::Sender<Judged>, Box<Judged>),
+    /// To a question about a process.
+    Forecast(oneshot::Sender<Option<ProcessForecast>>, Box<Option<ProcessForecast>>),
     /// To a question about a task.
     Explain(oneshot::Sender<Option<Explained>>, Box<Option<Explained>>),
 }

@@ -14,15 +14,16 @@ use crate::engine::explain::Decision;
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::outlook::{self, Outlook};
 use crate::engine::overrides::Override;
+use crate::engine::process::Process;
 use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::http::{
-    Backend, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, PurgeAnswer, PurgeRequest, RosterPlan,
-    SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
+    Backend, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, ProcessFilter, ProcessReport,
+    PurgeAnswer, PurgeRequest, RosterPlan, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 use crate::roster::nearest;
 use crate::roster::zones::ZoneSource;
-use crate::store::{Reader, StoreError, StoredDecision, TaskQuery};
+use crate::store::{ProcessQuery, Reader, StoreError, StoredDecision, TaskQuery};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Queue, StoreOperation};
 use crate::wire::cost::{Cost, CostQuery};
@@ -225,6 +226,28 @@ impl Backend for Gateway {
             limit: filter.limit,
         };
         self.read(move |reader| reader.tasks(&query)).await
+    }
+
+    async fn process(&self, id: &TaskId) -> Result<Option<ProcessReport>, Unavailable> {
+        let asked = id.clone();
+        let Some((process, tasks)) = self.read(move |reader| reader.process(&asked)).await? else { return Ok(None) };
+        let is_open = process.state.ended_at().is_none();
+        let forecast = match is_open {
+            true => self.ask(|reply| Inbound::Forecast { process: id.clone(), reply }).await?,
+            false => None,
+        };
+        Ok(Some(ProcessReport { process, tasks, forecast }))
+    }
+
+    async fn processes(&self, filter: ProcessFilter) -> Result<Vec<Process>, Unavailable> {
+        let query = ProcessQuery {
+            client: filter.client,
+            matter: filter.matter,
+            state: filter.state.map(Into::into),
+            after_arrival: filter.after.map(|arrival| arrival.0),
+            limit: filter.limit,
+        };
+        self.read(move |reader| reader.processes(&query)).await
     }
 
     async fn history(&self, id: &TaskId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, Unavailable> {

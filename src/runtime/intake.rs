@@ -11,7 +11,7 @@ use crate::engine::event::OverrideWish;
 use crate::engine::explain::{Obstacle, Verdict};
 use crate::engine::id::{TaskId, TeamId};
 use crate::engine::overrides::Override;
-use crate::engine::scheduler::Census;
+use crate::engine::scheduler::{Census, ProcessForecast};
 use crate::engine::sla::SlaPicture;
 use crate::engine::task::Waiting;
 use crate::http::{OverrideAnswer, PurgeAnswer, PurgeRequest, SubmitAnswer, UpdateAnswer};
@@ -79,8 +79,22 @@ pub enum Inbound {
     Outlook(Said),
     /// A roster that may come into force.
     Roster(Box<Candidate>),
+    /// Consuming has begun on a new link: so many updates were waiting.
+    Consuming {
+        /// How many.
+        updates: u64,
+    },
+    /// The link that was consumed on is lost.
+    LinkLost,
     /// A look at the loop's state, answered once what it rests on is committed.
     Inspect(oneshot::Sender<Inspection>),
+    /// When the steps of an open process are expected to be done; `None` when it is not open.
+    Forecast {
+        /// The process.
+        process: TaskId,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Option<ProcessForecast>>,
+    },
     /// Every team's verdict on an open task now.
     Explain {
         /// The task.
@@ -114,6 +128,8 @@ pub struct Inspection {
     pub sla: SlaPicture,
     /// How many tasks are open.
     pub open_tasks: usize,
+    /// How many processes are open.
+    pub open_processes: usize,
     /// Every team, in the order of team ids.
     pub teams: Vec<TeamSnapshot>,
     /// How many overrides of each kind stand.

@@ -103,17 +103,23 @@ fn consume(broker: &Broker, intake: &mpsc::Sender<Inbound>, metrics: &Arc<Metric
         let mut links = 0_u64;
         while let Some(inbound) = source.recv().await {
             match inbound {
-                broker::Inbound::Connected { epoch } => {
-                    tracing::info!(epoch, "consuming");
+                broker::Inbound::Connected { epoch, updates } => {
+                    tracing::info!(epoch, updates, "consuming");
                     metrics.set_broker_up(true);
                     links += 1;
                     if links > 1 {
                         metrics.broker_reconnected();
                     }
+                    if intake.send(Inbound::Consuming { updates }).await.is_err() {
+                        return;
+                    }
                 }
                 broker::Inbound::Lost { epoch, reason } => {
                     tracing::warn!(epoch, reason, "the link to the broker is lost; it is built anew");
                     metrics.set_broker_up(false);
+                    if intake.send(Inbound::LinkLost).await.is_err() {
+                        return;
+                    }
                 }
                 broker::Inbound::Delivery(delivery) => {
                     metrics.received(match delivery.intake {

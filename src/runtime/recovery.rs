@@ -100,6 +100,7 @@ pub fn recover(
     let restored = Restored {
         walls,
         open: recovered.open,
+        processes: recovered.processes,
         ended,
         conflicts: recovered.conflicts,
         kept: recovered.kept,
@@ -107,6 +108,7 @@ pub fn recover(
         marks: recovered.marks,
         next_arrival: recovered.next_arrival,
         roster_before,
+        outage_since: recovered.last_at,
     };
     let open_tasks = restored.open.len();
     let limits = Limits { max_open_tasks: usize::try_from(settings.limits.max_open_tasks).unwrap_or(usize::MAX) };

@@ -29,6 +29,8 @@ struct Inner {
     /// What is wrong with the roster that was read last, while one before it stays in force.
     roster_fault: Option<String>,
     clock: String,
+    /// Whether what was sent in an outage is being read.
+    drains: bool,
     links: Vec<(&'static str, watch::Receiver<LinkStatus>)>,
 }
 
@@ -44,6 +46,7 @@ impl Status {
             roster,
             roster_fault: None,
             clock,
+            drains: false,
             links: Vec::new(),
         };
         Self { inner: Mutex::new(inner) }
@@ -64,6 +67,11 @@ impl Status {
     /// The store failed for good.
     pub fn store_failed(&self, fault: String) {
         self.lock().store_fault = Some(fault);
+    }
+
+    /// What was sent in an outage is being read, or has been.
+    pub fn drains(&self, drains: bool) {
+        self.lock().drains = drains;
     }
 
     /// A roster came into force.
@@ -90,6 +98,7 @@ impl Status {
             check("store", inner.store_fault.clone(), "commits are durable"),
             Check { name: "roster", ok: true, detail: inner.roster_detail() },
             check("clock", inner.stepped_by(), &inner.clock),
+            check("outage", inner.drained(), "nothing is left of one"),
             Check { name: "leadership", ok: true, detail: "the only daemon on its store".into() },
         ];
         if inner.links.is_empty() {
@@ -121,6 +130,10 @@ impl Inner {
             None => in_force,
             Some(fault) => format!("{in_force}, and the one that was read last is not: {fault}"),
         }
+    }
+
+    fn drained(&self) -> Option<String> {
+        self.drains.then(|| "updates that were sent in it are read before anything else is decided".into())
     }
 
     fn stepped_by(&self) -> Option<String> {

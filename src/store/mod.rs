@@ -18,6 +18,7 @@ use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
 use crate::engine::outlook::{Demand, Hour};
 use crate::engine::overrides::{Override, Overrides};
+use crate::engine::process::Process;
 use crate::engine::roster::RosterDigest;
 use crate::engine::sla::Segment;
 use crate::engine::task::Task;
@@ -35,9 +36,11 @@ pub struct Batch {
     pub facts: Vec<Fact>,
     /// Tasks that changed, in their state after the batch; at most one entry a task.
     pub tasks: Vec<TaskRow>,
+    /// Processes that changed, in their state after the batch; at most one entry a process.
+    pub processes: Vec<ProcessRow>,
     /// Segments of clocks that were closed, each where the one before it ended; they are never changed.
     pub segments: Vec<Segment>,
-    /// Payloads of admitted requests.
+    /// Payloads of admitted requests; that of a process goes with each of its steps.
     pub payloads: Vec<(TaskId, Arc<[u8]>)>,
     /// Answers to updates, for their repeats.
     pub updates: Vec<(Sender, RequestId, UpdateResult)>,
@@ -114,6 +117,15 @@ pub struct TaskRow {
     pub next_due_at: Option<DateTime<Utc>>,
 }
 
+/// A process as it is stored.
+#[derive(Debug, Clone)]
+pub struct ProcessRow {
+    /// The process.
+    pub process: Arc<Process>,
+    /// When a timer of it is due next.
+    pub next_due_at: Option<DateTime<Utc>>,
+}
+
 /// A roster as it came into force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RosterVersion {
@@ -148,6 +160,8 @@ pub struct Recovered {
     pub next_arrival: u64,
     /// All open tasks, in order of arrival.
     pub open: Vec<Task>,
+    /// All open processes, in order of arrival.
+    pub processes: Vec<Process>,
     /// The newest tasks that ended, at most [`RECENT_ENDED`], the newest last; affinity reads them.
     pub recent_ended: Vec<Task>,
     /// Walls that teams raised, in the order in which they did.
@@ -209,7 +223,7 @@ pub trait Writer: Send {
 
 /// Reads committed state only.
 pub trait Reader: Send {
-    /// What is known of tasks of these ids that have ended, in the same order.
+    /// What is known of tasks and processes of these ids that have ended, in the same order.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -306,7 +320,7 @@ pub trait Reader: Send {
     /// [`StoreError`] when the store cannot be read.
     fn facts_at(&mut self, seqs: &[FactSeq]) -> Result<Vec<Fact>, StoreError>;
 
-    /// The payload of a task's request; `None` when there is none or it was purged.
+    /// The payload of the request of a task or a step; `None` when there is none or it was purged.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
@@ -317,6 +331,18 @@ pub trait Reader: Send {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError>;
+
+    /// One process, with the tasks of its steps in their order.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn process(&mut self, id: &TaskId) -> Result<Option<(Process, Vec<Task>)>, StoreError>;
+
+    /// Processes that match, in order of arrival.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn processes(&mut self, query: &ProcessQuery) -> Result<Vec<Process>, StoreError>;
 
     /// The closed segments of a task's clocks, clock by clock, in order; none for an unknown task.
     ///
@@ -393,6 +419,21 @@ pub struct TaskQuery {
     /// Only those offered to, owned by or completed by this team.
     pub team: Option<TeamId>,
     /// Only in this state, such as `waiting`.
+    pub state: Option<String>,
+    /// Only with an arrival number above this one.
+    pub after_arrival: Option<u64>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// Which processes to list.
+#[derive(Debug, Clone, Default)]
+pub struct ProcessQuery {
+    /// Only this client's.
+    pub client: Option<ClientId>,
+    /// Only of this matter.
+    pub matter: Option<MatterId>,
+    /// Only in this state, such as `open`.
     pub state: Option<String>,
     /// Only with an arrival number above this one.
     pub after_arrival: Option<u64>,

@@ -7,6 +7,7 @@ mod broker;
 mod handoffs;
 mod keeping;
 mod picture;
+mod processes;
 mod sla;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use self::handoffs::Handoffs;
 use self::keeping::Keeping;
 use self::picture::Picture;
 pub use self::picture::TeamGauge;
+use self::processes::Processes;
 use self::sla::Sla;
 use super::families::Families;
 use super::logs::LogCounts;
@@ -92,6 +94,7 @@ pub struct Metrics {
     sla: Sla,
     handoffs: Handoffs,
     keeping: Keeping,
+    processes: Processes,
     wall_exposures: IntCounter,
     clock_difference: Gauge,
     timer_lag: Histogram,
@@ -156,6 +159,7 @@ impl Metrics {
             ),
             handoffs: Handoffs::new(&make, &waits),
             keeping: Keeping::new(&make),
+            processes: Processes::new(&make),
             sla: Sla::new(&make),
             wall_exposures: make.counter("wall_exposures_total", "Walls behind which a team had received work before."),
             clock_difference: make
@@ -316,6 +320,16 @@ impl Metrics {
     pub fn completed(&self, priority: Priority, sla: SlaResult, after: TimeDelta) {
         self.completed.with_label_values(&[priority.as_str(), sla.as_str()]).inc();
         self.turnaround.with_label_values(&[priority.as_str()]).observe(seconds(after));
+    }
+
+    /// A process ended, completed or cancelled.
+    pub fn process_ended(&self, outcome: &str) {
+        self.processes.ended(outcome);
+    }
+
+    /// How many processes are open.
+    pub fn set_open_processes(&self, open: u64) {
+        self.processes.set_open(count(open));
     }
 
     /// A team that was asked to have a task next has answered, or has not.

@@ -1,8 +1,8 @@
 //! The chain of facts: sealing what was decided, and finding out whether it was tampered with.
 //!
-//! A body is one JSON object with its keys in a fixed order: `type`, `at`, `task` with `task_seq` or else `stream_seq`,
-//! `client`, `team`, `update`, then the effect's own fields; what does not apply is left out of the first group. The
-//! same effect at the same position has the same bytes.
+//! A body is one JSON object with its keys in a fixed order: `type`, `at`, `claimed_at`, `task`
+//! with `task_seq` or else `stream_seq`, `client`, `team`, `update`, then the effect's own fields; what does not apply is
+//! left out of the first group. The same effect at the same position has the same bytes.
 //!
 //! A link digests, one after the other: the previous link (32 bytes), the sequence number, the instant in milliseconds
 //! (8 bytes each, big-endian), the event type, the task and its `task_seq`, the client, the team, and the body digest
@@ -213,6 +213,9 @@ fn encode(recorded: &Recorded, seq: FactSeq) -> Vec<u8> {
     // Ids, event types and instants have no character that JSON escapes, except matters, which are the effect's.
     let mut put = |args: std::fmt::Arguments<'_>| body.write_fmt(args).expect("a Vec takes all bytes");
     put(format_args!(r#"{{"type":"{event_type}","at":"{}""#, instant::text(recorded.at)));
+    if let Some(claimed_at) = recorded.claimed_at {
+        put(format_args!(r#","claimed_at":"{}""#, instant::text(claimed_at)));
+    }
     match &recorded.task {
         Some((task, task_seq)) => put(format_args!(r#","task":"{task}","task_seq":{task_seq}"#)),
         None => put(format_args!(r#","stream_seq":{}"#, seq.0)),

@@ -50,6 +50,8 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
             ("effort_minutes", Number, Never, "Effort in minutes."),
             ("deadline", Instant, Allowed, "Instant by which it must be done."),
             ("ready", Flag, Never, "Whether nothing has to come first."),
+            ("process", Text, Absent, "The process that it is a step of."),
+            ("derived_deadline", Instant, Absent, "When it must be done for that to be in time."),
         ],
     ),
     ("task.ready", "Nothing has to come first any more.", &[]),
@@ -98,7 +100,8 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
                 "reason",
                 Text,
                 Never,
-                "What happened: conflict_declared, unknown_predecessor or sla_step, which has the fields of a clock.",
+                "What happened: conflict_declared, unknown_predecessor, step_late (a step is later than its process allows), \
+                 or sla_step, which has the fields of a clock.",
             ),
             ("unknown", List, Absent, "The tasks that it waits for and nobody has sent, 16 of them at most."),
             ("clock", Text, Absent, "The clock."),
@@ -184,6 +187,7 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
             ("priority", Text, Never, "Priority."),
             ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
             ("due_at", Instant, Allowed, "When it must be done."),
+            ("derived", Flag, Absent, "True when that is derived from the deadline of its process."),
             ("clocks", List, Never, "Its running clocks so far: counted_ms of target_ms, stop, due_at, breached."),
         ],
     ),
@@ -294,11 +298,16 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     ),
     (
         "handoff.told",
-        "The holder has said more since the next team was asked, which is told that team.",
+        "An earlier holder has said more since the team was asked that has it now or is to have it next, which is told.",
         &[
-            ("assignment", Number, Never, "The offer's number."),
+            ("assignment", Number, Never, "The number of the offer, or of the ownership."),
             ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
         ],
+    ),
+    (
+        "handoff.completed_late",
+        "An earlier holder has completed it, too late for that to count; it stands in the packet.",
+        &[("assignment", Number, Never, "The number of its ownership.")],
     ),
     (
         "handoff.passed",
@@ -352,9 +361,57 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
             ("left_open", List, Never, "The first hundred of them."),
         ],
     ),
+    (
+        "task.rederived",
+        "The deadline that is derived for a step of a process moved; it is no promise of its own.",
+        &[
+            ("from", Instant, Allowed, "When the step had to be done; null when its process had no deadline."),
+            ("to", Instant, Allowed, "When it must be done now."),
+            (
+                "because",
+                Text,
+                Never,
+                "Why: deadline_amended, step_amended, step_ended, step_returned or teams_changed.",
+            ),
+        ],
+    ),
+    (
+        "process.admitted",
+        "A work request became a process, whose steps are tasks; its id stands in `task`.",
+        &[
+            ("id", Text, Never, "The firm's id of the request."),
+            ("matter", Text, Never, "The firm's case."),
+            ("process", Text, Allowed, "The template of the roster; null when the request carried its steps."),
+            ("priority", Text, Never, "Priority."),
+            ("deadline", Instant, Allowed, "Instant by which all of it must be done."),
+            ("steps", List, Never, "Its steps: step, task, work_type, effort_minutes, after."),
+        ],
+    ),
+    (
+        "process.amended",
+        "The firm or an operator changed the process.",
+        &[("deadline", Instant, Absent, "New deadline."), ("priority", Text, Absent, "New priority.")],
+    ),
+    (
+        "process.completed",
+        "All of its steps have ended.",
+        &[
+            ("completed", Number, Never, "How many were completed."),
+            ("cancelled", Number, Never, "How many were cancelled."),
+        ],
+    ),
+    ("process.cancelled", "The process is called off, or every step of it was.", &[("reason", Words, Never, "Why.")]),
     ("request.rejected", "A request was refused.", REFUSED),
     ("request.conflict", "A request came again with other content.", &[("id", Text, Never, "Its id."), REFUSED[1]]),
     ("update.rejected", "An update was refused.", REFUSED),
+    (
+        "outage.ended",
+        "Nothing was read for a time, such as between a stop and a start; what had been sent in it has been read now.",
+        &[
+            ("since", Instant, Never, "The last instant before it."),
+            ("updates", Number, Never, "How many updates were read that had been sent in it."),
+        ],
+    ),
     (
         "override.changed",
         "An override of a team was set or has ended.",
@@ -410,8 +467,10 @@ fn one(event_type: &str, about: &str, own: &[Field]) -> Value {
     let mut add = |name: &str, schema: Value| properties.insert(name.into(), schema);
     add("type", json!({ "const": event_type }));
     add("at", of(Instant, Never, "When it was decided."));
-    add("task", of(Text, Never, "The task."));
-    add("task_seq", of(Number, Never, "The number of this fact in its task; dense."));
+    let claimed = "When it happened by what the update says that caused it, of one that was sent in an outage.";
+    add("claimed_at", of(Instant, Never, claimed));
+    add("task", of(Text, Never, "The task, or the process."));
+    add("task_seq", of(Number, Never, "The number of this fact in its task or process; dense."));
     add("stream_seq", of(Number, Never, "The number of this fact, when it is about no task."));
     add("client", of(Text, Never, "The client it concerns."));
     add("team", of(Text, Never, "The team it concerns."));

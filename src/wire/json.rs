@@ -9,11 +9,12 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::engine::event::{Refusal, RefusalCode};
+use crate::engine::process::MAX_STEPS;
 
 use super::rules::{MAX_DEPTH, MAX_ENTRIES, MAX_SHOWN_CHARS};
 
-/// A parsed value outside the payload. Lists and objects keep at most one entry more than [`MAX_ENTRIES`]: enough to
-/// see that there are too many.
+/// A parsed value outside the payload. A list keeps at most one entry more than [`MAX_STEPS`], which is the most that any
+/// may have, and an object one more than [`MAX_ENTRIES`]: enough to see that there are too many.
 #[derive(Debug)]
 pub(super) enum Node<'a> {
     Null,
@@ -220,7 +221,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Node<'de>, A::Error> {
         let mut list = Vec::new();
-        while list.len() <= MAX_ENTRIES {
+        while list.len() <= MAX_STEPS {
             match entries.next_element()? {
                 Some(entry) => list.push(entry),
                 None => return Ok(Node::List(list)),

@@ -15,6 +15,7 @@ mod form;
 mod instant;
 mod json;
 pub mod message;
+pub mod process_view;
 pub mod request;
 mod rules;
 pub mod schema;

@@ -3,6 +3,7 @@
 //! A request comes out either whole and valid for itself, or as one typed refusal; nothing is looked up in a roster.
 //! The payload is checked to be JSON and within the nesting limit, and is otherwise never looked into.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -12,10 +13,11 @@ use serde_json::value::RawValue;
 
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{ClientId, MatterId, ProcessId, RequestId, SlaId, TaskId, TeamId, Term, WorkTypeId};
+use crate::engine::process::MAX_STEPS;
 use crate::engine::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed, Step, WorkRequest};
 
 use super::digest;
-use super::form::{At, Fielded, Form, Line, Whole, form};
+use super::form::{At, Fielded, Filled, Form, Line, Whole, form};
 use super::json::{self, Fields, Node, Text};
 use super::rules::{MAX_DEPTH, MAX_ENTRIES, MAX_MINUTES, MAX_REFERENCE_CHARS, Rules};
 
@@ -121,7 +123,7 @@ form! {
         /// Process template of the roster.
         process: Option<ProcessId>,
         /// Steps of an inline process.
-        steps: Vec<StepForm>,
+        steps: Option<Filled<StepForm, MAX_STEPS>>,
     }
 }
 
@@ -166,10 +168,10 @@ form! {
 impl RequestForm {
     /// Checks fields against each other.
     fn check(self, at: &At<'_>) -> Result<WorkRequest, Refusal> {
-        if self.process.is_some() && !self.steps.is_empty() {
+        if self.process.is_some() && self.steps.is_some() {
             return Err(at.field("steps").invalid("stands beside process; give one of them"));
         }
-        if self.work_type.is_none() && self.process.is_none() && self.steps.is_empty() {
+        if self.work_type.is_none() && self.process.is_none() && self.steps.is_none() {
             let message = "is required without process or steps; add one of them";
             return Err(at.field("work_type").refuse(RefusalCode::MissingField, message));
         }
@@ -179,7 +181,8 @@ impl RequestForm {
                 .entry(index)
                 .invalid(format!("{:?} is the request itself; remove it", self.id)));
         }
-        check_steps(&self.steps, &at.field("steps"))?;
+        let steps = self.steps.as_ref().map_or(&[][..], |steps| &steps.0);
+        check_steps(steps, &at.field("steps"))?;
         Ok(self.into_request())
     }
 
@@ -207,7 +210,7 @@ impl RequestForm {
             preferred_team: self.preferred_team,
             excluded_teams: self.excluded_teams,
             process: self.process,
-            steps: self.steps.into_iter().map(StepForm::into_step).collect(),
+            steps: self.steps.into_iter().flat_map(|steps| steps.0).map(StepForm::into_step).collect(),
             digest: RequestDigest("".into()),
         }
     }
@@ -240,30 +243,36 @@ impl StepForm {
 
 /// Step names are unique, `after` names other steps, and nothing waits for itself.
 fn check_steps(steps: &[StepForm], at: &At<'_>) -> Result<(), Refusal> {
+    let mut positions: BTreeMap<&str, usize> = BTreeMap::new();
     for (index, step) in steps.iter().enumerate() {
-        let at = at.entry(index);
-        if steps[..index].iter().any(|earlier| earlier.id == step.id) {
-            return Err(at.field("id").invalid(format!("{:?} names two steps; rename one", step.id)));
+        if positions.insert(step.id.as_str(), index).is_some() {
+            let message = format!("{:?} names two steps; rename one", step.id);
+            return Err(at.entry(index).field("id").invalid(message));
         }
-        for (position, name) in step.after.iter().enumerate() {
-            if !steps.iter().any(|other| other.id == *name) {
+    }
+    // How many others each waits for, and who waits for it.
+    let (mut waits_for, mut waiting) = (vec![0_usize; steps.len()], vec![Vec::new(); steps.len()]);
+    for (index, step) in steps.iter().enumerate() {
+        for (place, name) in step.after.iter().enumerate() {
+            let Some(before) = positions.get(name.as_str()) else {
                 let message = format!("{name:?} names no step of this request; name one of its steps");
-                return Err(at.field("after").entry(position).invalid(message));
+                return Err(at.entry(index).field("after").entry(place).invalid(message));
+            };
+            waits_for[index] += 1;
+            waiting[*before].push(index);
+        }
+    }
+    let mut free: Vec<usize> = (0..steps.len()).filter(|step| waits_for[*step] == 0).collect();
+    while let Some(step) = free.pop() {
+        for next in &waiting[step] {
+            waits_for[*next] -= 1;
+            if waits_for[*next] == 0 {
+                free.push(*next);
             }
         }
     }
-    let mut left: Vec<&StepForm> = steps.iter().collect();
-    loop {
-        let waiting: Vec<&StepForm> = left
-            .iter()
-            .copied()
-            .filter(|step| step.after.iter().any(|name| left.iter().any(|s| s.id == *name)))
-            .collect();
-        if waiting.len() == left.len() {
-            break;
-        }
-        left = waiting;
-    }
+    let left: Vec<&StepForm> =
+        steps.iter().zip(&waits_for).filter(|(_, left)| **left > 0).map(|(step, _)| step).collect();
     if left.is_empty() {
         Ok(())
     } else {

@@ -8,7 +8,7 @@ use jiff::tz::TimeZoneDatabase;
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// Deepest nesting of objects and lists, the payload included.
 pub const MAX_DEPTH: usize = 64;
-/// Most entries of a list outside the payload.
+/// Most entries of an object or a list outside the payload, but for the steps of a process.
 pub const MAX_ENTRIES: usize = 64;
 /// Most characters of a value that a refusal quotes.
 pub const MAX_SHOWN_CHARS: usize = 80;

@@ -17,7 +17,7 @@ use super::instant;
 /// A task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskView {
-    /// Its id: `<client>/<request id>`.
+    /// Its id: `<client>/<request id>`, of a step `<client>/<request id>/<step>`.
     pub id: String,
     /// The firm.
     pub client: String,
@@ -51,10 +51,19 @@ pub struct TaskView {
     pub remaining_minutes: Option<u32>,
     /// When it must be done.
     pub deadline: Option<String>,
+    /// The process that it is a step of.
+    #[serde(default)]
+    pub process: Option<String>,
+    /// When it must be done for that to be in time: derived, no promise of its own.
+    #[serde(default)]
+    pub derived_deadline: Option<String>,
     /// Before when it must not start.
     pub not_before: Option<String>,
     /// Tasks that must be completed first and are not yet.
     pub after: Vec<String>,
+    /// Those of them that were cancelled: the firm cancels it too, or lets it go on by `resume`.
+    #[serde(default)]
+    pub after_cancelled: Vec<String>,
     /// What a team must have to do it.
     pub needs: NeedsView,
     /// The SLA policy it was admitted under.
@@ -173,6 +182,9 @@ pub struct HolderView {
     pub worked_minutes: u64,
     /// What that cost by the rate of its team then, in cents.
     pub cost_cents: u64,
+    /// When it said that it had completed the task, too late for that to count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_late_at: Option<String>,
     /// What it said that the next holder must know.
     pub notes: Option<String>,
     /// What it said that is done.
@@ -201,8 +213,11 @@ impl From<&Task> for TaskView {
             effort_minutes: task.effort_minutes,
             remaining_minutes: None,
             deadline: at(task.deadline),
+            process: task.process.as_ref().map(|step| text(&step.process)),
+            derived_deadline: at(task.derived_deadline()),
             not_before: at(task.not_before),
             after: task.after.iter().map(text).collect(),
+            after_cancelled: task.after_cancelled.iter().map(text).collect(),
             needs: NeedsView::from(task),
             sla: task.sla.as_ref().map(text),
             clocks: clock_view::clocks(task, &[]),
@@ -312,6 +327,7 @@ impl From<&Holder> for HolderView {
             remaining_minutes: holder.remaining_minutes,
             worked_minutes: holder.worked_seconds / 60,
             cost_cents: holder.cost_cents,
+            completed_late_at: at(holder.completed_late_at),
             notes: holder.notes.notes.clone(),
             done: holder.notes.done.clone(),
             next_step: holder.notes.next_step.clone(),

@@ -151,7 +151,7 @@ async fn tokens_of_an_earlier_link_acknowledge_nothing() {
     }
     proxy.cut();
     assert!(matches!(next(&mut inbound).await, Inbound::Lost { epoch: 1, .. }));
-    assert!(matches!(next(&mut inbound).await, Inbound::Connected { epoch: 2 }));
+    assert!(matches!(next(&mut inbound).await, Inbound::Connected { epoch: 2, .. }));
     let mut new = Vec::new();
     while new.len() < 10 {
         let delivery = next_delivery(&mut inbound).await;

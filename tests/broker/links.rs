@@ -88,7 +88,7 @@ async fn a_silent_network_is_noticed_within_twice_the_heartbeat() {
     broker.start(&[]).await.expect("declared");
     let (sink, mut inbound) = mpsc::channel(4);
     let consumer = broker.consume(sink);
-    assert!(matches!(next(&mut inbound).await, Inbound::Connected { epoch: 1 }));
+    assert!(matches!(next(&mut inbound).await, Inbound::Connected { epoch: 1, .. }));
     let silent_since = tokio::time::Instant::now();
     proxy.go_silent();
     assert!(matches!(next(&mut inbound).await, Inbound::Lost { epoch: 1, .. }));
@@ -131,12 +131,12 @@ async fn a_deleted_intake_queue_is_made_again() {
     let plain = bed.plain().await;
     let (sink, mut inbound) = mpsc::channel(4);
     let consumer = broker.consume(sink);
-    assert!(matches!(next(&mut inbound).await, Inbound::Connected { epoch: 1 }));
+    assert!(matches!(next(&mut inbound).await, Inbound::Connected { epoch: 1, .. }));
     eventually(async || plain.consumers(REQUESTS).await, |consumers| *consumers == 1).await;
     plain.channel.queue_delete(REQUESTS.into(), Default::default()).await.expect("deleted");
     let Inbound::Lost { reason, .. } = next(&mut inbound).await else { panic!("the loss is told") };
     assert!(reason.contains("`heliograph.requests`"), "{reason}");
-    assert!(matches!(next(&mut inbound).await, Inbound::Connected { epoch: 2 }));
+    assert!(matches!(next(&mut inbound).await, Inbound::Connected { epoch: 2, .. }));
     plain.publish(REQUESTS, REQUESTS, [b"again".to_vec()]).await;
     assert_eq!(next_delivery(&mut inbound).await.body, b"again");
     consumer.stop().await;

@@ -439,3 +439,69 @@ fn the_environment_names_the_daemon_and_the_argument_wins() {
     assert_eq!((by_environment.code, by_argument.code), (0, 0), "{by_environment:?} {by_argument:?}");
     assert_eq!(fake.calls().len(), 2);
 }
+
+fn process() -> Value {
+    let step = |step: &str, state: &str, waits: Value, critical: bool, slack: i64| {
+        json!({
+            "step": step, "task": format!("acme-llp/p/{step}"), "work_type": "patent_filing", "after": [], "state": state,
+            "waits": waits, "team": null, "effort_minutes": 120, "remaining_minutes": 60,
+            "latest_start": "2026-11-24T09:00:00.000Z", "derived_deadline": "2026-11-24T10:00:00.000Z",
+            "expected_start": null, "expected_finish": "2026-11-24T12:05:00.000Z", "slack_minutes": slack,
+            "critical": critical, "ended_at": null,
+        })
+    };
+    json!({
+        "id": "acme-llp/p", "client": "acme-llp", "request": "p", "matter": "M-1", "process": "patent-filing", "state": "open",
+        "reason": null, "priority": "normal", "deadline": "2026-11-25T09:00:00.000Z", "breached": false,
+        "progress": { "steps": 3, "completed": 1, "cancelled": 1, "effort_minutes": 240, "completed_minutes": 120 },
+        "admitted_at": "2026-11-23T08:00:00.000Z", "ended_at": null, "task_seq": 1, "as_of": "2026-11-24T08:00:00.000Z",
+        "expected_finish": "2026-11-24T12:05:00.000Z", "slack_minutes": 1255, "critical_path": ["file"],
+        "steps": [step("draft", "active", Value::Null, false, 300), step("file", "waiting", json!("predecessor"), true, -125)],
+    })
+}
+
+#[test]
+fn processes_are_listed_and_one_is_drawn_step_by_step_with_what_decides_its_end() {
+    let page = json!({ "processes": [process()], "next": "9" });
+    let arguments = ["processes", "--client", "acme-llp", "--matter", "M 1", "--state", "open", "--limit", "5"];
+    let (ran, calls) = asked(&arguments, [(200, page)]);
+    assert_eq!(calls, ["GET /api/v1/processes?limit=5&client=acme-llp&matter=M%201&state=open"]);
+    assert!(ran.data().contains("1 of 3 done") && ran.data().contains("more with --cursor 9"), "{ran:?}");
+    let (ran, calls) = asked(&["process", "acme-llp/p"], [(200, process())]);
+    assert_eq!(calls, ["GET /api/v1/processes/acme-llp%2Fp"]);
+    let lines: Vec<_> = ran.data().lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in [
+        "progress 1 of 3 steps done, 1 cancelled, 120 of 240 min",
+        "slack 20h55m",
+        "draft active - 60 of 120 min 2026-11-24T10:00:00.000Z 2026-11-24T12:05:00.000Z 5h -",
+        "* file waiting: predecessor - 60 of 120 min 2026-11-24T10:00:00.000Z 2026-11-24T12:05:00.000Z -2h5m -",
+    ] {
+        assert!(lines.iter().any(|it| it == line), "{line}\n{lines:#?}");
+    }
+    let (ran, _) = asked(&["process", "acme-llp/p", "--format", "json"], [(200, process())]);
+    assert_eq!(ran.json(), process());
+}
+
+#[test]
+fn a_step_names_its_process_and_says_that_its_deadline_is_derived_and_what_it_waits_for() {
+    let mut step = task();
+    step["process"] = json!("acme-llp/p");
+    step["derived_deadline"] = json!("2026-11-24T10:00:00.000Z");
+    step["after"] = json!(["acme-llp/p/draft"]);
+    step["after_cancelled"] = json!(["acme-llp/p/search"]);
+    let history = (200, json!({ "facts": [], "next": null }));
+    let (ran, _) = asked(&["task", TASK], [(200, step.clone()), history]);
+    let lines: Vec<_> = ran.data().lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in [
+        "process acme-llp/p",
+        "due 2026-11-24T10:00:00.000Z, derived from that of the process",
+        "after acme-llp/p/search (cancelled), acme-llp/p/draft",
+    ] {
+        assert!(lines.iter().any(|it| it == line), "{line}\n{lines:#?}");
+    }
+    let mut waiting = explanation();
+    waiting["own_wait"] = json!({ "reason": "predecessor", "wakes_at": null, "woken_by": ["predecessor_ends"] });
+    let (ran, calls) = asked(&["why", TASK], [(200, waiting), (200, step)]);
+    assert_eq!(calls[1], format!("GET {ADDRESS}"));
+    assert!(ran.data().contains("it comes after acme-llp/p/search (cancelled), acme-llp/p/draft"), "{ran:?}");
+}

@@ -17,7 +17,7 @@ def rows():
 def known():
     stories = {path.stem for path in (ROOT / "tests/fixtures/scenarios").glob("*.story")}
     rust = [*(ROOT / "src").rglob("*.rs"), *(ROOT / "tests").rglob("*.rs")]
-    functions = {name for path in rust for name in re.findall(r"#\[test\](?:\s*#\[.*\])*\s*fn (\w+)", path.read_text())}
+    functions = {name for path in rust for name in re.findall(r"#\[(?:tokio::)?test\](?:\s*#\[.*\])*\s*(?:async )?fn (\w+)", path.read_text())}
     # What every store promises is run by the macro that lists it.
     promises = (ROOT / "tests/store/conformance/mod.rs").read_text().split("$run! {", 1)[1].split("}", 1)[0]
     functions |= set(re.findall(r"(\w+),", promises))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use heliograph::engine::effect::{Answer, Effect};
 use heliograph::engine::event::{Event, RefusalCode};
-use heliograph::engine::request::{RequestDigest, Step, WorkRequest};
+use heliograph::engine::request::{RequestDigest, WorkRequest};
 use heliograph::engine::scheduler::{Limits, MAX_BEFORE, Restored, Scheduler};
 use heliograph::engine::task::WaitReason;
 use heliograph::engine::update::{Change, Sender};
@@ -16,18 +16,6 @@ const MONDAY: &str = "2026-11-23T10:00:00Z";
 
 fn world() -> World {
     World::new(MONDAY, roster(vec![london()]))
-}
-
-/// A step of a process that a request carries.
-fn step() -> Step {
-    Step {
-        id: "read".parse().unwrap(),
-        work_type: "document_review".parse().unwrap(),
-        jurisdiction: None,
-        specialty: None,
-        effort_minutes: Some(60),
-        after: Vec::new(),
-    }
 }
 
 #[test]
@@ -72,13 +60,12 @@ fn what_the_roster_does_not_know_is_refused_by_name() {
             RefusalCode::UnknownTeam,
             "excluded_teams",
         ),
-        (WorkRequest { work_type: None, ..request("f") }, RefusalCode::ProcessUnsupported, "steps"),
+        (WorkRequest { work_type: None, ..request("f") }, RefusalCode::MissingField, "work_type"),
         (
             WorkRequest { process: Some("discovery".parse().unwrap()), ..request("i") },
-            RefusalCode::ProcessUnsupported,
+            RefusalCode::UnknownProcess,
             "process",
         ),
-        (WorkRequest { steps: vec![step()], ..request("j") }, RefusalCode::ProcessUnsupported, "steps"),
         (WorkRequest { effort_minutes: Some(0), ..request("g") }, RefusalCode::InvalidField, "effort_minutes"),
         (WorkRequest { effort_minutes: Some(525_601), ..request("h") }, RefusalCode::InvalidField, "effort_minutes"),
     ];

@@ -8,7 +8,7 @@ use heliograph::engine::handoff::KeepReason;
 use heliograph::engine::request::WorkRequest;
 use heliograph::engine::roster::{Acceptance, Capacity, HandoffRule, Roster, Team, Wall};
 use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
-use heliograph::engine::task::{Active, ClosedBecause, TaskState};
+use heliograph::engine::task::{Active, ClosedBecause, Holder, TaskState};
 use heliograph::engine::update::{Change, DeclineReason, Sender};
 
 use crate::world::*;
@@ -288,10 +288,37 @@ fn a_completion_that_was_on_its_way_counts_for_a_quarter_of_an_hour() {
     );
     let mut world = passed();
     world.run_to("2026-11-23T17:15:01Z");
-    assert!(late(&mut world).is_err(), "too late");
+    late(&mut world).expect("it is attached");
+    assert_eq!(world.place_of("a"), "active new-york", "too late");
     let mut world = passed();
     world.holder("a", |assignment| Change::Progress { assignment, remaining_minutes: 400, note: None });
-    assert!(late(&mut world).is_err(), "the next holder works on it already");
+    late(&mut world).expect("it is attached");
+    assert_eq!(world.place_of("a"), "active new-york", "the next holder works on it already");
+}
+
+#[test]
+fn a_completion_that_counts_no_more_stands_in_the_packet_and_both_teams_hear_of_it() {
+    let mut world = brief_in_london(vec![london(), new_york()], 900, None);
+    world.run_to("2026-11-23T17:00:00Z");
+    next_team(&mut world, "new-york", |assignment| Change::Accept { assignment });
+    world.run_to("2026-11-23T18:00:00Z");
+    let before = world.log.len();
+    let complete = Change::Complete { assignment: 1, note: Some("filed at five".into()) };
+    world.update(Sender::Team(team_id("london")), "a", complete).expect("it is attached");
+    let told: Vec<_> =
+        world.log[before..].iter().map(|it| (name_of(&it.effect), it.team.clone(), it.addressed)).collect();
+    let wanted = [
+        ("attach_completion", Some(team_id("london")), Some(WorkMessage::UpdateResult)),
+        ("tell_next", Some(team_id("new-york")), Some(WorkMessage::Changed)),
+    ];
+    assert_eq!(told, wanted);
+    let part = &world.task("a").holders[0];
+    assert_eq!((part.completed_late_at, part.notes.done.as_deref()), (Some(world.now), Some("filed at five")));
+    let Effect::TellNext { packet, assignment: 2, .. } = &world.log[before + 1].effect else { panic!("{told:?}") };
+    // What a part cost is never told to another team.
+    assert_eq!(packet[0], Holder { cost_cents: 0, ..part.clone() });
+    let stranger = Change::Complete { assignment: 9, note: None };
+    assert!(world.update(Sender::Team(team_id("london")), "a", stranger).is_err(), "it never had that number");
 }
 
 #[test]

@@ -116,6 +116,7 @@ impl Record {
         let restored = Restored {
             walls: walk.world.scheduler.walls().clone(),
             open: found.open,
+            processes: found.processes,
             ended: found.recent_ended,
             conflicts: found.conflicts,
             kept: found.kept,
@@ -123,6 +124,7 @@ impl Record {
             overrides: found.overrides,
             next_arrival: found.next_arrival,
             roster_before: None,
+            outage_since: None,
         };
         let roster = Arc::clone(walk.world.scheduler.base_roster());
         walk.world.scheduler = Scheduler::restore(roster, Limits::default(), restored, walk.world.now);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use heliograph::engine::effect::{Effect, Effects};
+use heliograph::engine::effect::{Effect, Effects, Recorded};
 use heliograph::engine::event::{Event, OverrideWish};
 use heliograph::engine::id::{RequestId, TaskId, TeamId};
 use heliograph::engine::overrides::{NewOverride, OverrideKind};
@@ -515,14 +515,40 @@ fn check_offers(walk: &Walk, effects: &Effects, counts: &mut BTreeMap<&'static s
     let scheduler = &walk.world.scheduler;
     let offers = effects.recorded.iter().filter(|it| matches!(it.effect, Effect::Offer(_)));
     let offers: Vec<_> = offers.filter_map(|it| Some((&it.task.as_ref()?.0, it.team.as_ref()?))).collect();
+    let late = accepted_late(walk, effects);
     for (place, (id, team)) in offers.iter().enumerate() {
         let Some(task) = scheduler.task(id).filter(|it| it.state.team() == Some(team)) else { continue };
-        let later = offers[place..].iter().map(|(id, _)| (*id).clone()).collect();
+        let later = offers[place..].iter().map(|(id, _)| (*id).clone()).chain(late.clone()).collect();
         let rules = Rules { scheduler, set: &walk.set, now: scheduler.now(), later };
         let owner = team_of(walk, team);
         assert!(rules.may_offer(owner, task), "{id} went to {team} at {} against the rules: {task:?}", rules.now);
         *counts.entry("offers checked").or_default() += 1;
     }
+}
+
+/// The task that was accepted in a step after its offer had lapsed, which is the last thing of that step.
+fn accepted_late(walk: &Walk, effects: &Effects) -> Option<TaskId> {
+    let accepts = |it: &&Recorded| matches!(it.effect, Effect::Accept { .. });
+    let (id, _) = effects.recorded.iter().rev().find(accepts)?.task.as_ref()?;
+    let of_offer = |it: &&Recorded| {
+        it.task.as_ref().is_some_and(|(task, _)| task == id)
+            && matches!(it.effect, Effect::Offer(_) | Effect::Lapse { .. } | Effect::DeclineHandoff { .. })
+    };
+    let last = walk.world.log.iter().rev().find(of_offer)?;
+    (!matches!(last.effect, Effect::Offer(_))).then(|| id.clone())
+}
+
+/// An accept that came late was of a team that could have had the task just then.
+fn check_late_accept(walk: &Walk, effects: &Effects, counts: &mut BTreeMap<&'static str, u64>) {
+    let scheduler = &walk.world.scheduler;
+    let Some(task) = accepted_late(walk, effects).and_then(|id| scheduler.task(&id)) else { return };
+    let behind = effects.recorded.iter().rev().take_while(|it| !matches!(it.effect, Effect::Accept { .. }));
+    let offered = behind.filter(|it| matches!(it.effect, Effect::Offer(_))).filter_map(|it| it.task.clone());
+    let later = offered.map(|(id, _)| id).chain([task.id.clone()]).collect();
+    let rules = Rules { scheduler, set: &walk.set, now: scheduler.now(), later };
+    let Some(team) = task.state.team().filter(|_| matches!(task.state, TaskState::Active(_))) else { return };
+    assert!(rules.may_offer(team_of(walk, team), task), "{} went to {team} at {}: {task:?}", task.id, rules.now);
+    *counts.entry("late accepts checked").or_default() += 1;
 }
 
 fn team_of<'a>(walk: &'a Walk, id: &TeamId) -> &'a Team {
@@ -579,6 +605,7 @@ fn walk(seed: u64, turns: u32) -> BTreeMap<&'static str, u64> {
     for turn in 0..turns {
         let effects = walk.go();
         check_offers(&walk, &effects, &mut counts);
+        check_late_accept(&walk, &effects, &mut counts);
         check_order(&effects, &mut last);
         let all_fired = walk.world.scheduler.next_deadline().is_none_or(|due_at| due_at > walk.world.scheduler.now());
         if all_fired && turn % CHECKED_EVERY == 0 {
@@ -602,4 +629,5 @@ fn a_random_walk_keeps_to_the_rules() {
         WaitReason::ALL.iter().map(|it| it.as_str()).filter(|it| !all.contains_key(it)).collect();
     assert!(reasons.is_empty(), "the walk never met {reasons:?}");
     assert!(all["offers checked"] > 5_000 && all["waits checked"] > 5_000, "{all:?}");
+    assert!(all.contains_key("late accepts checked"), "{all:?}");
 }

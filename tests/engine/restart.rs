@@ -16,6 +16,7 @@ fn reborn(walk: &Walk, roster: Arc<Roster>) -> Scheduler {
     let stored = |task: &Task| serde_json::from_str(&serde_json::to_string(task).expect("JSON")).expect("a task");
     let restored = Restored {
         open: walk.world.stored.values().map(stored).collect(),
+        processes: walk.world.processes.values().cloned().collect(),
         ended: walk.world.ended.iter().map(stored).collect(),
         conflicts: walk.world.scheduler.conflicts().to_vec(),
         walls: walk.world.scheduler.walls().clone(),
@@ -24,6 +25,7 @@ fn reborn(walk: &Walk, roster: Arc<Roster>) -> Scheduler {
         next_arrival: walk.world.scheduler.next_arrival(),
         overrides: walk.world.scheduler.overrides().clone(),
         roster_before: None,
+        outage_since: None,
     };
     Scheduler::restore(roster, Limits::default(), restored, walk.world.now)
 }

@@ -9,6 +9,7 @@ use heliograph::engine::effect::{Answer, Effect, Effects, OfferBrief, Recorded};
 use heliograph::engine::event::{Event, Refusal, RefusalCode};
 use heliograph::engine::fairness::Mark;
 use heliograph::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
+use heliograph::engine::process::Process;
 use heliograph::engine::request::{Place, Presence, RequestDigest, SkillNeed, WorkRequest};
 use heliograph::engine::roster::{
     Acceptance, Basis, Capability, Capacity, Client, Delivery, HandoffRule, Moment, Offshoring, Party, PauseReason,
@@ -63,9 +64,9 @@ pub fn matter(text: &str) -> MatterId {
     MatterId::new(text).expect("a matter id")
 }
 
-/// The task of the request `id` of the client `acme`.
+/// The task of the request `id` of the client `acme`, or of a step of it: `request/step`.
 pub fn task_id(id: &str) -> TaskId {
-    TaskId::of(&client_id("acme"), &RequestId::new(id).expect("a request id"))
+    TaskId::new(&format!("acme/{id}")).expect("a task id")
 }
 
 fn zone(name: &str) -> Arc<Zone> {
@@ -258,8 +259,11 @@ pub struct World {
     pub now: DateTime<Utc>,
     pub log: Vec<Recorded>,
     pub ended: Vec<Task>,
+    pub ended_processes: Vec<Process>,
     /// The open tasks as a store has them that writes what is said to have changed.
     pub stored: BTreeMap<Arrival, Task>,
+    /// The open processes, as a store has them.
+    pub processes: BTreeMap<Arrival, Process>,
     /// The closed segments of clocks, as a store has them.
     pub segments: BTreeMap<(Arrival, Term), Vec<Segment>>,
     /// What the waiting order remembers, as a store has it.
@@ -277,13 +281,16 @@ impl World {
 
     pub fn around(scheduler: Scheduler, now: DateTime<Utc>) -> Self {
         let marks = scheduler.marks().clone();
+        let scheduler_processes = scheduler.open_processes().map(|it| (it.arrival, it.clone())).collect();
         let stored = scheduler.open_tasks().map(|task| (task.arrival, task.clone())).collect();
         Self {
             scheduler,
             now,
             log: Vec::new(),
             ended: Vec::new(),
+            ended_processes: Vec::new(),
             stored,
+            processes: scheduler_processes,
             segments: BTreeMap::new(),
             marks,
             checked_every: 1,
@@ -300,6 +307,8 @@ impl World {
         if self.steps.is_multiple_of(self.checked_every) {
             self.scheduler.check_invariants().unwrap_or_else(|broken| panic!("at {}: {broken}", self.now));
             assert!(self.scheduler.open_tasks().eq(self.stored.values()), "at {}: a change is not stored", self.now);
+            let processes = self.processes.values();
+            assert!(self.scheduler.open_processes().eq(processes), "at {}: a process is not stored", self.now);
             assert_eq!(*self.scheduler.marks(), self.marks, "at {}: a mark is not stored", self.now);
         }
         self.log.extend(effects.recorded.iter().cloned());
@@ -320,6 +329,15 @@ impl World {
             if let Some(task) = self.scheduler.task_of(*arrival) {
                 self.stored.insert(*arrival, task.clone());
             }
+        }
+        for arrival in &effects.processes_changed {
+            if let Some(process) = self.scheduler.process_of(*arrival) {
+                self.processes.insert(*arrival, process.clone());
+            }
+        }
+        for process in &effects.processes_ended {
+            self.processes.remove(&process.arrival);
+            self.ended_processes.push(process.clone());
         }
         self.marks.extend(effects.marks.clone());
         self.marks.retain(|_, value| *value > 0);
@@ -506,6 +524,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::RequestHandoff { .. } => "request_handoff",
         Effect::AnswerHandoff { .. } => "answer_handoff",
         Effect::TellNext { .. } => "tell_next",
+        Effect::AttachCompletion { .. } => "attach_completion",
         Effect::PassHandoff { .. } => "pass_handoff",
         Effect::DeclineHandoff { .. } => "decline_handoff",
         Effect::ReachHandoffLimit { .. } => "reach_handoff_limit",
@@ -517,6 +536,12 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::ReportConflict { .. } => "report_conflict",
         Effect::RejectUpdate { .. } => "reject_update",
         Effect::ChangeOverride { .. } => "change_override",
+        Effect::EndOutage { .. } => "end_outage",
+        Effect::AdmitProcess(_) => "admit_process",
+        Effect::AmendProcess { .. } => "amend_process",
+        Effect::CompleteProcess { .. } => "complete_process",
+        Effect::CancelProcess { .. } => "cancel_process",
+        Effect::MoveDerived(_) => "move_derived",
         Effect::AdoptRoster { .. } => "adopt_roster",
     }
 }

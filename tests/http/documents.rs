@@ -7,7 +7,7 @@ use heliograph::wire::schema::{self, SchemaKind};
 use serde_json::Value;
 
 use super::Server;
-use super::fake::task;
+use super::fake::{report, task};
 
 #[tokio::test]
 async fn every_address_is_in_the_openapi_document_and_the_other_way_round() {
@@ -68,6 +68,7 @@ fn collect_references(value: &Value, into: &mut BTreeSet<String>) {
 async fn every_address_that_reads_answers() {
     let server = Server::start().await;
     server.backend.has(task("acme-llp/req-1", 1));
+    server.backend.state().processes.push(report("acme-llp/req-1", 2));
     for route in ROUTES.iter().filter(|route| route.method == Method::Get) {
         let id = if route.path.contains("teams") { "sydney" } else { "acme-llp%2Freq-1" };
         let path = route.path.replace("{id}", id).replace("{kind}", "request");

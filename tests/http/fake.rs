@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::body::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::coverage::Coverage;
 use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::event::OverrideWish;
@@ -12,13 +12,16 @@ use heliograph::engine::explain::Rejection;
 use heliograph::engine::id::{TaskId, TeamId};
 use heliograph::engine::outlook::Outlook;
 use heliograph::engine::overrides::Override;
+use heliograph::engine::process::{Process, ProcessState, Span, StepEnd, StepOf};
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
 use heliograph::engine::roster::{Delivery, HandoffRule, PayloadOn};
-use heliograph::engine::sla::Segment;
+use heliograph::engine::scheduler::ProcessForecast;
+use heliograph::engine::sla::{Clock, Segment};
 use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Silence, Task, TaskState, Worked};
 use heliograph::http::{
-    Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, PurgeAnswer, PurgeOutcome,
-    PurgeRequest, Role, RosterPlan, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
+    Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, ProcessFilter, ProcessReport,
+    PurgeAnswer, PurgeOutcome, PurgeRequest, Role, RosterPlan, SubmitAnswer, TaskFilter, TeamMessage, TeamView,
+    Unavailable, UpdateAnswer,
 };
 use heliograph::wire::cost::{Cost, CostBy, CostQuery};
 use heliograph::wire::fact::{Fact, FactSeq};
@@ -44,6 +47,8 @@ pub struct Fake {
 #[derive(Debug)]
 pub struct State {
     pub tasks: BTreeMap<TaskId, Task>,
+    pub processes: Vec<ProcessReport>,
+    pub process_filters: Vec<ProcessFilter>,
     pub segments: Vec<Segment>,
     pub facts: Vec<Fact>,
     pub mail: Vec<TeamMessage>,
@@ -77,6 +82,8 @@ impl Default for Fake {
         let check = Check { name: "store", ok: true, detail: "open".into() };
         let state = State {
             tasks: BTreeMap::new(),
+            processes: Vec::new(),
+            process_filters: Vec::new(),
             segments: Vec::new(),
             facts: Vec::new(),
             mail: Vec::new(),
@@ -203,6 +210,18 @@ impl Backend for Fake {
             tasks.retain(|task| filter.after.is_none_or(|after| task.arrival > after));
             tasks.truncate(filter.limit);
             tasks
+        })
+    }
+
+    async fn process(&self, id: &TaskId) -> Result<Option<ProcessReport>, Unavailable> {
+        self.if_available(|state| state.processes.iter().find(|it| it.process.id == *id).cloned())
+    }
+
+    async fn processes(&self, filter: ProcessFilter) -> Result<Vec<Process>, Unavailable> {
+        self.if_available(|state| {
+            let found = state.processes.iter().map(|it| it.process.clone()).collect();
+            state.process_filters.push(filter);
+            found
         })
     }
 
@@ -402,7 +421,55 @@ pub fn task(id: &str, arrival: u64) -> Task {
         holders: Vec::new(),
         handoffs: 0,
         handoff_limit_told: false,
+        process: None,
         as_admitted: None,
         task_seq: 3,
     }
+}
+
+/// An open process of two steps: the first is done, sydney has the second.
+pub fn report(id: &str, arrival: u64) -> ProcessReport {
+    let parts: Vec<&str> = id.split('/').collect();
+    let mut tasks = [task(&format!("{id}/draft"), arrival + 1), task(&format!("{id}/file"), arrival + 2)];
+    let steps = ["draft", "file"].map(|name| heliograph::engine::process::ProcessStep {
+        id: name.parse().unwrap(),
+        task: task_id(&format!("{id}/{name}")),
+        arrival: Arrival(arrival + if name == "draft" { 1 } else { 2 }),
+        work_type: "patent_filing".parse().unwrap(),
+        effort_minutes: 90,
+        after: if name == "draft" { Vec::new() } else { vec![0] },
+        ended: (name == "draft").then(|| StepEnd { at: instant(), completed_by: TeamId::new("london").ok() }),
+    });
+    tasks[0].state = TaskState::Completed { at: instant(), team: TeamId::new("london").unwrap() };
+    let due_at = instant() + TimeDelta::hours(3);
+    tasks[1].process = Some(Box::new(StepOf {
+        process: task_id(id),
+        process_arrival: Arrival(arrival),
+        step: "file".parse().unwrap(),
+        derived: Some(due_at),
+        late_told: false,
+    }));
+    let process = Process {
+        arrival: Arrival(arrival),
+        id: task_id(id),
+        request: parts[1].parse().unwrap(),
+        client: parts[0].parse().unwrap(),
+        matter: "M-1".parse().unwrap(),
+        digest: RequestDigest("00".into()),
+        template: Some("patent-filing".parse().unwrap()),
+        priority: Priority::Normal,
+        deadline: Some(due_at),
+        clock: Some(Clock::running_to(due_at, instant())),
+        admitted_at: instant(),
+        steps: steps.into(),
+        state: ProcessState::Open,
+        task_seq: 1,
+    };
+    let forecast = ProcessForecast {
+        at: instant(),
+        expected: vec![None, Some(Span { start_at: instant(), finish_at: instant() + TimeDelta::hours(1) })],
+        latest: vec![None, Some(Span { start_at: instant() + TimeDelta::hours(2), finish_at: due_at })],
+        critical: vec![1],
+    };
+    ProcessReport { process, tasks: tasks.into(), forecast: Some(forecast) }
 }

@@ -1,8 +1,8 @@
 //! What a firm asks for, in the words of a story.
 
 use chrono::{DateTime, Utc};
-use heliograph::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
-use heliograph::engine::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed, WorkRequest};
+use heliograph::engine::id::{MatterId, ProcessId, RequestId, TaskId, TeamId, Term, WorkTypeId};
+use heliograph::engine::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed, Step, WorkRequest};
 use heliograph::engine::update::Amendment;
 
 use super::clock::{Cities, Moment};
@@ -23,22 +23,26 @@ impl Reading<'_> {
         }
     }
 
-    /// A request: `WORK_TYPE [for MATTER], part, part`.
+    /// A request: `WORK_TYPE [for MATTER], part, part`; `steps` or `process NAME` in the place of a work type is a process.
     pub fn request(&self, client: &str, id: &str, text: &str) -> Result<WorkRequest, String> {
         let mut parts = text.split(", ");
         let head: Vec<&str> = parts.next().unwrap_or_default().split(' ').collect();
-        let (work_type, matter) = match head[..] {
-            [work_type] => (work_type, "M-1"),
-            [work_type, "for", matter] => (work_type, matter),
+        let (work_type, process, matter) = match head[..] {
+            ["process", name] => (None, Some(parsed::<ProcessId>(name)?), "M-1"),
+            ["process", name, "for", matter] => (None, Some(parsed(name)?), matter),
+            ["steps"] => (None, None, "M-1"),
+            [work_type] => (Some(work_type), None, "M-1"),
+            [work_type, "for", matter] => (Some(work_type), None, matter),
             _ => return Err(format!("{head:?} is not a work type, or one for a matter")),
         };
         let mut request = WorkRequest::new(
             parsed(id)?,
             parsed(client)?,
             parsed::<MatterId>(matter)?,
-            parsed::<WorkTypeId>(work_type)?,
+            parsed::<WorkTypeId>(work_type.unwrap_or("steps"))?,
             RequestDigest(text.into()),
         );
+        (request.work_type, request.process) = (request.work_type.filter(|_| work_type.is_some()), process);
         for part in parts {
             self.put(&mut request, part)?;
         }
@@ -66,6 +70,21 @@ impl Reading<'_> {
             ["not", "in", place] => request.denied_countries.push(place_of(place)?),
             ["consent", record] => request.consent = Some(consent(record)),
             ["after", id] => request.after.push(TaskId::of(&request.client, &parsed::<RequestId>(id)?)),
+            ["step", id, work_type, span, ref after @ ..] => {
+                let after = match after {
+                    [] => Vec::new(),
+                    ["after", names @ ..] => names.iter().map(|name| parsed(name)).collect::<Result<_, _>>()?,
+                    _ => return Err(format!("{part:?} is not a step")),
+                };
+                request.steps.push(Step {
+                    id: parsed(id)?,
+                    work_type: parsed(work_type)?,
+                    jurisdiction: None,
+                    specialty: None,
+                    effort_minutes: Some(minutes(span)?),
+                    after,
+                });
+            }
             ["skill", name, level] => {
                 let level = level.parse().map_err(|_| format!("{level:?} is not a level"))?;
                 request.skills.push(SkillNeed { name: parsed(name)?, level });
@@ -101,9 +120,9 @@ pub fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Resul
     text.parse().map_err(|error: T::Err| error.to_string())
 }
 
-/// The task of a client's request.
+/// The task of a client's request, or of a step of it: `ID/STEP`.
 pub fn task_id(client: &str, id: &str) -> Result<TaskId, String> {
-    Ok(TaskId::of(&parsed::<ClientId>(client)?, &parsed::<RequestId>(id)?))
+    parsed(&format!("{client}/{id}"))
 }
 
 fn place_of(text: &str) -> Result<Place, String> {

@@ -78,7 +78,7 @@ impl Stage {
     }
 
     pub fn client_of(&self, id: &str) -> Option<&str> {
-        self.clients.get(id).map(String::as_str)
+        self.clients.get(id.split('/').next()?).map(String::as_str)
     }
 
     /// A task that is open.
@@ -173,6 +173,7 @@ impl Stage {
         let before = &self.scheduler;
         let restored = Restored {
             open: before.open_tasks().cloned().collect(),
+            processes: before.open_processes().cloned().collect(),
             ended: self.ended.clone(),
             conflicts: before.conflicts().to_vec(),
             walls: before.walls().clone(),
@@ -181,6 +182,7 @@ impl Stage {
             next_arrival: before.next_arrival(),
             overrides: before.overrides().clone(),
             roster_before: None,
+            outage_since: None,
         };
         self.scheduler = Scheduler::restore(Arc::clone(before.base_roster()), Limits::default(), restored, now);
         self.is_stopped = false;

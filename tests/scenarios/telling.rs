@@ -105,6 +105,7 @@ fn body(it: &Recorded, near: Moment) -> String {
             format!("handed on by {team} with {} left", span(i64::from(*remaining_minutes) * 60_000))
         }
         Effect::TellNext { .. } => format!("told to {team} anew"),
+        Effect::AttachCompletion { .. } => format!("completed by {team}, too late to count"),
         Effect::PassHandoff { to, .. } => format!("passed from {team} to {to}"),
         Effect::DeclineHandoff { how, .. } => format!("not taken over by {team}: {}", refusal(how)),
         Effect::ReachHandoffLimit { handoffs } => format!("was handed on {handoffs} times, the limit"),
@@ -118,6 +119,7 @@ fn body(it: &Recorded, near: Moment) -> String {
         Effect::RejectRequest { refusal, .. } => format!("request refused: {}", code(refusal.code)),
         Effect::ReportConflict { .. } => "request refused: conflict".to_owned(),
         Effect::RejectUpdate { refusal, .. } => format!("update refused: {}", code(refusal.code)),
+        Effect::EndOutage { updates, .. } => format!("outage over: {updates} updates read"),
         Effect::ChangeOverride { change, it: set, .. } => {
             let what = match change {
                 OverrideChange::Set => "set",
@@ -126,6 +128,14 @@ fn body(it: &Recorded, near: Moment) -> String {
             };
             format!("override {} {what}: {} {team}", set.id, set.kind.as_str())
         }
+        Effect::AdmitProcess(it) => format!("begins, in {} steps", it.steps.len()),
+        Effect::AmendProcess { deadline: Some(deadline), .. } => format!("is due {} now", at(*deadline)),
+        Effect::AmendProcess { priority, .. } => format!("is {} now", priority.map_or("as before", |it| it.as_str())),
+        Effect::CompleteProcess { completed, cancelled } => {
+            format!("is complete: {completed} steps completed, {cancelled} cancelled")
+        }
+        Effect::CancelProcess { .. } => "is called off".to_owned(),
+        Effect::MoveDerived(it) => format!("must be done by {} now: {}", maybe(it.to), word(it.because)),
         Effect::AdoptRoster { .. } => "roster adopted".to_owned(),
     }
 }

@@ -93,6 +93,8 @@ pub struct Case {
     pub numbers: u32,
     pub told: u64,
     pub turned_down: BTreeMap<usize, TurnedDown>,
+    /// The team that let an offer lapse last, and its number.
+    pub lapsed: Option<(usize, u32)>,
     /// How many times it was handed on.
     pub passed: u32,
     pub clocks: Vec<Watch>,
@@ -146,6 +148,7 @@ impl Case {
             numbers: 0,
             told: 0,
             turned_down: BTreeMap::new(),
+            lapsed: None,
             passed: 0,
             clocks: promises.into_iter().map(Watch::new).collect(),
             eligible: 0,

@@ -160,6 +160,7 @@ impl Observer {
                 assert!(at >= ms(*due_at), "{}: lapses early", case.id);
                 self.offer_ends(case, here(), *assignment);
                 self.turn_down(case, here(), false, false, at);
+                case.lapsed = Some((here(), *assignment));
             }
             Effect::DeclineHandoff { assignment, how } => {
                 let offer = case.offer.clone().expect("an offer");
@@ -171,6 +172,7 @@ impl Observer {
                     HandoffRefusal::Declined { reason, .. } => self.declined(case, here(), *reason, at),
                     HandoffRefusal::Lapsed | HandoffRefusal::Unreachable => {
                         self.turn_down(case, here(), false, false, at);
+                        case.lapsed = Some((here(), *assignment)).filter(|_| *how == HandoffRefusal::Lapsed);
                     }
                     HandoffRefusal::ShiftEnded => {}
                 }
@@ -358,17 +360,31 @@ impl Observer {
 
     fn accepted(&mut self, case: &mut Case, team: usize, number: u32, by_policy: bool, at: i64) {
         self.view.settle(case, at);
-        let offer = case.offer.take().unwrap_or_else(|| panic!("{}: nothing to accept", case.id));
-        assert_eq!((offer.team, offer.number), (team, number), "{}", case.id);
         assert_eq!(by_policy, self.view.book.teams[team].accepts_by_policy, "{}", case.id);
         assert!(case.eligible & (1 << team) != 0, "{}: accepted by a team that may not have it", case.id);
-        assert!(offer.moved || at <= offer.until, "{}: accepted past the limit of the offer", case.id);
+        match case.offer.take() {
+            Some(offer) => {
+                assert_eq!((offer.team, offer.number), (team, number), "{}", case.id);
+                assert!(offer.moved || at <= offer.until, "{}: accepted past the limit of the offer", case.id);
+            }
+            None => self.accepted_late(case, team, number, at),
+        }
         if case.owner().is_some() {
             case.passed += 1;
             self.free(case, at);
         }
         (case.place, case.plan, case.kept) = (Place::Active { team, number }, None, None);
         case.reach("accepted", at);
+    }
+
+    /// An accept that comes after the last offer lapsed counts while the task waits and the team could have it now.
+    fn accepted_late(&mut self, case: &mut Case, team: usize, number: u32, at: i64) {
+        assert_eq!((case.lapsed, case.numbers), (Some((team, number)), number), "{}: nothing to accept", case.id);
+        assert!(case.place == Place::Waiting && !case.held && case.pause.is_none(), "{}: does not wait", case.id);
+        case.turned_down.remove(&team);
+        let no = self.view.no_to_offer(case, team, at, |team| self.used(team));
+        assert_eq!(no, None, "{}: accepted late by team {team} at {at}", case.id);
+        *self.figures.entry("late accepts checked").or_default() += 1;
     }
 
     fn leaves_owner(&mut self, case: &mut Case, at: i64) {

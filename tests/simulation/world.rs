@@ -439,6 +439,7 @@ impl World {
         let rest = &self.store.rest;
         let restored = Restored {
             open: self.store.open.values().cloned().collect(),
+            processes: Vec::new(),
             ended: self.store.ended.iter().cloned().collect(),
             conflicts: rest.conflicts.clone(),
             walls: rest.walls.clone(),
@@ -447,6 +448,7 @@ impl World {
             overrides: rest.overrides.clone(),
             next_arrival: rest.next_arrival,
             roster_before: None,
+            outage_since: None,
         };
         let roster = Arc::clone(&rest.roster);
         self.scheduler = Scheduler::restore(roster, Limits::default(), restored, firm::at(self.now));

@@ -123,6 +123,7 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
         holders: vec![],
         handoffs: 0,
         handoff_limit_told: false,
+        process: None,
         as_admitted: None,
         task_seq: 1,
     }

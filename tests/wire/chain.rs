@@ -24,13 +24,13 @@ fn a_body_has_its_keys_in_a_fixed_order() {
     let mut sealer = Sealer::after(Head { seq: FactSeq(6), link: [0; 32] });
     let mut resume = recorded(Effect::Resume {}, 4);
     resume.update = Some("u-1".parse().unwrap());
+    resume.claimed_at = None;
     let fact = sealer.seal(resume);
     let expected = r#"{"type":"task.resumed","at":"2026-11-24T09:00:00.123Z","task":"acme-llp/req-1","task_seq":4,"client":"acme-llp","team":"manila-1","update":"u-1","order":{"by":"ana","reason":"the partner asked"}}"#;
     assert_eq!(text(&fact), expected);
     let mut pause = recorded(Effect::Pause { reason: term("client_question") }, 0);
     (pause.task, pause.client, pause.team, pause.order) = (None, None, None, None);
-    let expected =
-        r#"{"type":"task.paused","at":"2026-11-24T09:00:00.123Z","stream_seq":8,"reason":"client_question"}"#;
+    let expected = r#"{"type":"task.paused","at":"2026-11-24T09:00:00.123Z","claimed_at":"2026-11-24T08:00:00.000Z","stream_seq":8,"reason":"client_question"}"#;
     assert_eq!(text(&sealer.seal(pause)), expected);
 }
 

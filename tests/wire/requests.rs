@@ -77,6 +77,11 @@ fn each_fault_names_its_field_value_limit_and_what_to_do() {
         (r#""payload":1,"payload":1"#.into(), DuplicateKey, "payload", "stands twice in one object; keep one".into()),
         (r#""consent":{"offshore":true,"offshore":true}"#.into(), DuplicateKey, "consent.offshore", "stands twice in one object; keep one".into()),
         (r#""skills":[{"name":"a","level":1,"name":"a"}]"#.into(), DuplicateKey, "skills[0].name", "stands twice in one object; keep one".into()),
+        (r#""steps":[]"#.into(), InvalidField, "steps", "has no entries; add one, or leave it out".into()),
+        (format!(r#""steps":[{}]"#, vec![r#"{"id":"a","work_type":"x"}"#; 201].join(",")), InvalidField, "steps", "has more than 200 entries; send fewer".into()),
+        (r#""steps":[{"id":"a","work_type":"x"},{"id":"a","work_type":"x"}]"#.into(), InvalidField, "steps[1].id", r#""a" names two steps; rename one"#.into()),
+        (r#""steps":[{"id":"a/b","work_type":"x"}]"#.into(), InvalidField, "steps[0].id", r#"id "a/b" is not valid: use 1 to 128 of A-Z a-z 0-9 . _ : @ -"#.into()),
+        (r#""steps":[{"id":"a","work_type":"x","jurisdiction":"New York"}]"#.into(), InvalidField, "steps[0].jurisdiction", r#"place "New York" is not valid: use a two-letter country, such as US, or a subdivision, such as US-NY"#.into()),
         (r#""process":"p","steps":[{"id":"a","work_type":"x"}]"#.into(), InvalidField, "steps", "stands beside process; give one of them".into()),
         (r#""deadline":"2026-11-24T17:00:00""#.into(), InvalidField, "deadline", r#""2026-11-24T17:00:00" is not an instant with an offset; use RFC 3339, such as 2026-11-24T17:00:00-05:00, with a zone in brackets if you like"#.into()),
         (r#""deadline":"2026-11-24T17:00:00-04:00[America/New_York]""#.into(), InvalidField, "deadline", r#""2026-11-24T17:00:00-04:00[America/New_York]" has a zone that is unknown or does not have this offset then; correct one of them"#.into()),
@@ -113,6 +118,8 @@ fn steps_that_wait_for_each_other_are_refused_with_the_path() {
     assert_eq!(steps("", "\"c\"", "\"b\""), (InvalidField, Some("steps".into()), message.into()));
     let message = "\"z\" names no step of this request; name one of its steps";
     assert_eq!(steps("\"z\"", "", ""), (InvalidField, Some("steps[0].after[0]".into()), message.into()));
+    let many: Vec<_> = (0..200).map(|number| format!(r#"{{"id":"s{number}","work_type":"x"}}"#)).collect();
+    assert_eq!(read(request_with(&format!(r#""steps":[{}]"#, many.join(",")))).unwrap().request.steps.len(), 200);
     let valid = r#""steps":[{"id":"a","work_type":"x","after":["b"]},{"id":"b","work_type":"x"}]"#;
     assert_eq!(read(request_with(valid)).unwrap().request.steps[0].after[0].as_str(), "b");
 }

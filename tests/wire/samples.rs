@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{
-    Admission, Effect, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, OfferBrief, OverrideChange,
-    PriorityReason, Purged, Recorded, WallSource, WithdrawReason, WorkMessage,
+    Admission, AdmittedStep, DerivedBecause, DerivedMove, Effect, EscalationReason, ExposedMessage, Exposure,
+    HandoffRefusal, OfferBrief, OverrideChange, PriorityReason, ProcessAdmission, Purged, Recorded, WallSource,
+    WithdrawReason, WorkMessage,
 };
 use heliograph::engine::event::{Refusal, RefusalCode};
 use heliograph::engine::explain::{Filter, Rejection};
@@ -63,6 +64,8 @@ pub fn effects() -> Vec<Effect> {
             effort_minutes: 90,
             deadline: Some(now),
             ready: true,
+            process: Some("acme-llp/req-0".parse().unwrap()),
+            derived_deadline: Some(now),
         }),
         Effect::MarkReady {},
         Effect::Park(Waiting {
@@ -125,6 +128,7 @@ pub fn effects() -> Vec<Effect> {
         Effect::RequestHandoff { assignment: 1, answer_by: now },
         Effect::AnswerHandoff { assignment: 1, remaining_minutes: 30 },
         Effect::TellNext { assignment: 2, remaining_minutes: 30, packet: brief(now).packet },
+        Effect::AttachCompletion { assignment: 1 },
         Effect::PassHandoff { assignment: 1, to: TeamId::new("london").unwrap(), next_assignment: 2 },
         Effect::DeclineHandoff {
             assignment: 2,
@@ -162,6 +166,7 @@ pub fn effects() -> Vec<Effect> {
         Effect::RejectRequest { id: Some(id.clone()), refusal: refused.clone() },
         Effect::ReportConflict { id: id.clone(), refusal: refused.clone() },
         Effect::RejectUpdate { id: Some(id), refusal: refused },
+        Effect::EndOutage { since: now, updates: 3 },
         Effect::ChangeOverride {
             change: OverrideChange::Removed,
             it: Box::new(Override {
@@ -178,6 +183,24 @@ pub fn effects() -> Vec<Effect> {
             ended_by: Some("Bo".into()),
             ended_because: Some("well again".into()),
         },
+        Effect::AdmitProcess(Box::new(ProcessAdmission {
+            id: "req-0".parse().unwrap(),
+            matter: "M-1".parse().unwrap(),
+            process: Some("filing".parse().unwrap()),
+            priority: Priority::Normal,
+            deadline: Some(now),
+            steps: vec![AdmittedStep {
+                step: "draft".parse().unwrap(),
+                task: "acme-llp/req-0/draft".parse().unwrap(),
+                work_type: "patent_filing".parse().unwrap(),
+                effort_minutes: 60,
+                after: Vec::new(),
+            }],
+        })),
+        Effect::AmendProcess { deadline: Some(now), priority: Some(Priority::High) },
+        Effect::CompleteProcess { completed: 2, cancelled: 1 },
+        Effect::CancelProcess { reason: "settled".into() },
+        Effect::MoveDerived(DerivedMove { from: Some(now), to: None, because: DerivedBecause::StepEnded }),
         Effect::AdoptRoster { digest: RosterDigest("ab".into()), tzdata: "2026b".into() },
     ];
     for effect in &all {
@@ -215,6 +238,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::RequestHandoff { .. }
             | Effect::AnswerHandoff { .. }
             | Effect::TellNext { .. }
+            | Effect::AttachCompletion { .. }
             | Effect::PassHandoff { .. }
             | Effect::DeclineHandoff { .. }
             | Effect::ReachHandoffLimit { .. }
@@ -225,7 +249,13 @@ pub fn effects() -> Vec<Effect> {
             | Effect::RejectRequest { .. }
             | Effect::ReportConflict { .. }
             | Effect::RejectUpdate { .. }
+            | Effect::EndOutage { .. }
             | Effect::ChangeOverride { .. }
+            | Effect::AdmitProcess(_)
+            | Effect::AmendProcess { .. }
+            | Effect::CompleteProcess { .. }
+            | Effect::CancelProcess { .. }
+            | Effect::MoveDerived(_)
             | Effect::AdoptRoster { .. } => {}
         }
     }
@@ -286,6 +316,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
         priority: Priority::Normal,
         remaining_minutes: 90,
         due_at: Some(now),
+        derived: true,
         clocks: vec![],
         packet: vec![Holder {
             team: TeamId::new("sydney-1").unwrap(),
@@ -295,6 +326,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
             remaining_minutes: 90,
             worked_seconds: 5_400,
             cost_cents: 0,
+            completed_late_at: None,
             notes_dropped: false,
             notes: Notes { notes: Some("notes for the next holder".into()), ..Notes::default() },
         }],
@@ -306,6 +338,7 @@ fn brief(now: DateTime<Utc>) -> OfferBrief {
 pub fn recorded(effect: Effect, task_seq: u64) -> Recorded {
     Recorded {
         at: at("2026-11-24T09:00:00.1239Z"),
+        claimed_at: Some(at("2026-11-24T08:00:00Z")),
         task: Some((TaskId::new("acme-llp/req-1").unwrap(), task_seq)),
         client: Some(ClientId::new("acme-llp").unwrap()),
         matter: matches!(effect, Effect::Offer(_)).then(|| "M-1".parse().unwrap()),

@@ -4,7 +4,7 @@ use crate::engine::sla::ClockBrief;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId, Term, WorkTypeId};
+use crate::engine::id::{ClientId, MatterId, ProcessId, RequestId, TaskId, TeamId, Term, WorkTypeId};
 use crate::engine::overrides::{Override, OverrideKind};
 use crate::engine::request::{Place, Priority, SkillNeed};
 use crate::engine::task::{Holder, TurnDownCause};
@@ -154,6 +154,71 @@ pub struct Admission {
     pub deadline: Option<DateTime<Utc>>,
     /// Whether nothing has to come first.
     pub ready: bool,
+    /// The process that it is a step of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<TaskId>,
+    /// When it must be done for that to be in time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub derived_deadline: Option<DateTime<Utc>>,
+}
+
+/// What is told at the admission of a process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProcessAdmission {
+    /// The firm's id of the request.
+    pub id: RequestId,
+    /// The firm's case.
+    pub matter: MatterId,
+    /// The template of the roster.
+    pub process: Option<ProcessId>,
+    /// Priority.
+    pub priority: Priority,
+    /// Instant by which all of it must be done.
+    pub deadline: Option<DateTime<Utc>>,
+    /// Its steps, each behind those that it waits for.
+    pub steps: Vec<AdmittedStep>,
+}
+
+/// A step, as it is told at the admission of its process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdmittedStep {
+    /// Its name inside the request.
+    pub step: RequestId,
+    /// Its task.
+    pub task: TaskId,
+    /// Kind of work.
+    pub work_type: WorkTypeId,
+    /// Effort in minutes.
+    pub effort_minutes: u32,
+    /// The steps that must end first.
+    pub after: Vec<RequestId>,
+}
+
+/// A deadline derived for a step that moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DerivedMove {
+    /// When the step had to be done.
+    pub from: Option<DateTime<Utc>>,
+    /// When it must be done now.
+    pub to: Option<DateTime<Utc>>,
+    /// Why.
+    pub because: DerivedBecause,
+}
+
+/// Why the deadlines of steps are derived anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DerivedBecause {
+    /// The deadline of the process was amended.
+    DeadlineAmended,
+    /// A step was amended.
+    StepAmended,
+    /// A step ended.
+    StepEnded,
+    /// A step that a team had had waits again.
+    StepReturned,
+    /// Teams, calendars or walls changed.
+    TeamsChanged,
 }
 
 /// What a team is told with an offer, beside the payload.
@@ -185,6 +250,9 @@ pub struct OfferBrief {
     pub remaining_minutes: u32,
     /// When it must be done.
     pub due_at: Option<DateTime<Utc>>,
+    /// Whether that is derived from the deadline of its process.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
     /// Its running clocks so far.
     pub clocks: Vec<ClockBrief>,
     /// Earlier holders and what they said, for the team alone.
@@ -208,6 +276,8 @@ pub enum EscalationReason {
     SlaStep,
     /// For long a task has waited for one that nobody has sent.
     UnknownPredecessor,
+    /// A step of a process is later than its process allows.
+    StepLate,
 }
 
 /// Why an offer is taken back.

@@ -21,8 +21,9 @@ use super::task::{Holder, Waiting};
 use super::update::{Amendment, DeclineReason, SetAside};
 
 pub use body::{
-    Admission, EscalationReason, ExposedMessage, Exposure, HandoffRefusal, MAX_EXPOSED_NAMED, MAX_PURGED_NAMED,
-    MAX_UNKNOWN_NAMED, OfferBrief, OverrideChange, PriorityReason, Purged, WallSource, WithdrawReason,
+    Admission, AdmittedStep, DerivedBecause, DerivedMove, EscalationReason, ExposedMessage, Exposure, HandoffRefusal,
+    MAX_EXPOSED_NAMED, MAX_PURGED_NAMED, MAX_UNKNOWN_NAMED, OfferBrief, OverrideChange, PriorityReason,
+    ProcessAdmission, Purged, WallSource, WithdrawReason,
 };
 pub use recorded::{Answer, Effects, Recorded, WorkMessage};
 
@@ -222,15 +223,20 @@ pub enum Effect {
         /// Remaining effort in minutes.
         remaining_minutes: u32,
     },
-    /// Tell the team that has it offered what its holder has said since.
+    /// Tell the team that has it, or has it offered, what an earlier holder has said since.
     TellNext {
-        /// The offer's number.
+        /// The number of the offer, or of the ownership.
         assignment: u32,
         /// Remaining effort in minutes.
         remaining_minutes: u32,
         /// Earlier holders and what they said, for the team alone.
         #[serde(skip)]
         packet: Vec<Holder>,
+    },
+    /// Note that an earlier holder has completed it, too late for that to count.
+    AttachCompletion {
+        /// The number of its ownership.
+        assignment: u32,
     },
     /// The next team owns it now, and the old one does not.
     PassHandoff {
@@ -286,6 +292,13 @@ pub enum Effect {
         /// Why.
         refusal: Refusal,
     },
+    /// Say that nothing was read for a time, and that it is again.
+    EndOutage {
+        /// The last instant before it.
+        since: DateTime<Utc>,
+        /// How many updates were read that had been sent in it.
+        updates: u32,
+    },
     /// An override was set or has ended.
     ChangeOverride {
         /// What happened.
@@ -300,6 +313,31 @@ pub enum Effect {
         #[serde(skip_serializing_if = "Option::is_none")]
         ended_because: Option<String>,
     },
+    /// Keep the process, whose steps are tasks of their own.
+    AdmitProcess(Box<ProcessAdmission>),
+    /// The firm changed the process.
+    AmendProcess {
+        /// New deadline.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deadline: Option<DateTime<Utc>>,
+        /// New priority.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        priority: Option<Priority>,
+    },
+    /// All of its steps have ended.
+    CompleteProcess {
+        /// How many were completed.
+        completed: usize,
+        /// How many were cancelled.
+        cancelled: usize,
+    },
+    /// The process is called off.
+    CancelProcess {
+        /// Why.
+        reason: String,
+    },
+    /// Say that the deadline derived for a step moved.
+    MoveDerived(DerivedMove),
     /// Another roster is in force.
     AdoptRoster {
         /// Its digest.
@@ -348,6 +386,7 @@ impl Effect {
             Self::RequestHandoff { .. } => "handoff.requested",
             Self::AnswerHandoff { .. } => "handoff.answered",
             Self::TellNext { .. } => "handoff.told",
+            Self::AttachCompletion { .. } => "handoff.completed_late",
             Self::PassHandoff { .. } => "handoff.passed",
             Self::DeclineHandoff { .. } => "handoff.declined",
             Self::ReachHandoffLimit { .. } => "handoff.limit_reached",
@@ -357,7 +396,13 @@ impl Effect {
             Self::RejectRequest { .. } => "request.rejected",
             Self::ReportConflict { .. } => "request.conflict",
             Self::RejectUpdate { .. } => "update.rejected",
+            Self::EndOutage { .. } => "outage.ended",
             Self::ChangeOverride { .. } => "override.changed",
+            Self::AdmitProcess(_) => "process.admitted",
+            Self::AmendProcess { .. } => "process.amended",
+            Self::CompleteProcess { .. } => "process.completed",
+            Self::CancelProcess { .. } => "process.cancelled",
+            Self::MoveDerived(_) => "task.rederived",
             Self::AdoptRoster { .. } => "roster.changed",
         }
     }

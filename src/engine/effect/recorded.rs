@@ -12,6 +12,7 @@ use crate::engine::explain::Decision;
 use crate::engine::fairness::Mark;
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
+use crate::engine::process::Process;
 use crate::engine::sla::Segment;
 use crate::engine::task::{Arrival, Task};
 use crate::engine::update::{KeptUpdate, Order, Sender};
@@ -29,6 +30,10 @@ pub struct Effects {
     pub marks: BTreeMap<Mark, u64>,
     /// Tasks that ended in this step, in their last state; the scheduler no longer holds them.
     pub ended: Vec<Task>,
+    /// Open processes that are not as the store has them any more.
+    pub processes_changed: BTreeSet<Arrival>,
+    /// Processes that ended in this step, in their last state; the scheduler no longer holds them.
+    pub processes_ended: Vec<Process>,
     /// The number of the override that was set or removed, or why it was not.
     pub overridden: Option<Result<u64, Refusal>>,
     /// Updates that came before their request, to be kept with the store.
@@ -46,7 +51,9 @@ pub struct Effects {
 pub struct Recorded {
     /// When it was decided.
     pub at: DateTime<Utc>,
-    /// The task, with the number of this fact in it.
+    /// When it happened by what the update says that caused it, of one that was sent in an outage.
+    pub claimed_at: Option<DateTime<Utc>>,
+    /// The task or the process, with the number of this fact in it.
     pub task: Option<(TaskId, u64)>,
     /// The client it concerns.
     pub client: Option<ClientId>,
@@ -117,7 +124,7 @@ impl WorkMessage {
 /// How a request or an update is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// The request is a task now.
+    /// The request is a task or a process now.
     Admitted(TaskId),
     /// The same request was admitted before.
     Duplicate(TaskId),

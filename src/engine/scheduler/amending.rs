@@ -2,7 +2,7 @@
 
 use super::{Said, Scheduler};
 use crate::engine::admission::{self, MAX_EFFORT_MINUTES};
-use crate::engine::effect::{Effect, PriorityReason, WithdrawReason};
+use crate::engine::effect::{DerivedBecause, Effect, PriorityReason, WithdrawReason};
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::request::Priority;
 use crate::engine::task::{Arrival, Task, TaskState, Waiting};
@@ -54,6 +54,7 @@ impl Scheduler {
 
     pub(super) fn amend(&mut self, arrival: Arrival, amendment: &Amendment, update: &Update) -> Result<(), Refusal> {
         admission::effort_within(amendment.effort_minutes).map_err(|refusal| *refusal)?;
+        self.keeps_derived_deadline(arrival, amendment)?;
         for team in amendment.excluded_teams.iter().flatten() {
             if self.board.roster.team_index(team).is_none() {
                 let message = format!("{team:?} is not a team of the roster; leave it out");
@@ -65,6 +66,7 @@ impl Scheduler {
         self.rejoin_class(arrival);
         let said = self.changed(arrival).ordered_by(update);
         self.record(arrival, said, Effect::Amend(Box::new(amendment.clone())));
+        self.amend_step(arrival);
         self.check_standing(arrival, WithdrawReason::Amended);
         if self.task_of(arrival).is_some_and(|task| task.not_before.is_some_and(|at| at > self.now)) {
             self.withdraw(arrival, WithdrawReason::Amended);
@@ -83,7 +85,7 @@ impl Scheduler {
     fn has_room_for_amended(&self, arrival: Arrival, amendment: &Amendment) -> Result<(), Refusal> {
         let Some(mut amended) = self.task_of(arrival).cloned() else { return Ok(()) };
         amend_task(&mut amended, amendment);
-        self.has_room_for(&amended)
+        self.has_room_for(&[amended])
     }
 
     /// Works out the class of a task whose needs or walls changed.
@@ -93,10 +95,11 @@ impl Scheduler {
         let Some(before) = self.tasks.get(&arrival).map(|entry| entry.class) else { return };
         self.move_class(arrival, class);
         self.board.classes.leave(before);
+        self.derive_later(arrival, DerivedBecause::TeamsChanged);
     }
 }
 
-fn amend_task(task: &mut Task, amendment: &Amendment) {
+pub(super) fn amend_task(task: &mut Task, amendment: &Amendment) {
     let Amendment {
         deadline,
         effort_minutes,

@@ -192,7 +192,8 @@ impl Scheduler {
         }
     }
 
-    /// Tells of what a task's clocks used up before now.
+    /// Tells of what a task's clocks used up before now, ahead of something that may stop them: a step that is late fires
+    /// only so many timers, and none while what was sent in an outage is read.
     pub(super) fn tell_overdue(&mut self, arrival: Arrival) {
         if self.task_of(arrival).and_then(Task::next_breach_at).is_some_and(|breach_at| breach_at < self.now) {
             self.warn(arrival);
@@ -208,7 +209,7 @@ impl Scheduler {
             percent,
             reached_at,
             due_at: clock.due_at,
-            late_by: clock.late_by(reached_at, self.now),
+            late_by: clock.late_by(reached_at, self.told_at()),
         }
     }
 
@@ -227,7 +228,7 @@ impl Scheduler {
                 action,
                 priority,
                 contact,
-                late_by: clock.late_by(reached_at, self.now),
+                late_by: clock.late_by(reached_at, self.told_at()),
             };
             self.record(
                 arrival,

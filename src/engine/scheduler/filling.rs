@@ -17,6 +17,7 @@ impl Scheduler {
     /// Looks at the waiting tasks of the teams that opened or have a freed seat, then at the tasks that are to be decided
     /// for themselves: those that wait, and those that nobody would take over from their owner.
     pub(super) fn place_waiting(&mut self) {
+        self.derive_stale();
         while !self.to_fill.is_empty() || !self.to_route.is_empty() {
             let teams = std::mem::take(&mut self.to_fill);
             for (team, _) in teams.iter().filter(|(_, why)| why.owner_freed) {
@@ -42,7 +43,7 @@ impl Scheduler {
             match task.state {
                 TaskState::Active(_) => self.decide_handoff(arrival),
                 _ => {
-                    let key = entry.key.unwrap_or_else(|| WaitKey::of(task, task.deadline));
+                    let key = entry.key.unwrap_or_else(|| WaitKey::of(task, task.deadline.or(task.derived_deadline())));
                     lines.entry((task.priority, task.client.clone())).or_default().insert(key);
                 }
             }

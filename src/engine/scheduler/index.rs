@@ -250,6 +250,9 @@ impl Scheduler {
         self.census.add(task);
         self.sla.add(task);
         super::clocks::each_timer(task, &mut self.timers, Timers::set);
+        if let Some(at) = super::processes::late_at(task) {
+            self.timers.set(at, Timer::StepLate(arrival));
+        }
         if let Some(at) = super::predecessors::told_unknown_at(task, &self.by_id) {
             self.timers.set(at, Timer::PredecessorUnknown(arrival));
         }
@@ -338,6 +341,9 @@ impl Scheduler {
         self.sla.remove(task);
         super::clocks::each_timer(task, &mut self.timers, Timers::clear);
         self.timers.clear(task.admitted_at + super::UNKNOWN_FOR, Timer::PredecessorUnknown(arrival));
+        if let Some(at) = super::processes::late_at(task) {
+            self.timers.clear(at, Timer::StepLate(arrival));
+        }
         for turn_down in &task.turn_downs {
             if let Some(team) = self.board.roster.team_index(&turn_down.team) {
                 self.board.load_mut(team).busy.remove(&arrival);

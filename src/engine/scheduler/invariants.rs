@@ -63,6 +63,14 @@ pub enum Broken {
         /// The task.
         task: TaskId,
     },
+    /// A process is not as its steps make it.
+    #[error("process {process} {what}")]
+    Process {
+        /// The process.
+        process: TaskId,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A waiting task still waits for a decision.
     #[error("{0} waits without a reason")]
     Undecided(TaskId),
@@ -78,6 +86,7 @@ impl Scheduler {
             self.check_task(*arrival, &entry.task)?;
         }
         self.check_queue()?;
+        self.check_processes()?;
         for (team, owner) in self.board.roster.indexed_teams() {
             self.check_load(team, owner.id.as_str())?;
         }
@@ -92,6 +101,7 @@ impl Scheduler {
         if sla::is_to_turn(task) {
             return Err(broken("clocks"));
         }
+        self.check_step(task).map_err(broken)?;
         let due = [
             (task.next_warning_at(), Timer::SlaWarns(arrival)),
             (task.next_breach_at(), Timer::SlaBreached(arrival)),
@@ -106,16 +116,16 @@ impl Scheduler {
         }
         match &task.state {
             TaskState::Waiting(waiting) => {
-                if waiting.is_undecided() {
+                if waiting.is_undecided() && !self.drains() {
                     return Err(Broken::Undecided(task.id.clone()));
                 }
                 let queued = self.tasks.get(&arrival).is_some_and(|entry| entry.key.is_some());
-                if queued != index::is_routable(waiting.reason) {
+                if queued != index::is_routable(waiting.reason) && !waiting.is_undecided() {
                     return Err(broken("queue"));
                 }
             }
             TaskState::Offered(offer) => {
-                if !self.timers.contains(offer.until, Timer::OfferLapses(arrival)) {
+                if !self.is_cut_off() && !self.timers.contains(offer.until, Timer::OfferLapses(arrival)) {
                     return Err(broken("lapse timer"));
                 }
                 self.check_owner(task, offer.team.as_str())?;
@@ -138,7 +148,7 @@ impl Scheduler {
         if standing.is_err_and(|rejection| rejection.filter() == crate::engine::explain::Filter::Wall) {
             return Err(Broken::Walled { team: team.into(), task: task.id.clone() });
         }
-        if self.board.load(owner).open {
+        if self.board.load(owner).open || self.is_cut_off() {
             return Ok(());
         }
         match &task.state {

@@ -7,8 +7,7 @@ use super::Scheduler;
 use super::permission::unknown_task;
 use crate::engine::effect::Answer;
 use crate::engine::event::Refusal;
-use crate::engine::id::ClientId;
-use crate::engine::task::Arrival;
+use crate::engine::id::{ClientId, TaskId};
 use crate::engine::timer::Timer;
 use crate::engine::update::{Change, KeptUpdate, Sender, Update};
 
@@ -55,15 +54,15 @@ impl Scheduler {
         }
     }
 
-    /// Applies what was kept for a task that is being admitted, in the order in which it came. The task is routed once
+    /// Applies what was kept for a task or a process that is being admitted, in the order in which it came. The task is routed once
     /// all of it is applied: a part of what the firm said must not let an offer out that the rest forbids.
-    pub(super) fn apply_kept(&mut self, arrival: Arrival) {
-        let Some(id) = self.task_of(arrival).map(|task| task.id.clone()) else { return };
-        for number in self.kept_by_task.get(&id).cloned().unwrap_or_default() {
+    pub(super) fn apply_kept(&mut self, id: &TaskId) {
+        for number in self.kept_by_task.get(id).cloned().unwrap_or_default() {
             let Some(kept) = self.take_kept(number) else { continue };
             // An earlier one may have cancelled the task.
-            let refused = match self.task_of(arrival) {
-                Some(_) => self.make_move(arrival, &kept.update).err(),
+            let refused = match self.arrival_of(id) {
+                Some(process) if self.is_process(process) => self.move_process(process, &kept.update).err(),
+                Some(arrival) => self.make_move(arrival, &kept.update).err(),
                 None => Some(unknown_task(&kept.update)),
             };
             self.settle_kept(kept.update, refused);

@@ -11,11 +11,15 @@ mod index;
 mod invariants;
 mod kept;
 mod operating;
+mod outage;
 mod overriding;
 mod passing;
 mod permission;
 mod placing;
 mod predecessors;
+mod process_invariants;
+mod process_updates;
+mod processes;
 mod queries;
 mod requests;
 mod roster_change;
@@ -32,12 +36,13 @@ use chrono::{DateTime, Utc};
 
 use super::board::Board;
 use super::class::ClassId;
-use super::effect::{Answer, Effect, Effects, Recorded, WorkMessage};
+use super::effect::{Answer, DerivedBecause, Effect, Effects, Recorded, WorkMessage};
 use super::event::{EndedTask, Event, UpdateResult};
 use super::fairness::{Mark, Marks};
 use super::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use super::load::Held;
 use super::overrides::Overrides;
+use super::process::Process;
 use super::queue::{Queue, WaitKey};
 use super::recent::Recent;
 use super::roster::{Roster, TeamIndex};
@@ -48,11 +53,13 @@ use super::update::{KeptUpdate, Order, Sender, Update};
 use super::walls::Walls;
 
 use clocks::Told;
+use outage::Outage;
 
 pub use index::Census;
 pub use invariants::Broken;
 pub use kept::{KEPT_FOR, MAX_KEPT, MAX_KEPT_BY_CLIENT};
 pub use predecessors::UNKNOWN_FOR;
+pub use processes::ProcessForecast;
 pub use queries::Preview;
 pub use requests::MAX_BEFORE;
 pub use roster_change::{Missing, missing_in};
@@ -100,6 +107,8 @@ struct Fill {
 pub struct Restored {
     /// Open tasks.
     pub open: Vec<Task>,
+    /// Open processes.
+    pub processes: Vec<Process>,
     /// Tasks that ended last, for affinity.
     pub ended: Vec<Task>,
     /// Walls that teams raised.
@@ -116,6 +125,9 @@ pub struct Restored {
     pub next_arrival: u64,
     /// The roster that was in force until now, when it is another one: what clocks counted was counted by it.
     pub roster_before: Option<Arc<Roster>>,
+    /// The last instant before the time in which nothing ran; `None` is a first start. What was sent since is read before
+    /// anything else is decided, until [`Event::OutageEnded`].
+    pub outage_since: Option<DateTime<Utc>>,
 }
 
 /// All open tasks, the board they are routed on, and what time will bring.
@@ -130,7 +142,13 @@ pub struct Scheduler {
     overrides_turn_at: Option<DateTime<Utc>>,
     board: Board,
     tasks: BTreeMap<Arrival, Entry>,
+    /// Open tasks and processes by their ids.
     by_id: HashMap<TaskId, Arrival>,
+    processes: BTreeMap<Arrival, Process>,
+    /// Processes whose steps have their deadlines derived anew before anything is routed.
+    to_derive: BTreeMap<Arrival, DerivedBecause>,
+    /// The process that is being called off: it ends when all of its steps have.
+    calling_off: Option<Arrival>,
     by_matter: HashMap<(ClientId, MatterId), BTreeSet<Arrival>>,
     next_arrival: u64,
     queue: Queue,
@@ -146,8 +164,9 @@ pub struct Scheduler {
     kept_by_task: BTreeMap<TaskId, BTreeSet<u64>>,
     kept_by_client: BTreeMap<ClientId, usize>,
     next_kept: u64,
-    /// The task that is being admitted: it is routed once, when what was kept for it is applied.
-    admitting: Option<Arrival>,
+    /// The tasks that are being admitted, the first and the last: they are routed once, when what was kept for them is
+    /// applied.
+    admitting: Option<(Arrival, Arrival)>,
     /// Teams whose waiting tasks are looked at before the step ends.
     to_fill: BTreeMap<TeamIndex, Fill>,
     /// Waiting tasks that are decided after that.
@@ -156,6 +175,8 @@ pub struct Scheduler {
     keeps_tables: bool,
     /// The walls that have been told of.
     told_walls: Walls,
+    /// The time in which nothing was read, while it lasts.
+    outage: Option<Outage>,
     /// What is to be told of clocks behind what turned them.
     to_tell: BTreeMap<Arrival, Vec<Told>>,
     out: Effects,
@@ -182,6 +203,9 @@ impl Scheduler {
             overrides_turn_at: None,
             tasks: BTreeMap::new(),
             by_id: HashMap::new(),
+            processes: BTreeMap::new(),
+            to_derive: BTreeMap::new(),
+            calling_off: None,
             by_matter: HashMap::new(),
             next_arrival: restored.next_arrival,
             queue: Queue::default(),
@@ -200,12 +224,16 @@ impl Scheduler {
             to_route: BTreeSet::new(),
             keeps_tables: false,
             told_walls: restored.walls,
+            outage: restored.outage_since.map(|since| Outage::before_start(since.min(now))),
             to_tell: BTreeMap::new(),
             out: Effects::default(),
         };
         for task in &restored.ended {
             scheduler.remember_work(task);
             scheduler.remember_end(task);
+        }
+        for process in restored.processes {
+            scheduler.insert_process(process);
         }
         for task in restored.open {
             scheduler.remember_work(&task);
@@ -229,6 +257,16 @@ impl Scheduler {
     #[must_use]
     pub fn step(&mut self, now: DateTime<Utc>, event: Event) -> Effects {
         self.now = now.max(self.now);
+        let event = if self.drains() { self.step_in_drain(event) } else { Some(event) };
+        if let Some(event) = event {
+            self.step_on(event);
+        }
+        self.queue.end_step();
+        self.out.marks = self.queue.marks_mut().take_changed();
+        std::mem::take(&mut self.out)
+    }
+
+    fn step_on(&mut self, event: Event) {
         if self.overrides_turn_now() {
             // Before anything else, so that all that is decided in a step sees the same teams.
             self.turn_overrides();
@@ -239,6 +277,14 @@ impl Scheduler {
         let fires_now = matches!(event, Event::DeadlineReached);
         self.fire_timers(fires_now);
         self.place_waiting();
+        self.take(event);
+        if !self.drains() {
+            self.place_waiting();
+        }
+        self.tell_all_clocks();
+    }
+
+    fn take(&mut self, event: Event) {
         match event {
             Event::RequestReceived { request, ended, predecessors } => {
                 self.receive_request(&request, ended, &predecessors);
@@ -262,13 +308,11 @@ impl Scheduler {
             }
             Event::RosterChanged(roster) => self.change_roster(roster),
             Event::OverrideWished(wish) => self.change_override(wish),
+            Event::OutageBegan => self.begin_outage(),
+            Event::DrainBegan => self.begin_drain(),
+            Event::OutageEnded => self.end_outage(),
             Event::DeadlineReached => {}
         }
-        self.place_waiting();
-        self.tell_all_clocks();
-        self.queue.end_step();
-        self.out.marks = self.queue.marks_mut().take_changed();
-        std::mem::take(&mut self.out)
     }
 
     /// Keeps the full table of each decision beside it from now on; a decision then costs as much as an explanation.
@@ -277,12 +321,16 @@ impl Scheduler {
     }
 
     /// When a timer is due next, or now when a start has left something to decide or to tell; a step at or after it with
-    /// [`Event::DeadlineReached`] fires it.
+    /// [`Event::DeadlineReached`] fires it. Nothing is due while what was sent in an outage is being read.
     #[must_use]
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
+        if self.drains() {
+            return None;
+        }
         let is_left = !self.to_fill.is_empty()
             || !self.to_route.is_empty()
             || !self.to_tell.is_empty()
+            || !self.to_derive.is_empty()
             || !self.out.recorded.is_empty();
         if is_left { Some(self.now) } else { self.timers.next() }
     }
@@ -295,12 +343,14 @@ impl Scheduler {
 
     fn record_one(&mut self, arrival: Arrival, said: Said, effect: Effect) {
         let held = self.held_by(&said, &effect);
+        let (at, claimed_at) = (self.told_at(), self.claimed_at());
         let Some(entry) = self.tasks.get_mut(&arrival) else { return };
         entry.task.task_seq += 1;
         self.out.changed.insert(arrival);
         let matter = said.addressed.map(|_| entry.task.matter.clone());
         self.out.recorded.push(Recorded {
-            at: self.now,
+            at,
+            claimed_at,
             task: Some((entry.task.id.clone(), entry.task.task_seq)),
             client: Some(entry.task.client.clone()),
             matter,
@@ -325,7 +375,8 @@ impl Scheduler {
         let said = Said { team, addressed, ..Said::default() };
         let held = self.held_by(&said, &effect);
         self.out.recorded.push(Recorded {
-            at: self.now,
+            at: self.told_at(),
+            claimed_at: self.claimed_at(),
             task: None,
             client,
             matter: None,

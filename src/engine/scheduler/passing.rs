@@ -44,6 +44,10 @@ impl Scheduler {
 
     /// Decides to keep or to pass a task whose holder is near its shift end or past it; else does nothing.
     pub(super) fn decide_handoff(&mut self, arrival: Arrival) {
+        if self.drains() {
+            self.to_route.insert(arrival);
+            return;
+        }
         let Some(point) = self.handoff_point(arrival) else { return };
         let Some(entry) = self.tasks.get(&arrival) else { return };
         if self.is_in_grace(&entry.task, point) {
@@ -291,6 +295,7 @@ impl Scheduler {
 
     /// The next team takes the task: from this instant on it owns it, and the old one does not.
     pub(super) fn pass_on(&mut self, arrival: Arrival, update: Option<RequestId>) {
+        self.tell_overdue(arrival);
         let now = self.now;
         let Some(task) = self.task_of(arrival) else { return };
         let TaskState::Active(owner) = task.state.clone() else { return };
@@ -364,12 +369,17 @@ impl Scheduler {
 
     /// The team that has the task offered hears what its holder has said since.
     fn tell_next(&mut self, arrival: Arrival) {
+        let offer = self.task_of(arrival).and_then(Task::handoff_offer);
+        let Some((team, assignment)) = offer.map(|offer| (offer.team.clone(), offer.assignment)) else { return };
+        self.tell_packet(arrival, &team, assignment);
+    }
+
+    /// A team hears what earlier holders have said.
+    fn tell_packet(&mut self, arrival: Arrival, team: &TeamId, assignment: u32) {
         let Some(task) = self.task_of(arrival) else { return };
-        let Some(offer) = task.handoff_offer().cloned() else { return };
         let packet = self.packet(task);
-        let effect =
-            Effect::TellNext { assignment: offer.assignment, remaining_minutes: task.remaining_minutes(), packet };
-        self.record(arrival, Said::to(&offer.team, WorkMessage::Changed), effect);
+        let effect = Effect::TellNext { assignment, remaining_minutes: task.remaining_minutes(), packet };
+        self.record(arrival, Said::to(team, WorkMessage::Changed), effect);
     }
 
     /// Takes a plan back, and the offer that was made by it.
@@ -465,6 +475,32 @@ impl Scheduler {
         let has_begun = active.reported_at.is_some() && !planted("late-completion-after-progress");
         let in_time = |at: DateTime<Utc>| self.now - at <= within || planted("late-completion-at-any-time");
         cleared && !has_begun && last.is_some_and(|it| in_time(it.until))
+    }
+
+    /// Whether a completion comes from an earlier holder that no wall keeps from the task, too late to count.
+    pub(super) fn completes_too_late(&self, task: &Task, team: &TeamId, assignment: u32) -> bool {
+        let held = task.holders.iter().any(|it| it.team == *team && it.assignment == assignment);
+        held && self.board.walls.clear(team, &task.client, &task.matter).is_ok()
+    }
+
+    /// What an earlier holder has completed goes into the packet, and the team that has the task now hears of it.
+    pub(super) fn attach_completion(
+        &mut self,
+        arrival: Arrival,
+        team: &TeamId,
+        assignment: u32,
+        note: Option<String>,
+        update: &RequestId,
+    ) {
+        let now = self.now;
+        self.change(arrival, |task| task.attach_completion(team, assignment, note, now));
+        let said = Said { update: Some(update.clone()), ..Said::to(team, WorkMessage::UpdateResult) };
+        self.record(arrival, said, Effect::AttachCompletion { assignment });
+        let holder = self.task_of(arrival).and_then(Task::assignment).map(|(team, number)| (team.clone(), number));
+        if let Some((holder, number)) = holder {
+            self.tell_packet(arrival, &holder, number);
+        }
+        self.tell_next(arrival);
     }
 
     /// Changes the ownership of a task.

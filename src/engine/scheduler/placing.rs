@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Said, Scheduler};
-use crate::engine::effect::{Effect, OfferBrief, WithdrawReason, WorkMessage};
+use crate::engine::effect::{DerivedBecause, Effect, OfferBrief, WithdrawReason, WorkMessage};
 use crate::engine::explain::{Decision, Filter};
 use crate::engine::forecast;
 use crate::engine::id::{RequestId, TeamId};
@@ -25,10 +25,15 @@ impl Scheduler {
     /// Decides for a task that no team has, and does it.
     pub(super) fn route(&mut self, arrival: Arrival) {
         let waits = self.task_of(arrival).is_some_and(|task| matches!(task.state, TaskState::Waiting(_)));
-        if !waits || self.admitting == Some(arrival) {
+        if !waits || self.admitting.is_some_and(|(first, last)| (first..=last).contains(&arrival)) {
             return;
         }
+        self.derive_stale();
         self.mark_ready_now(arrival);
+        if self.drains() {
+            self.to_route.insert(arrival);
+            return;
+        }
         let Some(entry) = self.tasks.get(&arrival) else { return };
         if let Some(waiting) = must_wait(&entry.task, self.now) {
             self.park(arrival, waiting, None);
@@ -83,7 +88,6 @@ impl Scheduler {
 
     /// Proposes a task to a team that no wall keeps from it; a team that accepts by its policy owns it at once.
     pub(super) fn offer(&mut self, arrival: Arrival, index: TeamIndex, decision: Arc<Decision>, _cleared: &Cleared) {
-        // A step that is late fires so many timers only: what this clock was due for before now is told before it stops.
         self.tell_overdue(arrival);
         let now = self.now;
         let roster = Arc::clone(&self.board.roster);
@@ -114,6 +118,7 @@ impl Scheduler {
         let class = self.tasks.get(&task.arrival).and_then(|entry| self.board.classes.get(entry.class));
         let coverage = class.and_then(|class| class.counted_coverage(task, roster, self.now));
         let with_offer = task.needs.payload_on == PayloadOn::Offer;
+        let due_at = forecast::due_at(task, roster, Some(team), coverage, self.now);
         OfferBrief {
             assignment,
             until,
@@ -127,7 +132,8 @@ impl Scheduler {
             place: task.needs.place.clone(),
             priority: task.priority,
             remaining_minutes: task.remaining_minutes(),
-            due_at: forecast::due_at(task, roster, Some(team), coverage, self.now),
+            due_at,
+            derived: due_at.is_some() && due_at == task.derived_deadline(),
             clocks: self.clocks_so_far(task.arrival),
             packet: self.packet(task),
             with_payload: with_offer || team.acceptance == Acceptance::Implicit,
@@ -153,6 +159,7 @@ impl Scheduler {
 
     /// The offered team owns the task.
     pub(super) fn accept(&mut self, arrival: Arrival, update: Option<RequestId>) {
+        self.tell_overdue(arrival);
         let now = self.now;
         let Some(task) = self.task_of(arrival) else { return };
         let TaskState::Offered(offer) = task.state.clone() else { return };
@@ -178,6 +185,37 @@ impl Scheduler {
         self.decide_handoff(arrival);
     }
 
+    /// Whether an accept comes late and counts all the same: the offer lapsed and was the last one, the task still waits,
+    /// and but for that lapse the team could have it now.
+    pub(super) fn accepts_late(&self, task: &Task, team: &TeamId, assignment: u32) -> Option<Cleared> {
+        let lapsed = |it: &TurnDown| it.team == *team && it.cause == TurnDownCause::Lapsed;
+        let was_last = task.assignments == assignment && task.turn_downs.iter().any(lapsed);
+        let waits = matches!(task.state, TaskState::Waiting(_)) && must_wait(task, self.now).is_none();
+        let index = self.board.roster.team_index(team).filter(|_| waits && was_last)?;
+        let in_the_way = routing::obstacles(&self.board, task, index, self.now);
+        let could_have_it = in_the_way.iter().all(|it| it.rejection.filter() == Filter::TurnedDown);
+        self.board.walls.clear(team, &task.client, &task.matter).ok().filter(|_| could_have_it)
+    }
+
+    /// The team owns the task by an offer that had lapsed.
+    pub(super) fn accept_late(
+        &mut self,
+        arrival: Arrival,
+        team: &TeamId,
+        assignment: u32,
+        update: &RequestId,
+        _cleared: &Cleared,
+    ) {
+        let (now, charged) = (self.now, self.charge_offer(arrival));
+        let offer = Offer { team: team.clone(), assignment, at: now, until: now, until_shift_end: false };
+        self.change(arrival, |task| {
+            task.turn_downs.retain(|it| it.team != *team);
+            task.charged = charged;
+            task.state = TaskState::Offered(offer);
+        });
+        self.accept(arrival, Some(update.clone()));
+    }
+
     /// Takes an offer back and tells the team; the caller routes the task anew or parks it.
     pub(super) fn withdraw(&mut self, arrival: Arrival, reason: WithdrawReason) {
         let Some(task) = self.task_of(arrival) else { return };
@@ -194,12 +232,14 @@ impl Scheduler {
     pub(super) fn end_holding(&mut self, arrival: Arrival) {
         let now = self.now;
         self.end_part(arrival, |task| task.state = TaskState::Waiting(Waiting::undecided(now)));
+        self.derive_later(arrival, DerivedBecause::StepReturned);
     }
 
     /// Nobody has the task for the moment; the next decision gives the reason.
     pub(super) fn vacate(&mut self, arrival: Arrival) {
         let now = self.now;
         self.change(arrival, |task| task.state = TaskState::Waiting(Waiting::undecided(now)));
+        self.derive_later(arrival, DerivedBecause::StepReturned);
     }
 
     /// Notes that a team turned a task down, and until when that holds.

@@ -10,7 +10,7 @@ use super::{Census, Scheduler};
 use crate::engine::admission;
 use crate::engine::board::Board;
 use crate::engine::effect::{Effects, Recorded};
-use crate::engine::event::{Event, Refusal};
+use crate::engine::event::{Event, Refusal, RefusalCode};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::fairness::Mark;
 use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
@@ -190,13 +190,18 @@ impl Preview {
     /// # Errors
     /// The refusal that the request would meet.
     pub fn of(request: &WorkRequest, roster: Arc<Roster>, at: DateTime<Utc>) -> Result<Self, Box<Refusal>> {
+        if request.is_process() {
+            let message = "one task is looked at at a time; give a step as a request of its own";
+            let field = if request.process.is_some() { "process" } else { "steps" };
+            return Err(Box::new(Refusal::of_field(RefusalCode::InvalidField, field, message)));
+        }
         let mut task = admission::admit(request, &roster, Arrival(0), at)?;
         sla::touch(&mut task, Moment::Admitted, at);
         sla::touch(&mut task, Moment::Ready, at);
         let mut board = Board::new(roster, Vec::new(), at);
         let roster = Arc::clone(&board.roster);
         let Some(client) = roster.clients.get(&task.client) else {
-            return Err(Box::new(Refusal::new(crate::engine::event::RefusalCode::UnknownClient, "unknown client")));
+            return Err(Box::new(Refusal::new(RefusalCode::UnknownClient, "unknown client")));
         };
         let class = board.classes.join(&roster, &board.walls, client, &task.matter, &task.needs, at);
         let client = task.client.clone();

@@ -173,6 +173,7 @@ impl Scheduler {
         self.queue = Queue::default();
         self.timers = Timers::default();
         self.set_kept_timers();
+        self.renew_processes();
         self.census = super::Census::default();
         self.sla = crate::engine::sla::SlaCensus::default();
         self.dependants.clear();

@@ -40,9 +40,12 @@ impl Scheduler {
                 Timer::HandoffNotice(team) => self.decide_handoffs(team),
                 Timer::GraceEnds(arrival) | Timer::HandoffOffer(arrival) => self.decide_handoff(arrival),
                 Timer::PauseCapped(arrival) => self.cap_pause(arrival),
+                Timer::SlaWarns(arrival) if self.is_process(arrival) => self.warn_process(arrival),
+                Timer::SlaBreached(arrival) if self.is_process(arrival) => self.breach_process(arrival, self.now),
                 Timer::SlaWarns(arrival) => self.warn(arrival),
                 Timer::SlaBreached(arrival) => self.breach(arrival, self.now),
                 Timer::SlaEscalates(arrival) => self.escalate(arrival),
+                Timer::StepLate(arrival) => self.tell_step_late(arrival),
                 Timer::Stalled(arrival) => self.tell_stalled(arrival),
                 Timer::PredecessorUnknown(arrival) => self.tell_unknown(arrival),
                 Timer::NotBefore(arrival) => self.reach_not_before(arrival, due_at),
@@ -79,7 +82,9 @@ impl Scheduler {
         for team in teams {
             self.board.refresh(team, self.now);
             self.set_team_timers(team);
-            self.look_at_hours(team);
+            if !self.drains() {
+                self.look_at_hours(team);
+            }
         }
     }
 
@@ -188,6 +193,10 @@ impl Scheduler {
 
     /// An offer ends unanswered: a turn-down, or a withdrawal when the shift ended first.
     fn lapse(&mut self, arrival: Arrival, due_at: DateTime<Utc>) {
+        if self.is_cut_off() {
+            // Its limit goes on when the outage ends.
+            return;
+        }
         if let Some(offer) = self.task_of(arrival).and_then(Task::handoff_offer) {
             if offer.until <= self.now {
                 let how = if offer.until_shift_end { HandoffRefusal::ShiftEnded } else { HandoffRefusal::Lapsed };

@@ -69,6 +69,9 @@ impl Scheduler {
         let Some(arrival) = self.arrival_of(&update.task) else {
             return Err(not_open(update, ended));
         };
+        if self.is_process(arrival) {
+            return self.update_process(arrival, update);
+        }
         let Some(task) = self.task_of(arrival) else { return Err(unknown_task(update)) };
         may_know(update, task)?;
         may_send(update)?;
@@ -76,6 +79,18 @@ impl Scheduler {
             && self.completes_late(task, team, *assignment)
         {
             self.complete_late(arrival, team, *assignment, note.clone(), &update.id);
+            return Ok(());
+        }
+        if let (Sender::Team(team), Change::Complete { assignment, note }) = (&update.sender, &update.change)
+            && self.completes_too_late(task, team, *assignment)
+        {
+            self.attach_completion(arrival, team, *assignment, note.clone(), &update.id);
+            return Ok(());
+        }
+        if let (Sender::Team(team), Change::Accept { assignment }) = (&update.sender, &update.change)
+            && let Some(cleared) = self.accepts_late(task, team, *assignment)
+        {
+            self.accept_late(arrival, team, *assignment, &update.id, &cleared);
             return Ok(());
         }
         current_assignment(update, task)?;
@@ -111,6 +126,7 @@ impl Scheduler {
         note: Option<String>,
         update: &RequestId,
     ) {
+        self.tell_overdue(arrival);
         let now = self.now;
         let Some(TaskState::Active(holder)) = self.task_of(arrival).map(|task| task.state.clone()) else { return };
         self.drop_plan(arrival, WithdrawReason::Recalled);
@@ -335,6 +351,7 @@ impl Scheduler {
     }
 
     fn complete(&mut self, arrival: Arrival, active: &Active, note: Option<String>, update: Option<RequestId>) {
+        self.tell_overdue(arrival);
         let now = self.now;
         self.drop_plan(arrival, WithdrawReason::Recalled);
         self.remember_holder(&active.team, arrival);
@@ -350,7 +367,8 @@ impl Scheduler {
         self.end(arrival, true);
     }
 
-    fn cancel(&mut self, arrival: Arrival, reason: &str, update: &Update) {
+    pub(super) fn cancel(&mut self, arrival: Arrival, reason: &str, update: &Update) {
+        self.tell_overdue(arrival);
         let now = self.now;
         let Some(task) = self.task_of(arrival) else { return };
         let said = match task.assignment() {
@@ -366,9 +384,16 @@ impl Scheduler {
     }
 
     fn end(&mut self, arrival: Arrival, completed: bool) {
-        let Some(id) = self.task_of(arrival).map(|task| task.id.clone()) else { return };
+        let Some(task) = self.task_of(arrival) else { return };
+        let (id, step) = (task.id.clone(), task.process.as_ref().map(|step| step.process_arrival));
+        if let Some(process) = step {
+            self.end_step(process, arrival);
+        }
         self.retire(arrival);
         self.end_predecessor(&id, completed);
+        if let Some(process) = step {
+            self.end_process_when_done(process);
+        }
     }
 
     pub(super) fn changed(&self, arrival: Arrival) -> Said {

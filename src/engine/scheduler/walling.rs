@@ -40,7 +40,8 @@ impl Scheduler {
     fn tell_wall(&mut self, (team, client, matter): Walled, source: WallSource) {
         self.out.walls_changed = true;
         self.out.recorded.push(Recorded {
-            at: self.now,
+            at: self.told_at(),
+            claimed_at: self.claimed_at(),
             task: None,
             client: Some(client),
             matter: matter.clone(),

@@ -10,6 +10,7 @@
 
 mod census;
 mod clock;
+mod deadline;
 mod hours;
 mod ledger;
 mod notice;

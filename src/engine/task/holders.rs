@@ -33,6 +33,9 @@ pub struct Holder {
     /// What it said to the next holder.
     #[serde(flatten)]
     pub notes: Notes,
+    /// When it said that it had completed the task, too late for that to count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_late_at: Option<DateTime<Utc>>,
     /// Whether it said more than there is room for; see [`MAX_NOTES_BYTES`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub notes_dropped: bool,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::fairness::Charge;
 use crate::engine::id::{ClientId, MatterId, RequestId, SlaId, TaskId, TeamId, Term, WorkTypeId};
+use crate::engine::process::StepOf;
 use crate::engine::request::{Consent, Place, Presence, Priority, RequestDigest, SkillNeed};
 use crate::engine::roster::{HandoffRule, PayloadOn};
 use crate::engine::sla::Clock;
@@ -93,6 +94,9 @@ pub struct Task {
     /// The terms as admitted, once the firm has changed them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_admitted: Option<Box<Terms>>,
+    /// The process that it is a step of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Box<StepOf>>,
     /// Sequence number of its last fact.
     pub task_seq: u64,
 }
@@ -113,6 +117,12 @@ impl Task {
         }
     }
 
+    /// When it must be done for the process that it is a step of to be in time.
+    #[must_use]
+    pub fn derived_deadline(&self) -> Option<DateTime<Utc>> {
+        self.process.as_ref()?.derived
+    }
+
     /// Whether no predecessor is in its way.
     #[must_use]
     pub fn is_unblocked(&self) -> bool {
@@ -128,6 +138,15 @@ impl Task {
     /// Adds a holder whose part has ended, and keeps the notes to their limit.
     pub fn add_holder(&mut self, holder: Holder) {
         self.holders.push(holder);
+        holders::keep_to_limit(&mut self.holders);
+    }
+
+    /// Attaches to an earlier holder's part that it has completed the task, too late for that to count.
+    pub fn attach_completion(&mut self, team: &TeamId, assignment: u32, note: Option<String>, at: DateTime<Utc>) {
+        let is_its = |it: &&mut Holder| it.team == *team && it.assignment == assignment;
+        let Some(part) = self.holders.iter_mut().find(is_its) else { return };
+        part.completed_late_at = Some(at);
+        part.notes.renew(Notes { done: note, ..Notes::default() });
         holders::keep_to_limit(&mut self.holders);
     }
 

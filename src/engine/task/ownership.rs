@@ -202,6 +202,7 @@ impl Active {
             worked_seconds: worked_ms / 1_000,
             cost_cents: cost_cents(worked_ms, team.cost_per_hour_cents),
             notes: self.handoff.notes.clone(),
+            completed_late_at: None,
             notes_dropped: false,
         }
     }

@@ -18,6 +18,20 @@ pub struct Words {
     reason: Option<String>,
 }
 
+impl Words {
+    /// Only why it was called off.
+    #[must_use]
+    pub fn of_reason(reason: String) -> Self {
+        Self { reason: Some(reason), ..Self::default() }
+    }
+
+    /// Why it was called off.
+    #[must_use]
+    pub fn into_reason(self) -> Option<String> {
+        self.reason
+    }
+}
+
 impl Task {
     /// Whether anybody wrote anything about it.
     #[must_use]

@@ -186,7 +186,6 @@ fn is_unreadable(code: RefusalCode) -> bool {
         | RefusalCode::UnknownProcess
         | RefusalCode::Retired
         | RefusalCode::Conflict
-        | RefusalCode::ProcessUnsupported
         | RefusalCode::Full
         | RefusalCode::UnknownTask
         | RefusalCode::TaskEnded

@@ -13,7 +13,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::broker::Delivery;
 use crate::engine::effect::{Answer, Effect, Effects, EscalationReason, Exposure};
 use crate::engine::event::Event;
 use crate::engine::id::{TaskId, TeamId};
@@ -24,7 +23,7 @@ use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Arrival, Task, TaskState};
 use crate::engine::walls::{Walled, Walls};
 use crate::http::{OverrideAnswer, PurgeAnswer, SubmitAnswer, Unavailable, UpdateAnswer};
-use crate::store::{Conflict, Reader, StoreError, TaskRow};
+use crate::store::{Conflict, ProcessRow, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::Rules;
 use crate::wire::chain::Sealer;
@@ -52,6 +51,7 @@ pub struct Decider {
     incarnation: Arc<str>,
     metrics: Arc<Metrics>,
     changed: BTreeSet<Arrival>,
+    processes_changed: BTreeSet<Arrival>,
     conflicts_stored: usize,
     walls: WallsInForce,
     /// The roster that those outside the loop are told of, or will be.
@@ -99,6 +99,7 @@ impl Decider {
             walls: parts.walls,
             metrics: parts.metrics,
             changed: BTreeSet::new(),
+            processes_changed: BTreeSet::new(),
             conflicts_stored,
             shown: Arc::clone(parts.scheduler.roster()),
             check_index: parts.check_index,
@@ -171,10 +172,10 @@ impl Decider {
 
     /// Answers a call while nothing may be decided, since the clock stepped: what brings something is turned away, what
     /// only looks is answered. A delivery comes back to wait.
-    pub fn turn_away(&mut self, inbound: Inbound, decided: &mut Decided) -> Option<Box<Delivery>> {
+    pub fn turn_away(&mut self, inbound: Inbound, decided: &mut Decided) -> Option<Inbound> {
         let unavailable = || Unavailable("the clock stepped and nothing is decided until that ends; send again".into());
         match inbound {
-            Inbound::Delivery(delivery) => return Some(delivery),
+            Inbound::Delivery(_) | Inbound::Consuming { .. } | Inbound::LinkLost => return Some(inbound),
             Inbound::Requests { bodies, reply } => {
                 // A caller that has gone away needs no answer.
                 let _ = reply.send(vec![SubmitAnswer::Unavailable(unavailable()); bodies.len()]);
@@ -193,6 +194,10 @@ impl Decider {
                 decided.answers.push(Reply::Overrides(reply, (listed, self.check_index.0)));
             }
             Inbound::Roster(candidate) => drop(candidate.reply.send(Err(unavailable()))),
+            Inbound::Forecast { process, reply } => {
+                let forecast = self.scheduler.process_forecast(&process);
+                decided.answers.push(Reply::Forecast(reply, Box::new(forecast)));
+            }
             Inbound::Explain { task, team, reply } => {
                 let explained = self.explain(&task, team.as_ref());
                 decided.answers.push(Reply::Explain(reply, Box::new(explained)));
@@ -228,6 +233,34 @@ impl Decider {
     /// An offer could not be delivered within the limit.
     pub fn undeliverable(&mut self, now: DateTime<Utc>, task: TaskId, assignment: u32, decided: &mut Decided) {
         let effects = self.scheduler.step(now, Event::OfferUndeliverable { task, assignment });
+        self.take(effects, decided);
+    }
+
+    /// Whether what was sent in an outage is being read.
+    #[must_use]
+    pub fn drains(&self) -> bool {
+        self.scheduler.drains()
+    }
+
+    /// Nothing can be read from now on.
+    pub fn begin_outage(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        let effects = self.scheduler.step(now, Event::OutageBegan);
+        self.take(effects, decided);
+    }
+
+    /// What was sent in an outage is read from now on; false when there was none.
+    pub fn begin_drain(&mut self, now: DateTime<Utc>, decided: &mut Decided) -> bool {
+        if !self.scheduler.is_cut_off() {
+            return false;
+        }
+        let effects = self.scheduler.step(now, Event::DrainBegan);
+        self.take(effects, decided);
+        true
+    }
+
+    /// What was sent in an outage has been read.
+    pub fn end_outage(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        let effects = self.scheduler.step(now, Event::OutageEnded);
         self.take(effects, decided);
     }
 
@@ -290,6 +323,13 @@ impl Decider {
         decided.batch.marks.extend(effects.marks);
         decided.changes_tasks |= !effects.changed.is_empty();
         self.changed.extend(effects.changed);
+        decided.changes_tasks |= !effects.processes_changed.is_empty();
+        self.processes_changed.extend(effects.processes_changed);
+        for process in effects.processes_ended {
+            self.metrics.process_ended(process.state.as_str());
+            self.processes_changed.remove(&process.arrival);
+            decided.batch.processes.push(ProcessRow { process: Arc::new(process), next_due_at: None });
+        }
         for task in effects.ended {
             observe::ended(&self.metrics, &task);
             self.changed.remove(&task.arrival);
@@ -325,7 +365,15 @@ impl Decider {
                 decided.batch.tasks.push(row(task.clone(), next_due_at));
             }
         }
-        decided.batch.at = Some(now);
+        for arrival in std::mem::take(&mut self.processes_changed) {
+            if let Some(process) = self.scheduler.process_of(arrival) {
+                let due = process.clock.iter().flat_map(|clock| [clock.warns_at, clock.breaches_at()]);
+                let next_due_at = due.flatten().min();
+                decided.batch.processes.push(ProcessRow { process: Arc::new(process.clone()), next_due_at });
+            }
+        }
+        // A crash before the end of a drain must find the same outage.
+        decided.batch.at = Some(self.scheduler.drains_since().unwrap_or(now));
     }
 
     /// A call's answer, with where the task is at the end of the batch.
@@ -334,7 +382,9 @@ impl Decider {
             Answer::Admitted(task) => {
                 let state = self.scheduler.task(&task).map(|it| &it.state);
                 let team = state.and_then(|it| it.team().cloned());
-                SubmitAnswer::Admitted { task, state: state.map_or("completed", TaskState::as_str), team }
+                let process = self.scheduler.process(&task).map(|process| process.state.as_str());
+                let state = process.unwrap_or_else(|| state.map_or("completed", TaskState::as_str));
+                SubmitAnswer::Admitted { task, state, team }
             }
             Answer::Duplicate(task) => SubmitAnswer::Duplicate { task },
             Answer::Refused(refusal) => SubmitAnswer::Refused(refusal),
@@ -355,6 +405,7 @@ impl Decider {
             census: self.scheduler.census().clone(),
             sla: self.scheduler.sla_picture(),
             open_tasks: self.scheduler.open_count(),
+            open_processes: self.scheduler.open_processes().count(),
             teams: self.scheduler.teams().map(|(team, load)| TeamSnapshot::of(team, load)).collect(),
             overrides: self.active_overrides(),
             undelivered: self.undelivered.clone(),

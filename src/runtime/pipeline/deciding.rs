@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::broker::Delivery;
 use crate::store::StoreError;
 use crate::wire::fact::Link;
 
@@ -52,6 +51,9 @@ impl Pipeline {
             self.turn_away();
             return Ok(());
         }
+        if self.drain.is_some() {
+            return self.decide_drained();
+        }
         let now = self.parts.clock.now();
         self.parts.decider.fire(now, &mut self.next);
         if self.parts.decider.is_overdue(now) {
@@ -61,8 +63,23 @@ impl Pipeline {
             self.parts.decider.undeliverable(now, task, assignment, &mut self.next);
         }
         let room = self.parts.batch_limit.saturating_sub(self.next.messages).min(self.arrived.len());
-        let mut ordinary = Vec::with_capacity(room);
-        for inbound in self.arrived.drain(..room) {
+        let links = |inbound: &Inbound| matches!(inbound, Inbound::Consuming { .. } | Inbound::LinkLost);
+        let before_link = self.arrived.iter().take(room).position(links);
+        let read = self.arrived.drain(..before_link.unwrap_or(room)).collect();
+        let ordinary = self.set_alone_aside(read);
+        self.parts.decider.decide(now, ordinary, &mut self.next)?;
+        match before_link.and_then(|_| self.arrived.pop_front()) {
+            Some(Inbound::Consuming { updates }) => self.begin_drain(updates),
+            Some(_) => self.lose_link(),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Messages that arrive for the third time wait to be handled alone.
+    pub(super) fn set_alone_aside(&mut self, read: Vec<Inbound>) -> Vec<Inbound> {
+        let mut ordinary = Vec::with_capacity(read.len());
+        for inbound in read {
             match inbound {
                 Inbound::Delivery(delivery) if delivery.delivery_count >= ALONE_FROM_DELIVERY_COUNT => {
                     self.alone.push_back(delivery);
@@ -70,18 +87,23 @@ impl Pipeline {
                 inbound => ordinary.push(inbound),
             }
         }
-        self.parts.decider.decide(now, ordinary, &mut self.next)
+        ordinary
     }
 
-    /// The clock stepped: deliveries wait, those of a link before the newest one have been sent again.
+    /// The clock stepped: deliveries wait, and what is known of the link; those of a link before the newest one have been
+    /// sent again.
     fn turn_away(&mut self) {
-        let mut waiting: VecDeque<Box<Delivery>> = VecDeque::new();
+        let mut waiting: VecDeque<Inbound> = VecDeque::new();
         for inbound in self.arrived.drain(..) {
             waiting.extend(self.parts.decider.turn_away(inbound, &mut self.next));
         }
-        let newest = waiting.back().map(|delivery| delivery.token.epoch);
-        waiting.retain(|delivery| Some(delivery.token.epoch) == newest);
-        self.arrived = waiting.into_iter().map(Inbound::Delivery).collect();
+        let epoch = |inbound: &Inbound| match inbound {
+            Inbound::Delivery(delivery) => Some(delivery.token.epoch),
+            _ => None,
+        };
+        let newest = waiting.iter().rev().find_map(epoch);
+        waiting.retain(|inbound| epoch(inbound).is_none_or(|epoch| Some(epoch) == newest));
+        self.arrived = waiting;
     }
 
     /// A message to be handled alone is marked on disk first, so that one that ends the process is found out.

@@ -8,6 +8,7 @@
 //! that bring something are turned away.
 
 mod deciding;
+mod draining;
 mod settling;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,6 +33,7 @@ use super::in_force::InForce;
 use super::intake::Inbound;
 use super::outbox::{OutboxHandle, Progress};
 use super::status::Status;
+use draining::Drain;
 
 /// How often the clock is compared, the metrics are shown and an idle watermark is written.
 const TICK: Duration = Duration::from_secs(1);
@@ -93,6 +95,8 @@ pub struct Pipeline {
     /// Offers that could not be delivered and are not decided.
     expired_offers: Vec<(TaskId, u32)>,
     intake_closed: bool,
+    /// What was sent in an outage and is read first.
+    drain: Option<Drain>,
     /// Deliveries to be handled alone.
     alone: VecDeque<Box<Delivery>>,
     /// The one whose mark is on disk, or about to be.
@@ -112,6 +116,8 @@ impl Pipeline {
     #[must_use]
     pub fn new(parts: PipelineParts) -> Self {
         let at_start = parts.undelivered.clone();
+        let drain = parts.decider.drains().then(|| Drain::at_start(parts.consumer.is_some()));
+        parts.status.drains(drain.is_some());
         let mut pipeline = Self {
             parts,
             next: Decided::default(),
@@ -121,6 +127,7 @@ impl Pipeline {
             arrived: VecDeque::new(),
             expired_offers: Vec::new(),
             intake_closed: false,
+            drain,
             alone: VecDeque::new(),
             marked: None,
             undelivered: BTreeMap::new(),
@@ -210,6 +217,9 @@ impl Pipeline {
         if self.is_stopped_clock() || self.is_far_ahead() {
             return None;
         }
+        if let Some(drain) = &self.drain {
+            return Some(if self.arrived.is_empty() { drain.ends_in() } else { Duration::ZERO });
+        }
         if !self.arrived.is_empty() || !self.expired_offers.is_empty() {
             return Some(Duration::ZERO);
         }
@@ -232,6 +242,7 @@ impl Pipeline {
         });
         self.parts.metrics.show(&inspection.census, &inspection.sla, gauges);
         self.parts.metrics.set_overrides(&inspection.overrides);
+        self.parts.metrics.set_open_processes(inspection.open_processes as u64);
         self.write_idle_progress();
     }
 

@@ -162,6 +162,7 @@ fn give(answer: Reply) {
         Reply::Purge(reply, answer) => drop(reply.send(*answer)),
         Reply::Overrides(reply, listed) => drop(reply.send(listed)),
         Reply::Roster(reply, judged) => drop(reply.send(*judged)),
+        Reply::Forecast(reply, forecast) => drop(reply.send(*forecast)),
         Reply::Explain(reply, explained) => drop(reply.send(*explained)),
     }
 }

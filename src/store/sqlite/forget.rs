@@ -17,9 +17,13 @@ use crate::wire::words::holds_words;
 
 const DURING: &str = "forgetting";
 
-/// A task all of whose facts have been published: what is emptied before never leaves.
-const IS_PUBLISHED: &str =
-    "NOT EXISTS (SELECT 1 FROM facts WHERE task = tasks.id AND seq > (SELECT watermark FROM meta))";
+/// What has content of its own: the table, and that of its payloads.
+const KINDS: [(&str, &str); 2] = [("tasks", "payloads"), ("processes", "process_payloads")];
+
+/// Something all of whose facts have been published: what is emptied before never leaves.
+fn is_published(table: &str) -> String {
+    format!("NOT EXISTS (SELECT 1 FROM facts WHERE task = {table}.id AND seq > (SELECT watermark FROM meta))")
+}
 
 /// Forgets one portion inside the caller's transaction.
 pub(super) fn forget(connection: &Connection, what: &Forgetting, tip: &Tip) -> Result<Forgotten, StoreError> {
@@ -48,19 +52,23 @@ fn empty_purged(
     let found: Option<(u64, String, String, i64)> = first.query_row([], read).optional().map_err(fault(DURING))?;
     let Some((seq, client, matter, at)) = found else { return Ok(0) };
     let of_matter = "client = ?1 AND matter = ?2 AND ended_at <= ?3 AND emptied_at IS NULL";
-    let sql = format!("SELECT arrival FROM tasks WHERE {of_matter} AND {IS_PUBLISHED} ORDER BY arrival LIMIT ?4");
-    let tasks = arrivals(connection, &sql, params![client, matter, at, portion])?;
-    for arrival in &tasks {
-        empty(connection, *arrival, what, done)?;
+    let (mut emptied, mut is_left) = (0, false);
+    for (table, payloads) in KINDS {
+        let published = is_published(table);
+        let sql = format!("SELECT arrival FROM {table} WHERE {of_matter} AND {published} ORDER BY arrival LIMIT ?4");
+        for arrival in arrivals(connection, &sql, params![client, matter, at, portion - emptied])? {
+            empty(connection, (table, payloads), arrival, what, done)?;
+            emptied += 1;
+        }
+        is_left |= prepare(connection, &format!("SELECT 1 FROM {table} WHERE {of_matter} LIMIT 1"))?
+            .exists(params![client, matter, at])
+            .map_err(fault(DURING))?;
     }
-    let left = prepare(connection, &format!("SELECT 1 FROM tasks WHERE {of_matter} LIMIT 1"))?
-        .exists(params![client, matter, at])
-        .map_err(fault(DURING))?;
-    if !left {
+    if !is_left {
         execute(&mut prepare(connection, "UPDATE purges SET done = 1 WHERE seq = ?1")?, [integer(seq)?], DURING)?;
         done.purged = Some(FactSeq(seq));
     }
-    Ok(tasks.len() as i64)
+    Ok(emptied)
 }
 
 /// Empties tasks that ended long ago.
@@ -70,26 +78,56 @@ fn empty_old(
     portion: i64,
     done: &mut Forgotten,
 ) -> Result<i64, StoreError> {
-    let sql = format!(
-        "SELECT arrival FROM tasks WHERE ended_at < ?1 AND emptied_at IS NULL AND {IS_PUBLISHED} ORDER BY ended_at LIMIT ?2"
-    );
-    let tasks = arrivals(connection, &sql, params![what.content_before.timestamp_millis(), portion])?;
-    for arrival in &tasks {
-        empty(connection, *arrival, what, done)?;
+    let mut emptied = 0;
+    for (table, payloads) in KINDS {
+        let (published, before) = (is_published(table), what.content_before.timestamp_millis());
+        let sql = format!(
+            "SELECT arrival FROM {table} WHERE ended_at < ?1 AND emptied_at IS NULL AND {published}
+             ORDER BY ended_at LIMIT ?2"
+        );
+        for arrival in arrivals(connection, &sql, params![before, portion - emptied])? {
+            empty(connection, (table, payloads), arrival, what, done)?;
+            emptied += 1;
+        }
     }
-    Ok(tasks.len() as i64)
+    Ok(emptied)
 }
 
-/// Empties a task's payload, its words, and those of its facts that hold some.
-fn empty(connection: &Connection, arrival: i64, what: &Forgetting, done: &mut Forgotten) -> Result<(), StoreError> {
-    let sql = "UPDATE payloads SET body = x'' WHERE arrival = ?1 AND length(body) > 0";
-    done.payloads += execute(&mut prepare(connection, sql)?, [arrival], DURING)? as u64;
+/// Empties the payload of a task or a process, its words, and those of its facts that hold some. The payload of a process
+/// goes with the process, which ends with its last step.
+fn empty(
+    connection: &Connection,
+    (table, payloads): (&str, &str),
+    arrival: i64,
+    what: &Forgetting,
+    done: &mut Forgotten,
+) -> Result<(), StoreError> {
+    let sql = format!("UPDATE {payloads} SET body = x'' WHERE arrival = ?1 AND length(body) > 0");
+    done.payloads += execute(&mut prepare(connection, &sql)?, [arrival], DURING)? as u64;
     done.words += words::empty(connection, arrival)?;
-    let select = "SELECT row FROM tasks WHERE arrival = ?1";
-    let mut task: Task =
-        prepare(connection, select)?.query_row([arrival], super::columns::task_without_words).map_err(fault(DURING))?;
+    if table == "tasks" {
+        empty_row(connection, arrival, done)?;
+    }
+    let select = format!("SELECT id FROM {table} WHERE arrival = ?1");
+    let id: String = prepare(connection, &select)?.query_row([arrival], |row| row.get(0)).map_err(fault(DURING))?;
+    let mut select = prepare(connection, &format!("SELECT {FACT_COLUMNS} FROM facts WHERE task = ?1"))?;
+    let facts = select.query_map([&id], fact).map_err(fault(DURING))?;
+    let facts: Vec<_> = facts.collect::<Result<_, _>>().map_err(fault(DURING))?;
+    let mut update = prepare(connection, "UPDATE facts SET body = x'', packet = NULL WHERE seq = ?1")?;
+    for it in facts.iter().filter(|it| holds_words(it)) {
+        done.words += execute(&mut update, [integer(it.seq.0)?], DURING)? as u64;
+    }
+    let sql = format!("UPDATE {table} SET emptied_at = ?2 WHERE arrival = ?1");
+    execute(&mut prepare(connection, &sql)?, params![arrival, what.now.timestamp_millis()], DURING)?;
+    Ok(())
+}
+
+/// Empties a task's row that a version wrote which kept words there.
+fn empty_row(connection: &Connection, arrival: i64, done: &mut Forgotten) -> Result<(), StoreError> {
+    let mut task: Task = prepare(connection, "SELECT row FROM tasks WHERE arrival = ?1")?
+        .query_row([arrival], super::columns::task_without_words)
+        .map_err(fault(DURING))?;
     if task.has_words() {
-        // A row that a version before this one wrote.
         task.take_words();
         let row = words::json(&task, &task.id)?;
         execute(
@@ -99,15 +137,6 @@ fn empty(connection: &Connection, arrival: i64, what: &Forgetting, done: &mut Fo
         )?;
         done.words += 1;
     }
-    let mut select = prepare(connection, &format!("SELECT {FACT_COLUMNS} FROM facts WHERE task = ?1"))?;
-    let facts = select.query_map([task.id.as_str()], fact).map_err(fault(DURING))?;
-    let facts: Vec<_> = facts.collect::<Result<_, _>>().map_err(fault(DURING))?;
-    let mut update = prepare(connection, "UPDATE facts SET body = x'', packet = NULL WHERE seq = ?1")?;
-    for it in facts.iter().filter(|it| holds_words(it)) {
-        done.words += execute(&mut update, [integer(it.seq.0)?], DURING)? as u64;
-    }
-    let sql = "UPDATE tasks SET emptied_at = ?2 WHERE arrival = ?1";
-    execute(&mut prepare(connection, sql)?, params![arrival, what.now.timestamp_millis()], DURING)?;
     Ok(())
 }
 
@@ -115,7 +144,8 @@ fn empty(connection: &Connection, arrival: i64, what: &Forgetting, done: &mut Fo
 fn forget_front(connection: &Connection, what: &Forgetting, tip: &Tip, done: &mut Forgotten) -> Result<(), StoreError> {
     let before = what.rows_before.timestamp_millis();
     let sql = "SELECT seq, link, task, at >= ?2 OR EXISTS
-                 (SELECT 1 FROM tasks WHERE id = facts.task AND (ended_at IS NULL OR ended_at >= ?2))
+                 (SELECT 1 FROM tasks WHERE id = facts.task AND (ended_at IS NULL OR ended_at >= ?2)) OR EXISTS
+                 (SELECT 1 FROM processes WHERE id = facts.task AND (ended_at IS NULL OR ended_at >= ?2))
                FROM facts ORDER BY seq LIMIT ?1";
     let mut select = prepare(connection, sql)?;
     let mut rows = select.query(params![integer(what.portion as u64)?, before]).map_err(fault(DURING))?;
@@ -148,7 +178,7 @@ fn forget_front(connection: &Connection, what: &Forgetting, tip: &Tip, done: &mu
     tasks.sort_unstable();
     tasks.dedup();
     for task in tasks {
-        forget_task_without_facts(connection, &task, done)?;
+        forget_without_facts(connection, &task, done)?;
     }
     Ok(())
 }
@@ -173,19 +203,18 @@ fn first_unread(connection: &Connection, team: &TeamId) -> Result<Option<i64>, S
     prepare(connection, sql)?.query_row([team.as_str()], |row| row.get(0)).optional().map_err(fault(DURING))
 }
 
-fn forget_task_without_facts(connection: &Connection, task: &str, done: &mut Forgotten) -> Result<(), StoreError> {
-    let sql = "SELECT arrival FROM tasks WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM facts WHERE task = ?1)";
-    let found = prepare(connection, sql)?.query_row([task], |row| row.get::<_, i64>(0)).optional();
-    let Some(arrival) = found.map_err(fault(DURING))? else { return Ok(()) };
-    for sql in [
-        "DELETE FROM payloads WHERE arrival = ?1",
-        "DELETE FROM words WHERE arrival = ?1",
-        "DELETE FROM sla_segments WHERE arrival = ?1",
-        "DELETE FROM tasks WHERE arrival = ?1",
-    ] {
-        execute(&mut prepare(connection, sql)?, [arrival], DURING)?;
+fn forget_without_facts(connection: &Connection, id: &str, done: &mut Forgotten) -> Result<(), StoreError> {
+    for (table, payloads) in KINDS {
+        let sql =
+            format!("SELECT arrival FROM {table} WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM facts WHERE task = ?1)");
+        let found = prepare(connection, &sql)?.query_row([id], |row| row.get::<_, i64>(0)).optional();
+        let Some(arrival) = found.map_err(fault(DURING))? else { continue };
+        for table in [payloads, "words", "sla_segments", table] {
+            let sql = format!("DELETE FROM {table} WHERE arrival = ?1");
+            execute(&mut prepare(connection, &sql)?, [arrival], DURING)?;
+        }
+        done.tasks += 1;
     }
-    done.tasks += 1;
     Ok(())
 }
 

@@ -17,6 +17,7 @@ mod ledger;
 mod marks;
 mod open;
 mod overrides;
+mod processes;
 mod read;
 mod recover;
 mod schema;

@@ -10,20 +10,21 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_i
 use super::columns::{
     FACT_COLUMNS, TASK_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned,
 };
-use super::{costs, demand, ledger, open, overrides};
+use super::{costs, demand, ledger, open, overrides, processes};
 use crate::engine::effect::MAX_PURGED_NAMED;
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
 use crate::engine::outlook::{Demand, Hour};
 use crate::engine::overrides::Overrides;
+use crate::engine::process::Process;
 use crate::engine::request::RequestDigest;
 use crate::engine::roster::RosterDigest;
 use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
-use crate::store::{MatterTasks, Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
+use crate::store::{MatterTasks, ProcessQuery, Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
@@ -68,7 +69,10 @@ impl Reader for SqliteReader {
     fn ended(&mut self, ids: &[TaskId]) -> Result<Vec<Option<EndedTask>>, StoreError> {
         let snapshot = self.connection.transaction().map_err(fault("reading"))?;
         let mut select = snapshot
-            .prepare_cached("SELECT id, digest, state, team FROM tasks WHERE id = ?1 AND ended_at IS NOT NULL")
+            .prepare_cached(
+                "SELECT id, digest, state, team FROM tasks WHERE id = ?1 AND ended_at IS NOT NULL UNION ALL
+                 SELECT id, digest, state, NULL FROM processes WHERE id = ?1 AND ended_at IS NOT NULL",
+            )
             .map_err(fault("reading"))?;
         let found = ids.iter().map(|id| select.query_row([id.as_str()], ended).optional()).collect::<Result<_, _>>();
         found.map_err(fault("reading ended tasks"))
@@ -200,12 +204,31 @@ impl Reader for SqliteReader {
     }
 
     fn payload(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError> {
-        let sql = "SELECT body FROM payloads JOIN tasks USING (arrival) WHERE id = ?1 AND emptied_at IS NULL";
+        let sql = "SELECT body FROM payloads JOIN tasks USING (arrival) WHERE id = ?1 AND emptied_at IS NULL UNION ALL
+             SELECT body FROM tasks JOIN processes ON processes.id = tasks.client || '/' || tasks.request
+               JOIN process_payloads ON process_payloads.arrival = processes.arrival
+             WHERE tasks.id = ?1 AND tasks.emptied_at IS NULL AND processes.emptied_at IS NULL";
         self.one(sql, [task.as_str()], |row| row.get(0))
     }
 
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
         self.one(&format!("SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?1"), [id.as_str()], task)
+    }
+
+    fn process(&mut self, id: &TaskId) -> Result<Option<(Process, Vec<Task>)>, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let mut found = rows(&snapshot, &processes::by_id(), [id.as_str()], processes::process)?;
+        let Some(process) = found.pop() else { return Ok(None) };
+        let mut tasks = Vec::with_capacity(process.steps.len());
+        let sql = format!("SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?1");
+        for step in &process.steps {
+            tasks.extend(rows(&snapshot, &sql, [step.task.as_str()], task)?);
+        }
+        Ok(Some((process, tasks)))
+    }
+
+    fn processes(&mut self, query: &ProcessQuery) -> Result<Vec<Process>, StoreError> {
+        processes::list(&self.connection, query)
     }
 
     fn segments(&mut self, task: &TaskId) -> Result<Vec<Segment>, StoreError> {

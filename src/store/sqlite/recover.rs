@@ -41,6 +41,7 @@ pub(super) fn recover(connection: &mut Connection, path: &Path) -> Result<Recove
         last_at: tip.last_at.map(|at| instant(0, at)).transpose().map_err(fault("reading meta"))?,
         next_arrival: tip.next_arrival,
         open: open_tasks(&snapshot)?,
+        processes: super::processes::open(&snapshot)?,
         recent_ended: recent_ended(&snapshot)?,
         conflicts: conflicts(&snapshot)?,
         kept: all(&snapshot, "SELECT row FROM kept_updates ORDER BY rowid", |row| {

@@ -1,6 +1,6 @@
 //! What people wrote about tasks, apart from their rows.
 //!
-//! A row of words is written once and emptied in place: see `version_9.sql`.
+//! A row of words is written once and emptied in place: see `version_10.sql`.
 
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -68,6 +68,7 @@ impl Tip {
 pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result<Tip, StoreError> {
     let mut tip = tip.clone();
     write_facts(connection, batch, &mut tip)?;
+    super::processes::write(connection, &batch.processes, &mut tip)?;
     write_tasks(connection, &batch.tasks, &mut tip)?;
     super::ledger::write(connection, &batch.segments)?;
     write_payloads(connection, batch)?;
@@ -239,8 +240,15 @@ fn unwritable(task: &Task, error: &dyn std::fmt::Display) -> StoreError {
 fn write_payloads(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     let mut insert =
         prepare(connection, "INSERT INTO payloads (arrival, body) SELECT arrival, ?2 FROM tasks WHERE id = ?1")?;
+    let mut of_process = prepare(
+        connection,
+        "INSERT INTO process_payloads (arrival, body) SELECT arrival, ?2 FROM processes WHERE id = ?1",
+    )?;
     for (task, payload) in &batch.payloads {
-        if execute(&mut insert, params![task.as_str(), payload], "writing a payload")? == 0 {
+        let values = params![task.as_str(), payload];
+        if execute(&mut insert, values, "writing a payload")? == 0
+            && execute(&mut of_process, values, "writing a payload")? == 0
+        {
             return Err(StoreError::Inconsistent(format!("payload of task {task}, which is not stored")));
         }
     }

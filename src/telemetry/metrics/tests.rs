@@ -9,7 +9,7 @@ use crate::engine::task::WaitReason;
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 45] = [
+const PAGE: [(&str, &str, &[&str]); 47] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -39,6 +39,8 @@ const PAGE: [(&str, &str, &[&str]); 45] = [
     ("sla_next_deadline_timestamp_seconds", "gauge", &["team"]),
     ("sla_warnings_total", "counter", &["policy", "clock"]),
     ("sla_breaches_total", "counter", &["policy", "clock"]),
+    ("processes_open", "gauge", &[]),
+    ("processes_ended_total", "counter", &["outcome"]),
     ("handoffs_total", "counter", &["to_team", "outcome"]),
     ("handoffs_pending", "gauge", &["to_team"]),
     ("tasks_stalled", "gauge", &[]),

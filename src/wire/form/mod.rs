@@ -14,7 +14,7 @@ use crate::engine::event::Refusal;
 use super::json::{Fields, Node};
 
 pub(super) use place::At;
-pub(super) use values::{Line, Note, Whole};
+pub(super) use values::{Filled, Line, Note, Whole};
 pub(super) use words::word_of;
 
 /// A type that is read from JSON.

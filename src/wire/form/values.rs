@@ -160,3 +160,24 @@ impl<T: Form> Form for Vec<T> {
         Some(Self::new())
     }
 }
+
+/// A list of 1 to `MAX` entries.
+pub(in crate::wire) struct Filled<T, const MAX: usize>(pub(in crate::wire) Vec<T>);
+
+impl<T: Form, const MAX: usize> Form for Filled<T, MAX> {
+    fn read(node: &Node<'_>, at: &At<'_>) -> Result<Self, Refusal> {
+        let Node::List(entries) = node else { return Err(at.not(node, "a list")) };
+        if entries.is_empty() {
+            return Err(at.invalid("has no entries; add one, or leave it out"));
+        }
+        if entries.len() > MAX {
+            return Err(at.invalid(format!("has more than {MAX} entries; send fewer")));
+        }
+        let read = |(index, entry)| T::read(entry, &at.entry(index));
+        entries.iter().enumerate().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "array", "minItems": 1, "maxItems": MAX, "items": T::schema() })
+    }
+}

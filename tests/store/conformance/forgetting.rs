@@ -14,7 +14,7 @@ use super::{Backend, commit, recovered};
 use crate::samples::{Chain, active, at, cancelled, completed, request, segment, task, tasks, team, waiting};
 
 /// What is forgotten when content goes after `content` minutes and the rest after `rows`.
-fn by(content: i64, rows: i64) -> Forgetting {
+pub(super) fn by(content: i64, rows: i64) -> Forgetting {
     Forgetting {
         now: at(100_000),
         content_before: at(content),
@@ -36,6 +36,7 @@ pub fn noted(arrival: u64, state: TaskState, said: &str) -> Task {
         worked_seconds: 300,
         cost_cents: 0,
         notes: Notes { notes: Some(said.into()), done: None, next_step: Some(format!("{said}, next")) },
+        completed_late_at: None,
         notes_dropped: false,
     });
     noted
@@ -54,6 +55,7 @@ impl Sealed {
     pub fn fact(&mut self, about: &Task, task_seq: u64, minutes: i64, note: Option<&str>) -> Fact {
         self.0.seal(Recorded {
             at: at(minutes),
+            claimed_at: None,
             task: Some((about.id.clone(), task_seq)),
             client: Some(about.client.clone()),
             matter: None,
@@ -75,7 +77,7 @@ pub fn published(of: &[Task], facts: Vec<Fact>) -> Batch {
     Batch { facts, payloads, watermark, ..tasks(of) }
 }
 
-fn forget_all(writer: &mut dyn Writer, what: &Forgetting) -> Forgotten {
+pub(super) fn forget_all(writer: &mut dyn Writer, what: &Forgetting) -> Forgotten {
     let mut all = Forgotten::default();
     loop {
         all.add(writer.forget(what).expect("it forgets"));

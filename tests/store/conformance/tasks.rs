@@ -139,6 +139,7 @@ pub fn costs_are_summed_over_the_holders_of_tasks_that_ended_in_a_span<B: Backen
         worked_seconds: seconds,
         cost_cents: cents,
         notes: Notes::default(),
+        completed_late_at: None,
         notes_dropped: false,
     };
     let ended = |firm: &str, arrival, end, holders: Vec<Holder>| Task {

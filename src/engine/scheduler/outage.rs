@@ -1,0 +1,200 @@
+//! Outages: time in which nothing was read. What teams and firms sent in one counts before what fell due in it.
+//!
+//! Limits of offers stand still in an outage. When it is over, what was sent in it is read first: an update counts from
+//! the instant that it claims, if that lies in the outage, and no timer fires and nothing is routed meanwhile. Then the
+//! outage ends, what is due fires, and says how late it is.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::Scheduler;
+use crate::engine::effect::Effect;
+use crate::engine::event::Event;
+use crate::engine::task::{Offer, Task, TaskState};
+use crate::engine::update::Update;
+
+/// An outage that has not ended.
+#[derive(Debug, Clone)]
+pub(super) struct Outage {
+    /// The last instant before it.
+    since: DateTime<Utc>,
+    /// Whether what was sent in it is being read; until then only the limits of offers stand still.
+    drains: bool,
+    /// How many updates have been read.
+    updates: u32,
+    /// Whether another roster has come into force since.
+    has_roster: bool,
+    /// The time, while an update is applied at the instant that it claims.
+    told_at: Option<DateTime<Utc>>,
+}
+
+impl Outage {
+    /// The time before a start: what was sent in it is read first.
+    pub(super) fn before_start(since: DateTime<Utc>) -> Self {
+        Self { since, drains: true, updates: 0, has_roster: false, told_at: None }
+    }
+}
+
+impl Scheduler {
+    /// Whether what was sent in an outage is being read: nothing else is decided until that has ended.
+    #[must_use]
+    pub fn drains(&self) -> bool {
+        self.drains_since().is_some()
+    }
+
+    /// The last instant before the outage, while what was sent in it is being read.
+    #[must_use]
+    pub fn drains_since(&self) -> Option<DateTime<Utc>> {
+        self.outage.as_ref().filter(|outage| outage.drains).map(|outage| outage.since)
+    }
+
+    /// Whether nothing is read, or what was sent meanwhile is: limits of offers stand still.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.outage.is_some()
+    }
+
+    /// When something is told that is decided now.
+    pub(super) fn told_at(&self) -> DateTime<Utc> {
+        self.outage.as_ref().and_then(|outage| outage.told_at).unwrap_or(self.now)
+    }
+
+    /// The instant that the update claims which is being applied.
+    pub(super) fn claimed_at(&self) -> Option<DateTime<Utc>> {
+        self.outage.as_ref().and_then(|outage| outage.told_at).map(|_| self.now)
+    }
+
+    /// Nothing is read from now on.
+    pub(super) fn begin_outage(&mut self) {
+        let begun = Outage { drains: false, ..Outage::before_start(self.now) };
+        self.outage.get_or_insert(begun);
+    }
+
+    /// What was sent since is being read.
+    pub(super) fn begin_drain(&mut self) {
+        self.begin_outage();
+        if let Some(outage) = &mut self.outage {
+            outage.drains = true;
+        }
+    }
+
+    /// Takes an event while what was sent in an outage is being read; gives back one that has to come after that.
+    pub(super) fn step_in_drain(&mut self, event: Event) -> Option<Event> {
+        match event {
+            Event::UpdateReceived { update, digest, ended, earlier } => {
+                let now = self.now;
+                let claimed_at = self.claim(&update);
+                if let Some(outage) = &mut self.outage {
+                    outage.updates = outage.updates.saturating_add(1);
+                    outage.told_at = claimed_at.map(|_| now);
+                }
+                self.now = claimed_at.unwrap_or(now);
+                self.receive_update(*update, digest, ended, earlier);
+                self.now = now;
+                if let Some(outage) = &mut self.outage {
+                    outage.told_at = None;
+                }
+                self.tell_all_clocks();
+                None
+            }
+            Event::RosterChanged(roster) if roster.digest == self.base.digest => {
+                self.begin_with_roster();
+                if let Some(outage) = &mut self.outage {
+                    outage.has_roster = true;
+                }
+                None
+            }
+            Event::UpdateRefused { .. } => {
+                self.take(event);
+                None
+            }
+            Event::OutageBegan | Event::DrainBegan | Event::DeadlineReached => None,
+            Event::OutageEnded => {
+                self.end_outage();
+                Some(Event::DeadlineReached)
+            }
+            other => {
+                self.end_outage();
+                Some(other)
+            }
+        }
+    }
+
+    /// The instant from which an update counts, when it claims one of the outage: what it says happened before counts
+    /// from its beginning. Never before what its task has come to already.
+    fn claim(&self, update: &Update) -> Option<DateTime<Utc>> {
+        let since = self.outage.as_ref()?.since;
+        let claimed_at = update.at.filter(|at| *at <= self.now)?.max(since);
+        let reached = self.task(&update.task).and_then(reached_at);
+        Some(reached.map_or(claimed_at, |reached| reached.max(claimed_at)).min(self.now))
+    }
+
+    /// What was sent in an outage has been read: all goes on from here.
+    pub(super) fn end_outage(&mut self) {
+        let Some(Outage { since, drains, updates, has_roster, .. }) = self.outage.take() else { return };
+        self.record_aside(None, None, None, Effect::EndOutage { since, updates });
+        self.go_on_offering(since);
+        if has_roster {
+            self.take_view();
+        } else if drains {
+            self.start_teams();
+        }
+    }
+
+    /// Offers go on with what was left of their limits, until the end of the shift that they were made in.
+    fn go_on_offering(&mut self, since: DateTime<Utc>) {
+        for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
+            let Some(offer) = self.task_of(arrival).and_then(open_offer) else { continue };
+            let until = self.longer(offer, since);
+            self.change(arrival, |task| {
+                if let Some(offer) = open_offer_mut(task) {
+                    (offer.until, offer.until_shift_end) = until;
+                }
+            });
+        }
+    }
+
+    /// When an offer ends that stood still since an instant, and whether that is the end of the shift.
+    fn longer(&self, offer: &Offer, since: DateTime<Utc>) -> (DateTime<Utc>, bool) {
+        let as_it_is = (offer.until, offer.until_shift_end);
+        let Some(team) = self.board.roster.team_index(&offer.team) else { return as_it_is };
+        let (calendar, stood_from) = (&self.board.roster.team(team).calendar, since.max(offer.at));
+        let min_gap = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_min_gap_minutes));
+        let left = calendar.elapsed(stood_from, offer.until, &[]).unwrap_or_default();
+        let until = calendar.add(self.now, left, &[]);
+        // A team that never closes has no shift end.
+        let shift_end = calendar.shift_end(stood_from, min_gap).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        match until {
+            Ok(until) if offer.until > stood_from => (until.min(shift_end).max(offer.until), until >= shift_end),
+            _ => as_it_is,
+        }
+    }
+}
+
+/// The offer of a task, or the one of its hand-off.
+fn open_offer(task: &Task) -> Option<&Offer> {
+    match &task.state {
+        TaskState::Offered(offer) => Some(offer),
+        _ => task.handoff_offer(),
+    }
+}
+
+fn open_offer_mut(task: &mut Task) -> Option<&mut Offer> {
+    match &mut task.state {
+        TaskState::Offered(offer) => Some(offer),
+        TaskState::Active(active) => active.handoff.passing.as_mut().and_then(|passing| passing.offer.as_mut()),
+        _ => None,
+    }
+}
+
+/// The last instant at which something happened to a task.
+fn reached_at(task: &Task) -> Option<DateTime<Utc>> {
+    let of_state = match &task.state {
+        TaskState::Waiting(waiting) => Some(waiting.since),
+        TaskState::Offered(offer) => Some(offer.at),
+        TaskState::Active(active) => Some(active.at),
+        TaskState::Completed { .. } | TaskState::Cancelled { .. } => None,
+    };
+    let of_pause = task.paused.as_ref().map(|pause| pause.from);
+    let of_clocks = task.clocks.iter().filter_map(|clock| clock.open.as_ref().map(|open| open.from));
+    of_clocks.chain(of_state).chain(of_pause).max()
+}

@@ -1,0 +1,98 @@
+//! Processes as rows.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Row, params, params_from_iter};
+
+use super::columns::{bad, fault, integer};
+use super::write::{Tip, execute, prepare};
+use crate::engine::process::Process;
+use crate::store::{ProcessQuery, ProcessRow, StoreError};
+
+/// The columns of a process, in the order in which [`process`] reads them.
+const COLUMNS: &str =
+    "row, (SELECT body FROM words WHERE words.arrival = processes.arrival ORDER BY number DESC LIMIT 1)";
+
+pub(super) fn write(connection: &Connection, rows: &[ProcessRow], tip: &mut Tip) -> Result<(), StoreError> {
+    let mut update = prepare(
+        connection,
+        "UPDATE processes SET state = ?4, next_due_at = ?5, ended_at = ?6, row = ?7
+         WHERE arrival = ?1 AND id = ?2 AND digest = ?3",
+    )?;
+    let mut insert = prepare(
+        connection,
+        "INSERT INTO processes (arrival, id, digest, state, next_due_at, ended_at, row, client, request, matter)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    )?;
+    for ProcessRow { process, next_due_at } in rows {
+        let mut bare = Process::clone(process);
+        let words = bare.take_words();
+        let json = super::words::json(&bare, &process.id)?;
+        let (arrival, id) = (integer(process.arrival.0)?, process.id.as_str());
+        let next_due_at = next_due_at.map(|at| at.timestamp_millis());
+        let ended_at = process.state.ended_at().map(|at| at.timestamp_millis());
+        let state = process.state.as_str();
+        let values = params![arrival, id, process.digest.0, state, next_due_at, ended_at, json];
+        if execute(&mut update, values, "writing a process")? == 0 {
+            let (client, request, matter) =
+                (process.client.as_str(), process.request.as_str(), process.matter.as_str());
+            let values =
+                params![arrival, id, process.digest.0, state, next_due_at, ended_at, json, client, request, matter];
+            execute(&mut insert, values, "writing a process")?;
+        }
+        if let Some(words) = &words {
+            super::words::write(connection, arrival, &process.id, words)?;
+        }
+        tip.next_arrival = tip.next_arrival.max(process.arrival.0 + 1);
+    }
+    Ok(())
+}
+
+/// The open processes, in order of arrival.
+pub(super) fn open(connection: &Connection) -> Result<Vec<Process>, StoreError> {
+    let query = ProcessQuery { state: Some("open".into()), limit: usize::MAX, ..ProcessQuery::default() };
+    list(connection, &query)
+}
+
+/// Those that match, in order of arrival.
+pub(super) fn list(connection: &Connection, query: &ProcessQuery) -> Result<Vec<Process>, StoreError> {
+    let (sql, values) = listing(query)?;
+    let mut statement = connection.prepare_cached(&sql).map_err(fault("reading processes"))?;
+    let found = statement.query_map(params_from_iter(values), process).map_err(fault("reading processes"))?;
+    found.collect::<Result<_, _>>().map_err(fault("reading processes"))
+}
+
+fn listing(query: &ProcessQuery) -> Result<(String, Vec<Value>), StoreError> {
+    // Arrival numbers are never negative.
+    let mut values = vec![Value::from(query.after_arrival.map_or(Ok(-1), integer)?)];
+    let mut sql = format!("SELECT {COLUMNS} FROM processes WHERE arrival > ?1");
+    let asked = [
+        ("client", query.client.as_ref().map(|id| id.as_str())),
+        ("matter", query.matter.as_ref().map(|id| id.as_str())),
+        ("state", query.state.as_deref()),
+    ];
+    for (column, value) in asked {
+        if let Some(value) = value {
+            values.push(Value::from(value.to_owned()));
+            sql += &format!(" AND {column} = ?{}", values.len());
+        }
+    }
+    values.push(Value::from(i64::try_from(query.limit).unwrap_or(i64::MAX)));
+    sql += &format!(" ORDER BY arrival LIMIT ?{}", values.len());
+    Ok((sql, values))
+}
+
+/// The query for a process by its id.
+pub(super) fn by_id() -> String {
+    format!("SELECT {COLUMNS} FROM processes WHERE id = ?1")
+}
+
+/// A process from [`COLUMNS`].
+pub(super) fn process(row: &Row<'_>) -> rusqlite::Result<Process> {
+    let json = row.get_ref(0)?.as_str().map_err(|error| bad(0, error))?;
+    let mut process: Process = serde_json::from_str(json).map_err(|error| bad(0, error))?;
+    let words = row.get_ref(1)?.as_blob_or_null().map_err(|error| bad(1, error))?;
+    if let Some(words) = words.filter(|words| !words.is_empty()) {
+        process.put_words(serde_json::from_slice(words).map_err(|error| bad(1, error))?);
+    }
+    Ok(process)
+}
