@@ -34,6 +34,8 @@ mod offers;
 mod orders;
 #[path = "engine/outage.rs"]
 mod outage;
+#[path = "engine/outlook.rs"]
+mod outlook;
 #[path = "engine/overrides.rs"]
 mod overrides;
 #[path = "engine/predecessors.rs"]

@@ -16,6 +16,8 @@ mod messages;
 mod overrides;
 #[path = "http/processes.rs"]
 mod processes;
+#[path = "http/purges.rs"]
+mod purges;
 #[path = "http/reads.rs"]
 mod reads;
 #[path = "http/roster.rs"]

@@ -93,7 +93,7 @@ fn every_fault_is_found_at_once_with_field_value_limit_and_what_to_do() {
     amqp.tls.certificate_file is not given: a key needs its certificate
     amqp.topology = "make": use "declare" or "check"
     amqp.url does not use the certificates of amqp.tls: use amqps://, or leave them out
-    color is not a setting; known here are store, amqp, http, roster, zones, log, limits
+    color is not a setting; known here are store, amqp, http, roster, zones, log, limits, keeping
     http.behind_proxy = "true": use true or false
     http.hosts = a list: use a list of at most 100 texts, none empty
     http.listen = "localhost": use an address and a port, such as "127.0.0.1:8321"
@@ -190,4 +190,23 @@ fn a_file_that_cannot_be_read_is_told_by_its_place() {
     let missing = settings::load(Some(Path::new("no/such.toml")), []).unwrap_err().to_string();
     assert!(missing.starts_with("no/such.toml: cannot be read"), "{missing}");
     assert!(faults("[http]\nlisten = = 3\n", &[])[0].contains("heliograph.toml:2:10: "));
+}
+
+#[test]
+fn what_is_kept_has_limits_and_content_goes_no_later_than_its_row() {
+    let keeping = load("", &[]).unwrap().keeping;
+    assert_eq!((keeping.content_days, keeping.rows_days, keeping.events_days), (30, 400, 7));
+    let set = load("[keeping]\ncontent_days = 1\nrows_days = 9\nevents_days = 2\nportion = 8\n", &[]).unwrap().keeping;
+    assert_eq!((set.content_days, set.rows_days, set.events_days, set.portion), (1, 9, 2, 8));
+    assert_eq!(
+        faults("[keeping]\ncontent_days = 90\nrows_days = 60\n", &[]),
+        ["keeping.content_days = 90 is more than keeping.rows_days = 60: rows hold it, so keep them as long"]
+    );
+    assert_eq!(
+        faults("[keeping]\nevents_days = 0\nportion = 0\n", &[]),
+        [
+            "keeping.events_days = 0: use a whole number from 1 to 400",
+            "keeping.portion = 0: use a whole number from 1 to 10000",
+        ]
+    );
 }

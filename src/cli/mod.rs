@@ -9,14 +9,17 @@
 //! | 69 | the daemon cannot be reached, or says that it cannot answer now |
 //! | 78 | settings or roster are at fault |
 
+mod backup;
 mod check;
 mod completions;
 mod configuration;
+mod confirm;
 mod costs;
 mod coverage;
 mod daemon;
 mod explanation;
 mod failure;
+mod forecast;
 mod healthcheck;
 mod hours;
 mod instant;
@@ -27,6 +30,7 @@ mod output;
 mod overrides;
 mod plan;
 mod processes;
+mod purge;
 mod route;
 mod schema;
 mod serve;
@@ -75,6 +79,8 @@ enum Command {
     Costs(costs::CostsArguments),
     /// Say when anybody is open for each capability in the days ahead
     Coverage(coverage::CoverageArguments),
+    /// Say what is booked and expected in the next 72 hours, against those who are open
+    Forecast(forecast::ForecastArguments),
     /// Ask a calendar of the roster
     Hours(hours::HoursArguments),
     /// Say where a request would go, and why, without a daemon
@@ -103,6 +109,10 @@ enum Command {
     Recall(orders::RecallArguments),
     /// Have a task offered to a team
     OfferTo(orders::OfferToArguments),
+    /// Forget payload and notes of the closed tasks of a matter
+    Purge(purge::PurgeArguments),
+    /// Copy the store, while a daemon runs on it or not
+    Backup(backup::BackupArguments),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
     /// Print a script that completes commands in a shell
@@ -145,6 +155,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Plan(arguments) => plan::run(&arguments, &mut output),
         Command::Costs(arguments) => costs::run(&arguments, &mut output),
         Command::Coverage(arguments) => coverage::run(&arguments, &mut output),
+        Command::Forecast(arguments) => forecast::run(&arguments, &mut output),
         Command::Hours(arguments) => hours::run(&arguments, &mut output),
         Command::Route(arguments) => route::run(&arguments, &mut output),
         Command::Why(arguments) => why::why(&arguments, &mut output),
@@ -159,6 +170,8 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Drain(arguments) => overrides::drain(arguments, &mut output),
         Command::Recall(arguments) => orders::recall(&arguments, &mut output),
         Command::OfferTo(arguments) => orders::offer_to(&arguments, &mut output),
+        Command::Purge(arguments) => purge::run(arguments, &mut output),
+        Command::Backup(arguments) => backup::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command(), &mut output),
         Command::Man(arguments) => man::run(&arguments, Arguments::command(), &mut output),

@@ -2,11 +2,10 @@
 //!
 //! What an override brings about at once is shown before it is confirmed.
 
-use std::io::{IsTerminal, Write};
-
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::ValueEnum;
 
+use super::confirm;
 use super::daemon::{Daemon, DaemonArguments, encoded};
 use super::failure::Failure;
 use super::instant;
@@ -155,19 +154,7 @@ fn confirm(tried: &OverrideOutcome, yes: bool, output: &mut Output) -> Result<()
             None => output.line("too many tasks are open to try what it would bring about")?,
         }
     }
-    if yes {
-        return Ok(());
-    }
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        return Err(Failure::Usage("nothing is changed: give --yes, since nobody can be asked here".into()));
-    }
-    output.flush()?;
-    write!(std::io::stderr(), "do it? [y/N] ")?;
-    let mut answer = String::new();
-    stdin.read_line(&mut answer).map_err(|error| Failure::Failed(format!("stdin cannot be read: {error}")))?;
-    let is_yes = ["y", "yes"].contains(&answer.trim().to_lowercase().as_str());
-    if is_yes { Ok(()) } else { Err(Failure::Failed("nothing is changed".into())) }
+    confirm::ask(yes, output)
 }
 
 fn told(done: &OverrideOutcome, what: &str, output: &mut Output) -> Result<(), Failure> {

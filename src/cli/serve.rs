@@ -28,6 +28,9 @@ pub(super) struct ServeArguments {
     /// Settings file [default: none, with HELIOGRAPH__SECTION__KEY from the environment]
     #[arg(long, value_name = "FILE")]
     settings: Option<PathBuf>,
+    /// The store is a copy that takes its original's place, for this one start: message ids are new from then on
+    #[arg(long)]
+    restored: bool,
 }
 
 /// Arguments of `demo`.
@@ -58,7 +61,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     let logs = start_logs(&settings)?;
     let roster = RosterSource::Path(settings.roster.path.clone());
     on_runtime(async {
-        let running = start(ServeOptions { settings, roster, clock, logs }).await?;
+        let running = start(ServeOptions { settings, roster, restored: arguments.restored, clock, logs }).await?;
         say_where(&running)?;
         running.until(stop_signal()).await.map_err(failure)
     })
@@ -80,7 +83,8 @@ pub(super) fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let clock = Clock::starting(arguments.at.unwrap_or_else(clock::wall), arguments.speed);
     let logs = start_logs(&settings)?;
     on_runtime(async {
-        let running = start(ServeOptions { settings, roster: RosterSource::Sample, clock, logs }).await?;
+        let running =
+            start(ServeOptions { settings, roster: RosterSource::Sample, restored: false, clock, logs }).await?;
         say_where(&running)?;
         println!("tasks: http://{0}/api/v1/tasks   events: http://{0}/api/v1/events", running.address);
         println!("why a task is where it is: heliograph why TASK --url http://{}", running.address);

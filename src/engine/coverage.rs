@@ -1,7 +1,7 @@
 //! Coverage: for each capability that the teams hold, when any of them is open in the days ahead, and where it is thin.
 //!
 //! A gap is time in which nobody is open though by the weekly hours somebody would be: nights and weekends that nobody
-//! covers are no news, a holiday that closes everybody at once is. Pure: it reads the effective view of the roster.
+//! covers are no news, a holiday that closes everybody at once is. A closure that the roster calls planned is no gap. Pure: it reads the effective view of the roster.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -149,9 +149,10 @@ fn covered(
     }
 }
 
-/// The weekly hours and breaks alone.
+/// The weekly hours and breaks, and the closures that are meant.
 fn by_week(spec: &CalendarSpec) -> CalendarSpec {
-    CalendarSpec { holidays: BTreeMap::new(), dates: Vec::new(), closures: Vec::new(), ..spec.clone() }
+    let planned = spec.dates.iter().filter(|entry| entry.planned).cloned().collect();
+    CalendarSpec { holidays: BTreeMap::new(), dates: planned, closures: Vec::new(), ..spec.clone() }
 }
 
 /// What lies outside of a calendar's horizon counts as closed.

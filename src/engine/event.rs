@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::effect::Exposure;
+use super::effect::{Exposure, Purged};
 use super::id::{ClientId, RequestId, TaskId, TeamId};
 use super::overrides::NewOverride;
 use super::request::{RequestDigest, WorkRequest};
@@ -61,6 +61,8 @@ pub enum Event {
     },
     /// It is known what had left for a team when a wall was raised.
     WallExposed(Box<Exposure>),
+    /// The closed tasks of a matter are emptied.
+    MatterPurged(Box<Purged>),
     /// Another roster is in force from now on.
     RosterChanged(Arc<Roster>),
     /// Somebody sets or removes an override.

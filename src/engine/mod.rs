@@ -21,6 +21,7 @@ pub mod handoff;
 pub mod hindsight;
 pub mod id;
 pub mod load;
+pub mod outlook;
 pub mod overrides;
 pub mod planted;
 pub mod process;

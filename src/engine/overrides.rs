@@ -247,8 +247,11 @@ impl Overrides {
     }
 }
 
-/// Who asks for it, and why, in one line each.
-fn signed(author: &str, reason: &str) -> Result<(), Refusal> {
+/// Checks that somebody asks for it and says why, in one line each.
+///
+/// # Errors
+/// A [`Refusal`] with the field that is empty, too long or has control characters.
+pub fn signed(author: &str, reason: &str) -> Result<(), Refusal> {
     for (field, text) in [("author", author), ("reason", reason)] {
         if text.trim().is_empty() || text.len() > MAX_TEXT_BYTES || text.chars().any(char::is_control) {
             let message = format!("must be 1 to {MAX_TEXT_BYTES} bytes of text without control characters");

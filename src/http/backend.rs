@@ -17,6 +17,7 @@ use crate::engine::effect::WorkMessage;
 use crate::engine::event::{OverrideWish, Refusal};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
+use crate::engine::outlook::Outlook;
 use crate::engine::overrides::Override;
 use crate::engine::process::Process;
 use crate::engine::roster::Delivery;
@@ -28,6 +29,7 @@ use crate::wire::update::SenderHint;
 
 use super::overrides::OverrideAnswer;
 use super::processes::ProcessReport;
+use super::purges::{PurgeAnswer, PurgeRequest};
 use super::roster::{NoPlan, RosterPlan};
 
 /// The daemon behind the routes.
@@ -123,7 +125,7 @@ pub trait Backend: Clone + Send + Sync + 'static {
     fn events_after(&self, after: FactSeq, limit: usize)
     -> impl Future<Output = Result<Vec<Fact>, Unavailable>> + Send;
 
-    /// The number of the oldest fact that is kept; one above the last when there is none.
+    /// The number of the oldest fact from which a reader of events can go on; one above the last when there is none.
     ///
     /// # Errors
     /// [`Unavailable`] when committed state cannot be read now.
@@ -150,6 +152,10 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// Sets or removes an override, answered after the commit; or, with `preview`, says what that would bring about.
     fn override_team(&self, wish: OverrideWish, preview: bool) -> impl Future<Output = OverrideAnswer> + Send;
 
+    /// Empties the closed tasks of a matter of payload and notes, answered when that is done or goes on for long; or, as a
+    /// dry run, says which those would be.
+    fn purge(&self, request: PurgeRequest) -> impl Future<Output = PurgeAnswer> + Send;
+
     /// What was worked on tasks that ended in a span of time, and what it cost.
     ///
     /// # Errors
@@ -161,6 +167,12 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`Unavailable`] when the daemon cannot answer now.
     fn coverage(&self, days: u32) -> impl Future<Output = Result<Coverage, Unavailable>> + Send;
+
+    /// What is booked and expected in the hours ahead, against those who are open.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the store cannot be read.
+    fn outlook(&self) -> impl Future<Output = Result<Outlook, Unavailable>> + Send;
 
     /// The overrides that stand or are to come, by number, and the check index.
     ///

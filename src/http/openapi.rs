@@ -16,6 +16,7 @@ use super::costs::CostList;
 use super::overrides::{OverrideList, OverrideOutcome, OverrideRequest};
 use super::problem::{PROBLEM_JSON, Problem};
 use super::processes::ProcessPage;
+use super::purges::{PurgeOutcome, PurgeRequest};
 use super::roster::RosterPlan;
 use super::routes::{Operation, ROUTES, Route};
 
@@ -83,6 +84,7 @@ fn request_body(operation: Operation, types: &mut SchemaGenerator) -> Option<(&'
         }
         Operation::Update => Some((json, json!({ "$ref": "#/components/schemas/Update" }))),
         Operation::SetOverride => Some((json, of::<OverrideRequest>(types))),
+        Operation::Purge => Some((json, of::<PurgeRequest>(types))),
         Operation::PlanRoster | Operation::ApplyRoster => Some(("application/toml", json!({ "type": "string" }))),
         _ => None,
     }
@@ -119,9 +121,14 @@ fn responses(operation: Operation, types: &mut SchemaGenerator) -> Value {
             ("application/json", done)
         }
         Operation::RemoveOverride => ("application/json", of::<OverrideOutcome>(types)),
+        Operation::Purge => {
+            let outcome = of::<PurgeOutcome>(types);
+            all.insert("202".into(), good("application/json", &outcome));
+            ("application/json", outcome)
+        }
         Operation::Live => with_503::<Liveness>(&mut all, types),
         Operation::Ready => with_503::<Readiness>(&mut all, types),
-        Operation::Schema | Operation::OpenApi | Operation::Coverage => {
+        Operation::Schema | Operation::OpenApi | Operation::Coverage | Operation::Forecast => {
             ("application/json", json!({ "type": "object" }))
         }
         Operation::Events => ("text/event-stream", json!({ "type": "string" })),

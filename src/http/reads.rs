@@ -6,6 +6,7 @@ use axum::http::Uri;
 
 use crate::engine::coverage::{Coverage, MAX_DAYS};
 use crate::engine::id::{TaskId, TaskKind};
+use crate::engine::outlook::Outlook;
 use crate::engine::task::{Arrival, Task};
 use crate::wire::fact::FactSeq;
 use crate::wire::view::TaskView;
@@ -95,6 +96,12 @@ async fn visible<B: Backend>(app: &App<B>, id: &TaskId) -> Result<Task, Problem>
 
 fn unknown(id: &TaskId) -> Problem {
     Problem::not_found(format!("there is no task {id}"))
+}
+
+/// `GET /api/v1/forecast`.
+pub(super) async fn forecast<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<Json<Outlook>, Problem> {
+    Params::of(Operation::Forecast, &uri)?;
+    Ok(Json(app.backend.outlook().await?))
 }
 
 /// Days of coverage when the caller does not say.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::backend::Backend;
 use super::limits::{Options, Places};
 use super::problem::Problem;
-use super::{costs, documents, events, guard, health, messages, overrides, processes, reads, roster, writes};
+use super::{costs, documents, events, guard, health, messages, overrides, processes, purges, reads, roster, writes};
 
 /// An address and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +90,8 @@ pub enum Operation {
     ApplyRoster,
     /// Shows the coverage of the days ahead.
     Coverage,
+    /// Shows what is booked and expected against those who are open.
+    Forecast,
     /// Sums what was worked and what it cost.
     Costs,
     /// Lists overrides.
@@ -98,6 +100,8 @@ pub enum Operation {
     SetOverride,
     /// Removes an override.
     RemoveOverride,
+    /// Empties a matter.
+    Purge,
     /// Streams events.
     Events,
     /// Metrics.
@@ -117,7 +121,7 @@ pub enum Operation {
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
 /// Every address.
-pub const ROUTES: [Route; 25] = [
+pub const ROUTES: [Route; 27] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -247,6 +251,13 @@ pub const ROUTES: [Route; 25] = [
     },
     Route {
         method: Method::Get,
+        path: "/api/v1/forecast",
+        operation: Operation::Forecast,
+        summary: "Show what is booked and expected per capability in the next 72 hours, against open capacity, and the past error",
+        query: &[],
+    },
+    Route {
+        method: Method::Get,
         path: "/api/v1/costs",
         operation: Operation::Costs,
         summary: "Sum what was worked on tasks that ended in a span of time, and what it cost, by client or by team",
@@ -280,6 +291,13 @@ pub const ROUTES: [Route; 25] = [
             Parameter { name: "reason", about: "Why." },
             Parameter { name: "preview", about: "With true, only say what that would bring about." },
         ],
+    },
+    Route {
+        method: Method::Post,
+        path: "/api/v1/purges",
+        operation: Operation::Purge,
+        summary: "Empty the closed tasks of a matter of payload and notes before their time; 202 when that goes on for long",
+        query: &[],
     },
     Route {
         method: Method::Get,
@@ -355,10 +373,12 @@ impl Operation {
             Self::PlanRoster => "plan_roster",
             Self::ApplyRoster => "apply_roster",
             Self::Coverage => "coverage",
+            Self::Forecast => "forecast",
             Self::Costs => "costs",
             Self::Overrides => "overrides",
             Self::SetOverride => "set_override",
             Self::RemoveOverride => "remove_override",
+            Self::Purge => "purge",
             Self::Events => "events",
             Self::Metrics => "metrics",
             Self::Live => "live",
@@ -390,10 +410,12 @@ impl Operation {
             Self::PlanRoster => post(roster::plan),
             Self::ApplyRoster => post(roster::apply),
             Self::Coverage => get(reads::coverage),
+            Self::Forecast => get(reads::forecast),
             Self::Costs => get(costs::costs),
             Self::Overrides => get(overrides::list),
             Self::SetOverride => post(overrides::set),
             Self::RemoveOverride => delete(overrides::remove),
+            Self::Purge => post(purges::purge),
             Self::Events => get(events::stream),
             Self::Metrics => get(health::metrics),
             Self::Live => get(health::live),

@@ -238,6 +238,10 @@ fn dated_entry(node: Node, report: &mut Report) -> Option<DatedEntry> {
     if hours.is_none() && breaks.is_empty() {
         report.fault(node.at, "the dated entry changes nothing: give \"hours\" ([] is closed) or \"breaks\"");
     }
+    let planned = fields.read("planned", report, values::boolean).unwrap_or(false);
+    if planned && hours.as_ref().is_none_or(|hours| !hours.is_empty()) {
+        report.fault(node.at, "\"planned\" is for a closure that is meant: give \"hours\" = [] with it");
+    }
     fields.finish(report);
     let (from, until) = (from?, until?);
     let dates = (until - from).num_days() + 1;
@@ -248,7 +252,7 @@ fn dated_entry(node: Node, report: &mut Report) -> Option<DatedEntry> {
         );
         return None;
     }
-    Some(DatedEntry { from, until, hours, breaks })
+    Some(DatedEntry { from, until, hours, breaks, planned })
 }
 
 fn shifts(node: Node, report: &mut Report) -> Vec<Shift> {

@@ -83,7 +83,17 @@ fn dated() -> Value {
     let mut dated = table(
         "Hours or breaks of a date or a range of dates; no hours at all is closed.",
         &[],
-        [("date", date()), ("from", date()), ("until", date()), ("hours", shifts()), ("breaks", shifts())],
+        [
+            ("date", date()),
+            ("from", date()),
+            ("until", date()),
+            ("hours", shifts()),
+            ("breaks", shifts()),
+            (
+                "planned",
+                about("With no hours: the closure is meant and no gap in coverage.", json!({ "type": "boolean" })),
+            ),
+        ],
     );
     dated["oneOf"] = json!([{ "required": ["date"] }, { "required": ["from", "until"] }]);
     dated["anyOf"] = json!([{ "required": ["hours"] }, { "required": ["breaks"] }]);

@@ -1,7 +1,8 @@
 //! The one thread that writes the store.
 //!
 //! It takes one batch at a time and says when it is on disk. A failure ends the thread: nothing is written after it,
-//! and the daemon stops, since what the disk holds is not known any more.
+//! and the daemon stops, since what the disk holds is not known any more. Between batches it forgets what is not to be kept
+//! any longer.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -15,6 +16,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::metrics::StoreOperation;
 
 use super::clock::Stopwatch;
+use super::forgetting::Forgetter;
 
 /// After so long without a batch the write-ahead log is moved into the store.
 const IDLE_FOR: Duration = Duration::from_millis(250);
@@ -28,16 +30,20 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the thread.
+    /// Starts the thread; without a forgetter everything is kept.
     ///
     /// # Errors
     /// The operating system's, when it gives no thread.
-    pub fn start(writer: Box<dyn Writer>, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+    pub fn start(
+        writer: Box<dyn Writer>,
+        metrics: Arc<Metrics>,
+        forgetter: Option<Forgetter>,
+    ) -> std::io::Result<Self> {
         let (batches, receiver) = sync_channel(1);
         let (sender, done) = mpsc::channel(1);
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || write_all(writer, &receiver, &sender, &metrics))?;
+            .spawn(move || write_all(writer, &receiver, &sender, &metrics, forgetter))?;
         Ok(Self { batches, done, thread })
     }
 
@@ -75,10 +81,20 @@ fn write_all(
     batches: &Receiver<Arc<Batch>>,
     done: &mpsc::Sender<Result<(), StoreError>>,
     metrics: &Metrics,
+    mut forgetter: Option<Forgetter>,
 ) {
     let mut clean = true;
     loop {
-        match batches.recv_timeout(IDLE_FOR) {
+        let idle_for = match &forgetter {
+            Some(forgetter) if clean => forgetter.waits_for(),
+            _ => IDLE_FOR,
+        };
+        let received = batches.recv_timeout(idle_for);
+        let (busy, purges) = match &received {
+            Ok(batch) => (true, !batch.purges.is_empty()),
+            Err(_) => (false, false),
+        };
+        match received {
             Ok(batch) => {
                 let watch = Stopwatch::start();
                 let result = writer.commit(&batch);
@@ -90,6 +106,9 @@ fn write_all(
                 }
                 if done.blocking_send(result).is_err() || failed {
                     return;
+                }
+                if let Some(forgetter) = forgetter.as_mut().filter(|_| purges) {
+                    forgetter.look_soon();
                 }
             }
             Err(RecvTimeoutError::Timeout) if !clean => {
@@ -106,6 +125,14 @@ fn write_all(
                 let _ = checkpoint(writer.as_mut(), metrics);
                 return;
             }
+        }
+        if let Some(forgetter) = &mut forgetter
+            && let Err(error) = forgetter.work(writer.as_mut(), busy)
+        {
+            metrics.store_failed(StoreOperation::Forget);
+            tracing::error!(%error, "forgetting failed");
+            let _ = done.blocking_send(Err(error));
+            return;
         }
     }
 }

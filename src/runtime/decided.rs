@@ -9,7 +9,7 @@ use crate::engine::effect::Answer;
 use crate::engine::overrides::Override;
 use crate::engine::scheduler::ProcessForecast;
 use crate::engine::walls::Walls;
-use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
+use crate::http::{OverrideAnswer, PurgeAnswer, SubmitAnswer, UpdateAnswer};
 use crate::store::Batch;
 use crate::wire::message::Outgoing;
 
@@ -74,6 +74,8 @@ pub enum Reply {
     Inspect(oneshot::Sender<Inspection>, Box<Inspection>),
     /// To whoever set or removed an override, or tried one.
     Override(oneshot::Sender<OverrideAnswer>, Box<OverrideAnswer>),
+    /// To whoever had a matter purged.
+    Purge(oneshot::Sender<PurgeAnswer>, Box<PurgeAnswer>),
     /// To whoever asked for the overrides.
     Overrides(oneshot::Sender<(Vec<Override>, u64)>, (Vec<Override>, u64)),
     /// To whoever brought a roster.
@@ -93,6 +95,7 @@ impl Decided {
             && self.batch.segments.is_empty()
             && self.batch.marks.is_empty()
             && self.batch.cursors.is_empty()
+            && self.batch.outlooks.is_empty()
             && self.batch.watermark.is_none()
             && self.batch.undelivered.is_empty()
             && self.batch.delivered.is_empty()

@@ -1,8 +1,10 @@
 //! What HTTP asks, answered from the loop and from committed state.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
+use chrono::TimeDelta;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::engine::coverage::{self, Coverage};
@@ -10,13 +12,14 @@ use crate::engine::effect::WorkMessage;
 use crate::engine::event::OverrideWish;
 use crate::engine::explain::Decision;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::outlook::{self, Outlook};
 use crate::engine::overrides::Override;
 use crate::engine::process::Process;
 use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::http::{
     Backend, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, ProcessFilter, ProcessReport,
-    RosterPlan, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
+    PurgeAnswer, PurgeRequest, RosterPlan, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 use crate::roster::nearest;
 use crate::roster::zones::ZoneSource;
@@ -39,6 +42,9 @@ use super::walls::WallsInForce;
 /// How many reads of the store go on at once; more wait.
 pub const READERS: usize = 4;
 
+/// How long a purge is waited for; after that its answer says that it goes on.
+const PURGED_WITHIN: Duration = Duration::from_secs(30);
+
 /// The daemon as HTTP sees it; cheap to clone.
 #[derive(Clone)]
 pub struct Gateway {
@@ -53,6 +59,8 @@ pub struct GatewayParts {
     pub readers: Vec<Box<dyn Reader>>,
     /// The last committed fact, as it rises.
     pub committed: watch::Receiver<FactSeq>,
+    /// The last purge that has come to its end.
+    pub purged: watch::Receiver<FactSeq>,
     /// The walls in force.
     pub walls: WallsInForce,
     /// The roster in force.
@@ -65,6 +73,8 @@ pub struct GatewayParts {
     pub has_broker: bool,
     /// Tells the time.
     pub clock: Arc<Clock>,
+    /// For how long a reader of events can go on from where it was.
+    pub events_for: TimeDelta,
     /// Health.
     pub status: Arc<Status>,
     /// Metrics.
@@ -76,12 +86,14 @@ struct Shared {
     readers: Mutex<Vec<Box<dyn Reader>>>,
     free_readers: Arc<Semaphore>,
     committed: watch::Receiver<FactSeq>,
+    purged: watch::Receiver<FactSeq>,
     walls: WallsInForce,
     in_force: InForce,
     reloads: mpsc::Sender<Ask>,
     rosters: Rosters,
     has_broker: bool,
     clock: Arc<Clock>,
+    events_for: TimeDelta,
     status: Arc<Status>,
     metrics: Arc<Metrics>,
 }
@@ -95,12 +107,14 @@ impl Gateway {
             free_readers: Arc::new(Semaphore::new(parts.readers.len())),
             readers: Mutex::new(parts.readers),
             committed: parts.committed,
+            purged: parts.purged,
             rosters: Rosters::new(parts.in_force.clone(), parts.zones),
             walls: parts.walls,
             in_force: parts.in_force,
             reloads: parts.reloads,
             has_broker: parts.has_broker,
             clock: parts.clock,
+            events_for: parts.events_for,
             status: parts.status,
             metrics: parts.metrics,
         };
@@ -312,6 +326,8 @@ impl Backend for Gateway {
         let (cursor, last) =
             self.read(move |reader| Ok((reader.cursor(&name)?, reader.last_message_for(&name)?))).await?;
         let from = after.unwrap_or(cursor);
+        // The messages that a team has read may have been forgotten.
+        let last = last.max(cursor);
         if from > last {
             return Ok(Mailbox::NeverSent { last });
         }
@@ -330,7 +346,8 @@ impl Backend for Gateway {
     }
 
     async fn oldest_event(&self) -> Result<FactSeq, Unavailable> {
-        self.read(|reader| reader.oldest_fact()).await
+        let since = self.shared.clock.now() - self.shared.events_for;
+        self.read(move |reader| reader.first_fact_since(since)).await
     }
 
     async fn plan_roster(&self, text: String) -> Result<RosterPlan, NoPlan> {
@@ -346,6 +363,21 @@ impl Backend for Gateway {
         answer.unwrap_or_else(OverrideAnswer::Unavailable)
     }
 
+    async fn purge(&self, request: PurgeRequest) -> PurgeAnswer {
+        let answer = self.ask(|reply| Inbound::Purge { request, reply }).await;
+        let mut outcome = match answer.unwrap_or_else(PurgeAnswer::Unavailable) {
+            PurgeAnswer::Taken(outcome) => outcome,
+            other => return other,
+        };
+        if let Some(fact) = outcome.fact {
+            let mut purged = self.shared.purged.clone();
+            let is_done = purged.wait_for(|done| done.0 >= fact);
+            // When the daemon stops, the purge goes on at the next start.
+            outcome.done = matches!(tokio::time::timeout(PURGED_WITHIN, is_done).await, Ok(Ok(_)));
+        }
+        PurgeAnswer::Taken(outcome)
+    }
+
     async fn costs(&self, query: CostQuery) -> Result<Vec<Cost>, Unavailable> {
         self.read(move |reader| reader.costs(query)).await
     }
@@ -354,6 +386,11 @@ impl Backend for Gateway {
         let (roster, now) = (self.shared.in_force.roster(), self.shared.clock.now());
         let worked_out = tokio::task::spawn_blocking(move || coverage::coverage(&roster, now, days));
         worked_out.await.map_err(|_| Unavailable("working it out was broken off; see the log".into()))
+    }
+
+    async fn outlook(&self) -> Result<Outlook, Unavailable> {
+        let (roster, now) = (self.shared.in_force.roster(), self.shared.clock.now());
+        self.read(move |reader| Ok(outlook::outlook(&roster, &reader.demand(outlook::hour_of(now))?, now))).await
     }
 
     async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {

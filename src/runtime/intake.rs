@@ -14,11 +14,12 @@ use crate::engine::overrides::Override;
 use crate::engine::scheduler::{Census, ProcessForecast};
 use crate::engine::sla::SlaPicture;
 use crate::engine::task::Waiting;
-use crate::http::{OverrideAnswer, SubmitAnswer, UpdateAnswer};
+use crate::http::{OverrideAnswer, PurgeAnswer, PurgeRequest, SubmitAnswer, UpdateAnswer};
 use crate::wire::fact::FactSeq;
 use crate::wire::update::SenderHint;
 
 use super::candidate::Candidate;
+use super::outlook::Said;
 use super::snapshot::TeamSnapshot;
 
 /// How many messages may wait for the loop; past it senders wait, and the broker keeps what it has.
@@ -65,8 +66,17 @@ pub enum Inbound {
         /// Where the answer goes.
         reply: oneshot::Sender<OverrideAnswer>,
     },
+    /// The closed tasks of a matter are to be emptied.
+    Purge {
+        /// Which, and on whose word.
+        request: PurgeRequest,
+        /// Where the answer goes.
+        reply: oneshot::Sender<PurgeAnswer>,
+    },
     /// The overrides that stand or are to come, and the check index.
     Overrides(oneshot::Sender<(Vec<Override>, u64)>),
+    /// What is expected of the hours ahead, to be written down.
+    Outlook(Said),
     /// A roster that may come into force.
     Roster(Box<Candidate>),
     /// Consuming has begun on a new link: so many updates were waiting.

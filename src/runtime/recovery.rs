@@ -72,11 +72,16 @@ pub struct Readers {
 pub fn recover(
     settings: &Settings,
     source: &RosterSource,
+    restored: bool,
     clock: &Clock,
     logs: &LogCounts,
 ) -> Result<Recovery, ServeError> {
-    let mut store = SqliteStore::open(&settings.store.path)?;
+    let path = &settings.store.path;
+    let mut store = if restored { SqliteStore::restore(path)? } else { SqliteStore::open(path)? };
     let recovered = store.recover()?;
+    if restored {
+        tracing::warn!(incarnation = &*recovered.incarnation, "a copy goes on in the place of its original");
+    }
     let now = start_time(clock, recovered.last_at)?;
     let zones = zone_source(settings.zones.source);
     let candidate = load_roster(source, zones, now);
@@ -88,11 +93,15 @@ pub fn recover(
     recovered.conflicts.iter().for_each(|(team, client, matter)| walls.raise(team, client, matter));
     let other = recovered.roster.as_ref().filter(|_| new_text.is_some());
     let roster_before = other.and_then(|version| roster_before(version, zones, now));
+    // What is about to be forgotten is not remembered either.
+    let forgotten_before = now - TimeDelta::days(settings.keeping.rows_days.into());
+    let mut ended = recovered.recent_ended;
+    ended.retain(|task| task.state.ended_at().is_some_and(|at| at >= forgotten_before));
     let restored = Restored {
         walls,
         open: recovered.open,
         processes: recovered.processes,
-        ended: recovered.recent_ended,
+        ended,
         conflicts: recovered.conflicts,
         kept: recovered.kept,
         overrides: recovered.overrides,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -20,16 +20,19 @@ use crate::settings::{self, Settings};
 use crate::store::StoreError;
 use crate::telemetry::logs::LogCounts;
 use crate::wire::Rules;
+use crate::wire::fact::FactSeq;
 
 use super::clock::Clock;
 use super::committer::Committer;
 use super::decider::{Decider, DeciderParts};
+use super::forgetting::{Forgetter, Rules as ForgettingRules};
 use super::gateway::{Gateway, GatewayParts};
 use super::in_force::{Adopted, InForce};
 use super::intake::INTAKE_LIMIT;
 use super::links::{self, Links};
 use super::notify;
 use super::outbox::{Outbox, OutboxParts};
+use super::outlook;
 use super::pipeline::{Acknowledge, Pipeline, PipelineParts};
 use super::recovery::{self, Recovery};
 use super::reload::{Reloader, ReloaderParts};
@@ -58,6 +61,8 @@ pub struct ServeOptions {
     pub settings: Settings,
     /// Where the roster comes from.
     pub roster: RosterSource,
+    /// Whether the store is a copy that takes the place of the one it was made of.
+    pub restored: bool,
     /// Tells the time.
     pub clock: Clock,
     /// Counts log messages.
@@ -110,7 +115,9 @@ impl ServeError {
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         match self {
-            Self::Roster(_) | Self::RosterLacks(_) => true,
+            Self::Roster(_)
+            | Self::RosterLacks(_)
+            | Self::Store(StoreError::IsCopy { .. } | StoreError::IsNoCopy { .. }) => true,
             Self::Store(_)
             | Self::Broker(_)
             | Self::ClockBehind { .. }
@@ -208,9 +215,9 @@ impl Part {
 /// # Errors
 /// [`ServeError`]; nothing runs then.
 pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
-    let ServeOptions { settings, roster, clock, logs } = options;
+    let ServeOptions { settings, roster, restored, clock, logs } = options;
     let clock = Arc::new(clock);
-    let recovery = recovery::recover(&settings, &roster, &clock, &logs)?;
+    let recovery = recovery::recover(&settings, &roster, restored, &clock, &logs)?;
     let links = match &settings.amqp {
         Some(amqp) => Some(links::reach(amqp, &settings, &recovery.roster).await?),
         None => None,
@@ -258,11 +265,20 @@ fn core(
     let Recovery { roster, new_text, scheduler, sealer, incarnation, watermark, undelivered, readers, .. } = recovery;
     let started_at = scheduler.now();
     let metrics = recovery.metrics;
-    let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics))?;
     let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
     let view = Arc::clone(scheduler.roster());
     let in_force = InForce::new(Adopted { roster: view, base: Arc::clone(&roster) });
+    let (purged, purged_watch) = watch::channel(FactSeq(0));
+    let rules = ForgettingRules {
+        keeping: settings.keeping,
+        clock: Arc::clone(clock),
+        status: Arc::clone(&status),
+        in_force: in_force.clone(),
+        has_broker: settings.amqp.is_some(),
+    };
+    let forgetter = Forgetter::new(rules, Arc::clone(&metrics), purged);
+    let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics), Some(forgetter))?;
     let (intake_sender, intake) = mpsc::channel(INTAKE_LIMIT);
     let (consumer, publisher) = match &links {
         Some(links) => {
@@ -339,18 +355,21 @@ fn core(
     });
     tokio::spawn(reloader.run(stop.clone()));
     let gateway = Gateway::new(GatewayParts {
-        intake: intake_sender,
+        intake: intake_sender.clone(),
         readers: readers.for_http,
         committed: committed_watch,
+        purged: purged_watch,
         walls,
         in_force,
         reloads,
         zones: zone_source(settings.zones.source),
         has_broker: settings.amqp.is_some(),
         clock: Arc::clone(clock),
+        events_for: TimeDelta::days(settings.keeping.events_days.into()),
         status,
-        metrics,
+        metrics: Arc::clone(&metrics),
     });
+    tokio::spawn(outlook::write_down(gateway.clone(), intake_sender, Arc::clone(clock), metrics, stop.clone()));
     Ok(Core { gateway, roster, stop, consumer, pipeline, outbox })
 }
 

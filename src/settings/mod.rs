@@ -6,6 +6,7 @@
 mod amqp;
 mod fields;
 mod http;
+mod keeping;
 mod secret;
 
 use std::fmt;
@@ -20,6 +21,7 @@ use self::fields::Fields;
 pub use amqp::{Amqp, AmqpTls, MAX_MESSAGE_BYTES, Prefix, Topology};
 pub use fields::SettingsFault;
 pub use http::{DEFAULT_PORT, Http, MAX_BODY_BYTES};
+pub use keeping::Keeping;
 pub use secret::Secret;
 
 /// Bytes of a settings file at most.
@@ -51,6 +53,8 @@ pub struct Settings {
     pub log: Log,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[keeping]`.
+    pub keeping: Keeping,
 }
 
 /// Where state is kept.
@@ -184,6 +188,7 @@ fn read(fields: &mut Fields) -> Settings {
         }),
         log: fields.section("log", read_log),
         limits: fields.section("limits", read_limits),
+        keeping: fields.section("keeping", keeping::read),
     }
 }
 

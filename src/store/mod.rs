@@ -4,6 +4,7 @@
 //! they changed, payloads, answers to updates, cursors and the watermark of what has been published. A writer that
 //! fails is not used again: its owner drops all memory and recovers from the store.
 
+mod forgetting;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::engine::event::{EndedTask, Refusal, UpdateResult};
 use crate::engine::fairness::Mark;
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
+use crate::engine::outlook::{Demand, Hour};
 use crate::engine::overrides::{Override, Overrides};
 use crate::engine::process::Process;
 use crate::engine::roster::RosterDigest;
@@ -24,6 +26,8 @@ use crate::engine::update::{KeptUpdate, Sender};
 use crate::engine::walls::Walled;
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
+
+pub use forgetting::{Forgetting, Forgotten};
 
 /// What one transaction writes.
 #[derive(Debug, Default)]
@@ -68,6 +72,12 @@ pub struct Batch {
     pub overrides: Vec<(Override, FactSeq)>,
     /// What the waiting order remembers otherwise than before; 0 is nothing.
     pub marks: BTreeMap<Mark, u64>,
+    /// Matters whose closed tasks are to be emptied, each with the fact that tells of it.
+    pub purges: Vec<Purge>,
+    /// Effort of admitted tasks in minutes, by the hour and what they ask for.
+    pub arrivals: BTreeMap<(Hour, String), u64>,
+    /// What is expected of the hours from one on.
+    pub outlooks: BTreeMap<(Hour, String), u64>,
     /// The engine's time of the batch.
     pub at: Option<DateTime<Utc>>,
 }
@@ -83,6 +93,19 @@ pub struct Conflict {
     pub matter: MatterId,
     /// The fact that told of it.
     pub seq: FactSeq,
+}
+
+/// A matter whose closed tasks are to be emptied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purge {
+    /// The fact that tells of it.
+    pub seq: FactSeq,
+    /// The firm.
+    pub client: ClientId,
+    /// The firm's case.
+    pub matter: MatterId,
+    /// Tasks that had ended by then.
+    pub at: DateTime<Utc>,
 }
 
 /// A task as it is stored: columns to search by, and its state as JSON.
@@ -183,6 +206,19 @@ pub trait Writer: Send {
     /// # Errors
     /// [`StoreError`]; the writer must not be used again.
     fn checkpoint(&mut self) -> Result<(), StoreError>;
+
+    /// Forgets a portion of what is to be forgotten by now, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the writer must not be used again.
+    fn forget(&mut self, what: &Forgetting) -> Result<Forgotten, StoreError>;
+
+    /// Cuts the write-ahead log back to nothing, so that what was forgotten is not left there either; `false` when a reader
+    /// keeps it from that.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the writer must not be used again.
+    fn cut_log(&mut self) -> Result<bool, StoreError>;
 }
 
 /// Reads committed state only.
@@ -211,11 +247,12 @@ pub trait Reader: Send {
     /// [`StoreError`] when the store cannot be read.
     fn facts_after(&mut self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError>;
 
-    /// The number of the oldest fact that is kept; one above the last when there is none.
+    /// The number of the first fact that is kept and was decided at this instant or later; one above the last when there is
+    /// none.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
-    fn oldest_fact(&mut self) -> Result<FactSeq, StoreError>;
+    fn first_fact_since(&mut self, at: DateTime<Utc>) -> Result<FactSeq, StoreError>;
 
     /// Facts of a task after a position, in sequence, at most `limit`.
     ///
@@ -325,6 +362,18 @@ pub trait Reader: Send {
     /// [`StoreError`] when the store cannot be read.
     fn costs(&mut self, query: CostQuery) -> Result<Vec<Cost>, StoreError>;
 
+    /// The tasks of a matter, those that have ended by `at` and are not emptied, and those that are open.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn matter(&mut self, client: &ClientId, matter: &MatterId, at: DateTime<Utc>) -> Result<MatterTasks, StoreError>;
+
+    /// What an outlook at an hour rests on.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn demand(&mut self, now: Hour) -> Result<Demand, StoreError>;
+
     /// The overrides as they were before a fact.
     ///
     /// # Errors
@@ -345,6 +394,21 @@ pub struct StoredDecision {
     pub seq: FactSeq,
     /// The decision as JSON.
     pub json: Arc<[u8]>,
+}
+
+/// The tasks of a matter, as a purge would find them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MatterTasks {
+    /// Whether there is any task of it.
+    pub is_known: bool,
+    /// How many have ended and still have payload or notes.
+    pub closed: u64,
+    /// The first of them, [`MAX_PURGED_NAMED`](crate::engine::effect::MAX_PURGED_NAMED) at most.
+    pub closed_named: Vec<TaskId>,
+    /// How many are open.
+    pub open: u64,
+    /// The first of them, [`MAX_PURGED_NAMED`](crate::engine::effect::MAX_PURGED_NAMED) at most.
+    pub open_named: Vec<TaskId>,
 }
 
 /// Which tasks to list.
@@ -395,6 +459,41 @@ pub enum StoreError {
         found: u32,
         /// Newest version known.
         known: u32,
+    },
+    /// An older version wrote it.
+    #[error("store {path} has schema version {found}, this program copies {known}; start the daemon on it once")]
+    TooOld {
+        /// The file.
+        path: String,
+        /// Version found.
+        found: u32,
+        /// The version that is copied.
+        known: u32,
+    },
+    /// Something stands where a copy is to be.
+    #[error("{path} exists and is not overwritten; name another file, or move it away")]
+    Exists {
+        /// The file.
+        path: String,
+    },
+    /// The file is a copy and was opened as if it were the store itself.
+    #[error(
+        "store {path} is a copy made at {at}: what the original did since is not in it. If it is to go on in the original's \
+         place, stop that one for good and start once with `serve --restored`"
+    )]
+    IsCopy {
+        /// The file.
+        path: String,
+        /// When it was made.
+        at: DateTime<Utc>,
+    },
+    /// The file was opened as a copy and is none.
+    #[error(
+        "store {path} is no copy of `heliograph backup`, or was restored before; start without --restored, or name the copy"
+    )]
+    IsNoCopy {
+        /// The file.
+        path: String,
     },
     /// A setting did not take effect.
     #[error("store setting {name} is {found:?} and must be {wanted:?}")]

@@ -5,6 +5,7 @@
 
 mod broker;
 mod handoffs;
+mod keeping;
 mod picture;
 mod processes;
 mod sla;
@@ -29,13 +30,14 @@ use crate::wire::message::ReplyIgnored;
 
 use self::broker::Broker;
 use self::handoffs::Handoffs;
+use self::keeping::Keeping;
 use self::picture::Picture;
 pub use self::picture::TeamGauge;
 use self::processes::Processes;
 use self::sla::Sla;
 use super::families::Families;
 use super::logs::LogCounts;
-pub use super::words::{HandoffOutcome, Outcome, PublishFailure, Queue, SlaResult, StoreOperation};
+pub use super::words::{HandoffOutcome, Outcome, PublishFailure, Queue, SlaResult, StoreOperation, WhatForgotten};
 
 /// Bucket edges of waits and turnarounds, in seconds; the roster's SLA targets come beside them.
 pub const WAIT_BUCKETS_SECONDS: [u32; 15] =
@@ -91,12 +93,14 @@ pub struct Metrics {
     completed: IntCounterVec,
     sla: Sla,
     handoffs: Handoffs,
+    keeping: Keeping,
     processes: Processes,
     wall_exposures: IntCounter,
     clock_difference: Gauge,
     timer_lag: Histogram,
     overrides: IntGaugeVec,
     gaps: GaugeVec,
+    outlook_errors: GaugeVec,
     reload_successful: IntGauge,
     reload_success_at: Gauge,
     roster_horizon_at: Gauge,
@@ -154,6 +158,7 @@ impl Metrics {
                 &["priority", "sla"],
             ),
             handoffs: Handoffs::new(&make, &waits),
+            keeping: Keeping::new(&make),
             processes: Processes::new(&make),
             sla: Sla::new(&make),
             wall_exposures: make.counter("wall_exposures_total", "Walls behind which a team had received work before."),
@@ -168,6 +173,11 @@ impl Metrics {
             gaps: make.float_gauges(
                 "coverage_gap_next_start_timestamp_seconds",
                 "When nobody is open next though by the weekly hours somebody would be; 0 within 14 days never.",
+                &["capability"],
+            ),
+            outlook_errors: make.float_gauges(
+                "forecast_error_ratio",
+                "How far off the forecasts were that can be judged by now, of what came; NaN before that.",
                 &["capability"],
             ),
             reload_successful: make
@@ -286,6 +296,16 @@ impl Metrics {
         self.store_errors.with_label_values(&[operation.as_str()]).inc();
     }
 
+    /// So much was forgotten.
+    pub fn forgot(&self, what: WhatForgotten, count: u64) {
+        self.keeping.forgot(what, count);
+    }
+
+    /// Nothing is left that is to be forgotten by now.
+    pub fn forgot_all(&self, now: DateTime<Utc>) {
+        self.keeping.forgot_all_at.set(timestamp(now));
+    }
+
     /// How many committed facts are not published yet.
     pub fn set_outbox(&self, facts: u64) {
         self.outbox.set(count(facts));
@@ -346,6 +366,16 @@ impl Metrics {
         self.gaps.reset();
         for (capability, at) in next {
             self.gaps.with_label_values(&[capability]).set(at.map_or(0.0, timestamp));
+        }
+    }
+
+    /// How far off earlier outlooks were, in place of what was shown before; NaN is what cannot be judged yet.
+    pub fn show_outlook_errors<'a>(&self, errors: impl IntoIterator<Item = (&'a str, Option<u64>)>) {
+        let _replacing = self.replacing.write().unwrap_or_else(PoisonError::into_inner);
+        self.outlook_errors.reset();
+        for (capability, percent) in errors {
+            let ratio = percent.map_or(f64::NAN, |percent| percent as f64 / 100.0);
+            self.outlook_errors.with_label_values(&[capability]).set(ratio);
         }
     }
 

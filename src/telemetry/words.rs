@@ -103,11 +103,13 @@ pub enum StoreOperation {
     Read,
     /// Moving the write-ahead log into the store.
     Checkpoint,
+    /// Forgetting what is not to be kept any longer.
+    Forget,
 }
 
 impl StoreOperation {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Open, Self::Recover, Self::Commit, Self::Read, Self::Checkpoint];
+    pub const ALL: [Self; 6] = [Self::Open, Self::Recover, Self::Commit, Self::Read, Self::Checkpoint, Self::Forget];
 
     /// The value of the label.
     #[must_use]
@@ -118,6 +120,7 @@ impl StoreOperation {
             Self::Commit => "commit",
             Self::Read => "read",
             Self::Checkpoint => "checkpoint",
+            Self::Forget => "forget",
         }
     }
 }
@@ -176,6 +179,38 @@ impl SlaResult {
             Self::Met => "met",
             Self::Breached => "breached",
             Self::None => "none",
+        }
+    }
+}
+
+/// What the store forgets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhatForgotten {
+    /// The payload of a task.
+    Payload,
+    /// Text that people wrote about a task.
+    Words,
+    /// A task with all that stood beside it.
+    Task,
+    /// A fact at the front of the chain.
+    Fact,
+    /// The answer to an update.
+    Update,
+}
+
+impl WhatForgotten {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Payload, Self::Words, Self::Task, Self::Fact, Self::Update];
+
+    /// The value of the label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Payload => "payload",
+            Self::Words => "words",
+            Self::Task => "task",
+            Self::Fact => "fact",
+            Self::Update => "update",
         }
     }
 }

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, Copy)]
 enum Shape {
     Text,
+    /// Text that a person wrote; it is forgotten before the event is.
+    Words,
     Instant,
     Number,
     Flag,
@@ -17,7 +19,7 @@ enum Shape {
     Object,
 }
 
-use Shape::{Flag, Instant, List, Number, Object, Text};
+use Shape::{Flag, Instant, List, Number, Object, Text, Words};
 
 /// Whether null stands for "none" in a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,7 +210,7 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         &[
             ("assignment", Number, Never, "The offer's number."),
             ("reason", Text, Never, "Why."),
-            ("note", Text, Allowed, "Free text."),
+            ("note", Words, Allowed, "Free text."),
         ],
     ),
     (
@@ -219,7 +221,7 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
     (
         "task.released",
         "The team gave it back.",
-        &[("assignment", Number, Never, "The number of its ownership."), ("reason", Text, Never, "Why.")],
+        &[("assignment", Number, Never, "The number of its ownership."), ("reason", Words, Never, "Why.")],
     ),
     (
         "task.progressed",
@@ -227,7 +229,7 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         &[
             ("assignment", Number, Never, "The number of its ownership."),
             ("remaining_minutes", Number, Never, "Remaining effort in minutes."),
-            ("note", Text, Allowed, "Free text."),
+            ("note", Words, Allowed, "Free text."),
         ],
     ),
     ("task.paused", "It stands still.", &[("reason", Text, Never, "A pause reason of the roster.")]),
@@ -264,10 +266,10 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         "It is done.",
         &[
             ("assignment", Number, Never, "The number of the ownership that ended."),
-            ("note", Text, Allowed, "Free text."),
+            ("note", Words, Allowed, "Free text."),
         ],
     ),
-    ("task.cancelled", "It is called off.", &[("reason", Text, Never, "Why.")]),
+    ("task.cancelled", "It is called off.", &[("reason", Words, Never, "Why.")]),
     (
         "handoff.planned",
         "The task is to be passed to the team.",
@@ -323,7 +325,7 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
             ("assignment", Number, Never, "The offer's number."),
             ("how", Text, Never, "declined, lapsed, shift_ended or unreachable."),
             ("reason", Text, Absent, "Why, when it declined."),
-            ("note", Text, Absent, "Free text, when it declined."),
+            ("note", Words, Absent, "Free text, when it declined."),
         ],
     ),
     (
@@ -342,8 +344,21 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         &[
             ("assignment", Number, Never, "The number of its ownership."),
             ("reason", Text, Never, "Why: never, not_better, no_taker, limit_reached, held, asked or next_shift."),
-            ("note", Text, Absent, "What the holder said."),
+            ("note", Words, Absent, "What the holder said."),
             ("comparison", Object, Absent, COMPARISON),
+        ],
+    ),
+    (
+        "matter.purged",
+        "The closed tasks of a matter are emptied of payload and notes before their time.",
+        &[
+            ("matter", Text, Never, "The firm's case."),
+            ("author", Text, Never, "Who asked for it."),
+            ("reason", Text, Never, "Why."),
+            ("count", Number, Never, "How many tasks are emptied."),
+            ("tasks", List, Never, "The first hundred of them."),
+            ("open_count", Number, Never, "How many are open and left as they are."),
+            ("left_open", List, Never, "The first hundred of them."),
         ],
     ),
     (
@@ -385,7 +400,7 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
             ("cancelled", Number, Never, "How many were cancelled."),
         ],
     ),
-    ("process.cancelled", "The process is called off, or every step of it was.", &[("reason", Text, Never, "Why.")]),
+    ("process.cancelled", "The process is called off, or every step of it was.", &[("reason", Words, Never, "Why.")]),
     ("request.rejected", "A request was refused.", REFUSED),
     ("request.conflict", "A request came again with other content.", &[("id", Text, Never, "Its id."), REFUSED[1]]),
     ("update.rejected", "An update was refused.", REFUSED),
@@ -435,6 +450,12 @@ const REFUSED: &[Field] = &[
     ("refusal", Object, Never, "Why: code, field, message."),
 ];
 
+/// The fields of an event that hold what a person wrote.
+pub(super) fn words_of(event_type: &str) -> impl Iterator<Item = &'static str> {
+    let own = EVENTS.iter().find(|(known, ..)| *known == event_type).map_or(&[][..], |(_, _, own)| own);
+    own.iter().filter(|(_, shape, ..)| matches!(shape, Words)).map(|(name, ..)| *name)
+}
+
 /// The schema of an event: one of the types.
 pub(super) fn schema() -> Schema {
     let kinds: Vec<Value> = EVENTS.iter().map(|(event_type, about, own)| one(event_type, about, own)).collect();
@@ -472,7 +493,7 @@ fn one(event_type: &str, about: &str, own: &[Field]) -> Value {
 
 fn of(shape: Shape, null: Null, doc: &str) -> Value {
     let word = match shape {
-        Text | Instant => "string",
+        Text | Words | Instant => "string",
         Number => "integer",
         Flag => "boolean",
         List => "array",

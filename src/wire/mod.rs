@@ -21,6 +21,7 @@ mod rules;
 pub mod schema;
 pub mod update;
 pub mod view;
+pub mod words;
 
 pub use rules::{
     MAX_BODY_BYTES, MAX_DEPTH, MAX_ENTRIES, MAX_LINE_CHARS, MAX_MINUTES, MAX_NOTE_CHARS, MAX_REFERENCE_CHARS,

@@ -263,7 +263,8 @@ impl TaskView {
             }
             TaskState::Completed { at, .. } => *at,
             TaskState::Cancelled { at, reason } => {
-                self.reason = Some(reason.clone());
+                // An empty one was forgotten.
+                self.reason = Some(reason.clone()).filter(|reason| !reason.is_empty());
                 *at
             }
         };

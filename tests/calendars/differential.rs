@@ -44,6 +44,7 @@ fn spec_of(rules: &Rules, zone: heliograph::engine::zone::Zone) -> CalendarSpec 
                 until: date(*day),
                 hours: hours.as_ref().map(shifts),
                 breaks: shifts(breaks),
+                planned: false,
             })
             .collect(),
         ..office_in(std::sync::Arc::new(zone))

@@ -101,7 +101,7 @@ impl Office for CalendarSpec {
 
     fn dated(mut self, from: &str, until: &str, hours: Option<&[&str]>, breaks: &[&str]) -> Self {
         let (from, until) = (day(from), day(until));
-        self.dates.push(DatedEntry { from, until, hours: hours.map(shifts), breaks: shifts(breaks) });
+        self.dates.push(DatedEntry { from, until, hours: hours.map(shifts), breaks: shifts(breaks), planned: false });
         self
     }
 

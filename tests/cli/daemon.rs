@@ -304,6 +304,61 @@ fn costs_are_shown_in_hours_and_money() {
 }
 
 #[test]
+fn a_purge_shows_what_it_would_empty_and_asks_before_it_does() {
+    let found = json!({
+        "fact": null, "count": 102, "tasks": ["acme-llp/r:1", "acme-llp/r:2"], "open_count": 1,
+        "left_open": ["acme-llp/r:3"], "done": false,
+    });
+    let mut done = found.clone();
+    (done["fact"], done["done"]) = (json!(77), json!(true));
+    let purge = ["purge", "M-1", "--client", "acme-llp", "--author", "Ann", "--reason", "the client asks for it"];
+
+    let (ran, calls) = asked(&[&purge[..], &["--dry-run"]].concat(), [(200, found.clone())]);
+    assert!(ran.code == 0 && calls == ["POST /api/v1/purges"], "{ran:?}");
+    for shown in
+        ["102 closed tasks", "  acme-llp/r:1\n", "and 100 more", "1 tasks are open and left", "  acme-llp/r:3\n"]
+    {
+        assert!(ran.data().contains(shown), "{shown}: {ran:?}");
+    }
+    let (ran, calls) = asked(&purge, [(200, found)]);
+    assert!(ran.code == 2 && calls.len() == 1 && ran.stderr.contains("give --yes"), "nobody can be asked: {ran:?}");
+
+    let fake = Fake::answering([(200, done.to_string())]);
+    let ran = run(&[&purge[..], &["--yes", "--url", &fake.url()]].concat());
+    assert!(ran.data().contains("102 closed tasks are emptied (fact 77)"), "{ran:?}");
+    let sent: Value = serde_json::from_str(&fake.calls()[0].body).expect("JSON");
+    assert_eq!(
+        sent,
+        json!({"client": "acme-llp", "matter": "M-1", "author": "Ann", "reason": "the client asks for it"})
+    );
+}
+
+#[test]
+fn a_forecast_shows_what_is_booked_and_expected_and_leaves_out_what_has_neither() {
+    let ahead = |capability: &str, booked: u64| {
+        json!({
+            "capability": capability, "teams": ["london", "pune"], "booked_minutes": booked, "expected_minutes": 0,
+            "capacity_minutes": 2_880, "left_minutes": 65, "short_from": "2026-11-25T20:00:00Z",
+            "past_error_percent": if booked > 0 { json!(12) } else { json!(null) }, "by_hour": [],
+        })
+    };
+    let outlook = json!({
+        "from": "2026-11-23T09:00:00Z", "hours": 72, "weeks": 8,
+        "capabilities": [ahead("GB/litigation", 1_445), ahead("GB/patents", 0)],
+    });
+    let (ran, calls) = asked(&["forecast"], [(200, outlook.clone())]);
+    assert_eq!(calls, ["GET /api/v1/forecast"]);
+    for shown in ["24 h 05", "48 h 00", "1 h 05", "2026-11-25T20:00:00Z", "12 %"] {
+        assert!(ran.data().contains(shown), "{shown}: {ran:?}");
+    }
+    assert!(!ran.data().contains("patents"), "{ran:?}");
+    let (ran, _) = asked(&["forecast", "--all"], [(200, outlook.clone())]);
+    assert!(ran.data().contains("patents"), "{ran:?}");
+    let (ran, _) = asked(&["forecast", "--format", "json"], [(200, outlook.clone())]);
+    assert_eq!(ran.json(), outlook);
+}
+
+#[test]
 fn a_faulty_update_is_a_usage_error_and_never_sent() {
     for arguments in [
         &["update", TASK, "acept", "--client", "acme-llp"][..],

@@ -18,6 +18,9 @@ def known():
     stories = {path.stem for path in (ROOT / "tests/fixtures/scenarios").glob("*.story")}
     rust = [*(ROOT / "src").rglob("*.rs"), *(ROOT / "tests").rglob("*.rs")]
     functions = {name for path in rust for name in re.findall(r"#\[(?:tokio::)?test\](?:\s*#\[.*\])*\s*(?:async )?fn (\w+)", path.read_text())}
+    # What every store promises is run by the macro that lists it.
+    promises = (ROOT / "tests/store/conformance/mod.rs").read_text().split("$run! {", 1)[1].split("}", 1)[0]
+    functions |= set(re.findall(r"(\w+),", promises))
     python = (ROOT / "tests").rglob("test_*.py")
     return stories | functions | {name for path in python for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)}
 

@@ -54,7 +54,7 @@ class Daemon:
 
     # --- its life ---
 
-    def start(self, clock=None, speed=None):
+    def start(self, clock=None, speed=None, arguments=()):
         """Starts it and waits until it is ready; `clock` and `speed` give another civil time than the one gone on."""
         if clock:
             self._clock, self._began = datetime.fromisoformat(clock), None
@@ -64,7 +64,7 @@ class Daemon:
         setting = f"{now.isoformat(timespec='milliseconds')},{self._speed}"
         with open(self.folder / "stderr", "ab") as errors:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *_command(self._settings)],
+                ["setpriv", "--pdeathsig", "KILL", *_command(self._settings), *arguments],
                 env=dict(os.environ, HELIOGRAPH_TEST_CLOCK=setting),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

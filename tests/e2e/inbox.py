@@ -83,6 +83,11 @@ class Inbox:
         with self._arrived:
             return [it.json for it in self.messages if it.type == message_type]
 
+    def ids(self):
+        """The ids of all messages so far, in order of arrival."""
+        with self._arrived:
+            return [it.id for it in self.messages]
+
     def _run(self):
         while not self._stop:
             try:

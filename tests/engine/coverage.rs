@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use heliograph::engine::calendar::{Change, Holiday};
+use heliograph::engine::calendar::{Calendar, Change, DatedEntry, Holiday};
 use heliograph::engine::coverage::{Gap, coverage};
 use heliograph::engine::roster::Team;
 
@@ -30,6 +30,21 @@ fn what_is_closed_against_the_weekly_hours_is_a_gap_unless_another_team_is_open(
     assert_eq!(alone.capabilities[0].gaps, [Gap { from: at(from), until: at(until) }]);
     let together = coverage(&roster(vec![closed(london(), from, until), always("zurich")]), at(MONDAY), 7);
     assert!(together.capabilities[0].gaps.is_empty() && together.capabilities[0].only.is_none());
+}
+
+#[test]
+fn a_closure_that_the_roster_calls_planned_is_no_gap() {
+    let closed_on_tuesday = |planned| {
+        let day = "2026-11-24".parse().expect("a date");
+        let mut spec = london().calendar.spec().clone();
+        let entry = DatedEntry { from: day, until: day, hours: Some(Vec::new()), breaks: Vec::new(), planned };
+        spec.dates = vec![entry];
+        Team { calendar: Arc::new(Calendar::new(spec, at(MONDAY))), ..london() }
+    };
+    for (planned, gaps) in [(false, 1), (true, 0)] {
+        let covered = coverage(&roster(vec![closed_on_tuesday(planned)]), at(MONDAY), 7).capabilities.remove(0);
+        assert_eq!((covered.gaps.len(), covered.days[1].open_minutes), (gaps, 0), "planned: {planned}");
+    }
 }
 
 #[test]

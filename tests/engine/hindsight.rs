@@ -283,7 +283,7 @@ fn contact_is_looked_back_on_as_the_class_saw_it_when_it_was_made() {
     let mut spec = calendar("Europe/London", &WEEKDAYS, &["10:00-12:00"], &[]).spec().clone();
     let monday = "2026-11-23".parse().expect("a date");
     let hours = Some(vec!["09:00-17:00".parse().expect("hours")]);
-    spec.dates = vec![DatedEntry { from: monday, until: monday, hours, breaks: Vec::new() }];
+    spec.dates = vec![DatedEntry { from: monday, until: monday, hours, breaks: Vec::new(), planned: false }];
     let calendar = Arc::new(Calendar::new(spec, at("2026-11-23T00:00:00Z")));
     let mut world = World::new("2026-11-23T09:00:00Z", roster(vec![Team { calendar, ..london() }]));
     let (mut record, mut met) = (Record::new(), Met::default());

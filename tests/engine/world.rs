@@ -531,6 +531,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::EndLate { .. } => "end_late",
         Effect::RaiseWall { .. } => "raise_wall",
         Effect::ReportExposure(_) => "report_exposure",
+        Effect::PurgeMatter(_) => "purge_matter",
         Effect::RejectRequest { .. } => "reject_request",
         Effect::ReportConflict { .. } => "report_conflict",
         Effect::RejectUpdate { .. } => "reject_update",

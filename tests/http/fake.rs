@@ -10,6 +10,7 @@ use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::event::OverrideWish;
 use heliograph::engine::explain::Rejection;
 use heliograph::engine::id::{TaskId, TeamId};
+use heliograph::engine::outlook::Outlook;
 use heliograph::engine::overrides::Override;
 use heliograph::engine::process::{Process, ProcessState, Span, StepEnd, StepOf};
 use heliograph::engine::request::{Presence, Priority, RequestDigest};
@@ -19,7 +20,8 @@ use heliograph::engine::sla::{Clock, Segment};
 use heliograph::engine::task::{Active, Arrival, HandoffState, Needs, Silence, Task, TaskState, Worked};
 use heliograph::http::{
     Backend, Check, Explanation, Health, Mailbox, NoPlan, NoSuchTeam, OverrideAnswer, ProcessFilter, ProcessReport,
-    Role, RosterPlan, SubmitAnswer, TaskFilter, TeamMessage, TeamView, Unavailable, UpdateAnswer,
+    PurgeAnswer, PurgeOutcome, PurgeRequest, Role, RosterPlan, SubmitAnswer, TaskFilter, TeamMessage, TeamView,
+    Unavailable, UpdateAnswer,
 };
 use heliograph::wire::cost::{Cost, CostBy, CostQuery};
 use heliograph::wire::fact::{Fact, FactSeq};
@@ -65,6 +67,10 @@ pub struct State {
     /// How that is answered.
     pub overridden: OverrideAnswer,
     pub overrides: Vec<Override>,
+    /// Purges that were asked for.
+    pub purges: Vec<PurgeRequest>,
+    /// How they are answered.
+    pub purged: PurgeAnswer,
     /// How rosters are answered; unavailable without.
     pub roster: Option<Result<RosterPlan, NoPlan>>,
     /// Rosters that were sent, with check index and force when they were to be applied.
@@ -93,6 +99,8 @@ impl Default for Fake {
             wishes: Vec::new(),
             overridden: OverrideAnswer::Done(3),
             overrides: Vec::new(),
+            purges: Vec::new(),
+            purged: PurgeAnswer::Taken(PurgeOutcome { fact: Some(9), done: true, ..PurgeOutcome::default() }),
             roster: None,
             rosters: Vec::new(),
         };
@@ -295,11 +303,21 @@ impl Backend for Fake {
         self.if_available(|_| vec![cost])
     }
 
+    async fn purge(&self, request: PurgeRequest) -> PurgeAnswer {
+        let mut state = self.state();
+        state.purges.push(request);
+        state.purged.clone()
+    }
+
     async fn coverage(&self, days: u32) -> Result<Coverage, Unavailable> {
         let from = instant().date_naive() + chrono::Days::new(u64::from(days));
         let empty =
             Coverage { from, capabilities: Vec::new(), holiday_collisions: Vec::new(), clock_shifts: Vec::new() };
         self.if_available(|_| empty)
+    }
+
+    async fn outlook(&self) -> Result<Outlook, Unavailable> {
+        self.if_available(|_| Outlook { from: instant(), hours: 72, weeks: 8, capabilities: Vec::new() })
     }
 
     async fn overrides(&self) -> Result<(Vec<Override>, u64), Unavailable> {

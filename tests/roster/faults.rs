@@ -29,6 +29,19 @@ fn a_dangling_reference_is_a_fault_at_its_place() {
 }
 
 #[test]
+fn a_closure_can_be_planned_and_nothing_else_can() {
+    let with = |entry: &str| {
+        let dated = format!("[calendars.london]\ndates = [{{ date = \"2026-12-24\", {entry} }}]");
+        include_str!("../fixtures/roster/london-only.toml").replace("[calendars.london]", &dated)
+    };
+    assert_eq!(faults_of(&with("hours = [], planned = true")), [""; 0]);
+    for entry in ["hours = [\"09:00-12:00\"], planned = true", "breaks = [\"09:00-12:00\"], planned = true"] {
+        let faults = faults_of(&with(entry));
+        assert!(faults.len() == 1 && faults[0].contains("give \"hours\" = [] with it"), "{faults:?}");
+    }
+}
+
+#[test]
 fn a_clock_cannot_have_the_name_of_the_deadlines_own() {
     let clock = "\n[[sla.gold.clocks]]\nname = \"deadline\"\nstop = \"completed\"\ntarget = \"1h\"\nbasis = \"wall\"\n";
     let faults = faults_of(&format!("{}{clock}", include_str!("../fixtures/roster/london-only.toml")));

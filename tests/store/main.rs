@@ -1,5 +1,7 @@
 //! What the store promises, held against every store there is.
 
+mod backup;
+mod canary;
 mod conformance;
 mod crash;
 mod samples;

@@ -164,7 +164,7 @@ fn a_missing_directory_is_named() {
 fn a_newer_schema_is_refused_and_left_alone() {
     let place = place().filled();
     place.tool().pragma_update(None, "user_version", 99).expect("a version");
-    assert!(matches!(place.refusal(), StoreError::TooNew { found: 99, known: 9, .. }));
+    assert!(matches!(place.refusal(), StoreError::TooNew { found: 99, known: 10, .. }));
     let version: u32 = place.tool().pragma_query_value(None, "user_version", |row| row.get(0)).expect("a version");
     assert_eq!(version, 99);
 }
@@ -216,6 +216,7 @@ fn facts_that_were_cut_off_changed_or_taken_out_are_noticed() {
         ("DELETE FROM facts", "the last fact is 0, not 6"),
         ("UPDATE facts SET link = zeroblob(32) WHERE seq = 6", "the link of the last fact 6 was changed"),
         ("DELETE FROM facts WHERE seq IN (2, 3)", "facts 1 to 6 are 4 rows: 2 are missing"),
+        ("DELETE FROM facts WHERE seq < 3", "the first fact is 3, and those up to 0 were forgotten: 2 are missing"),
         ("DELETE FROM meta", "table meta is empty"),
         ("UPDATE tasks SET row = '{}' WHERE arrival = 1", "missing field"),
     ] {
@@ -232,11 +233,11 @@ fn the_schema_itself_allows_one_owner_a_task_and_one_task_a_request() {
     let tool = place.tool();
     for (wrong, said) in [
         (
-            "INSERT INTO tasks SELECT 9, id, client, request, digest, state, team, owner, assignment, next_due_at, ended_at, row FROM tasks WHERE arrival = 2",
+            "INSERT INTO tasks SELECT 9, id, client, request, digest, state, team, owner, assignment, next_due_at, ended_at, row, matter, NULL FROM tasks WHERE arrival = 2",
             "UNIQUE",
         ),
         (
-            "INSERT INTO tasks SELECT 9, 'acme/other', client, request, digest, state, team, owner, assignment, next_due_at, ended_at, row FROM tasks WHERE arrival = 2",
+            "INSERT INTO tasks SELECT 9, 'acme/other', client, request, digest, state, team, owner, assignment, next_due_at, ended_at, row, matter, NULL FROM tasks WHERE arrival = 2",
             "CHECK",
         ),
         ("UPDATE tasks SET owner = 'london' WHERE arrival = 2", "CHECK"),

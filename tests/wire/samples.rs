@@ -3,8 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{
     Admission, AdmittedStep, DerivedBecause, DerivedMove, Effect, EscalationReason, ExposedMessage, Exposure,
-    HandoffRefusal, OfferBrief, OverrideChange, PriorityReason, ProcessAdmission, Recorded, WallSource, WithdrawReason,
-    WorkMessage,
+    HandoffRefusal, OfferBrief, OverrideChange, PriorityReason, ProcessAdmission, Purged, Recorded, WallSource,
+    WithdrawReason, WorkMessage,
 };
 use heliograph::engine::event::{Refusal, RefusalCode};
 use heliograph::engine::explain::{Filter, Rejection};
@@ -153,6 +153,16 @@ pub fn effects() -> Vec<Effect> {
                 task: TaskId::new("acme-llp/req-1").unwrap(),
             }],
         })),
+        Effect::PurgeMatter(Box::new(Purged {
+            client: "acme-llp".parse().unwrap(),
+            matter: "M-1".parse().unwrap(),
+            author: "Ann".into(),
+            reason: "the client asks for it".into(),
+            count: 1,
+            tasks: vec![TaskId::new("acme-llp/req-1").unwrap()],
+            open_count: 0,
+            left_open: vec![],
+        })),
         Effect::RejectRequest { id: Some(id.clone()), refusal: refused.clone() },
         Effect::ReportConflict { id: id.clone(), refusal: refused.clone() },
         Effect::RejectUpdate { id: Some(id), refusal: refused },
@@ -235,6 +245,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::EndLate { .. }
             | Effect::RaiseWall { .. }
             | Effect::ReportExposure(_)
+            | Effect::PurgeMatter(_)
             | Effect::RejectRequest { .. }
             | Effect::ReportConflict { .. }
             | Effect::RejectUpdate { .. }

@@ -206,3 +206,35 @@ fn the_schema_of_a_view_has_its_fields() {
     let described: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
     assert_eq!(shown.as_object().unwrap().keys().collect::<Vec<_>>(), described);
 }
+
+#[test]
+fn facts_with_what_people_wrote_are_known_by_their_fields() {
+    use heliograph::wire::chain::{Head, Sealer};
+    use heliograph::wire::words::holds_words;
+    let mut sealer = Sealer::after(Head::default());
+    let mut with_words = std::collections::BTreeSet::new();
+    for effect in super::samples::effects() {
+        let mut recorded = super::samples::recorded(effect, 1);
+        let ordered = sealer.seal(recorded.clone());
+        assert!(holds_words(&ordered), "an operator's reason: {}", ordered.event_type);
+        recorded.order = None;
+        let fact = sealer.seal(recorded);
+        if holds_words(&fact) {
+            with_words.insert(fact.event_type.to_string());
+        }
+        assert!(!holds_words(&heliograph::wire::fact::Fact { body: [].into(), packet: None, ..fact }));
+    }
+    let expected = [
+        "handoff.declined",
+        "handoff.kept",
+        "handoff.told",
+        "process.cancelled",
+        "task.cancelled",
+        "task.completed",
+        "task.declined",
+        "task.offered",
+        "task.progressed",
+        "task.released",
+    ];
+    assert_eq!(with_words.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+}

@@ -64,6 +64,9 @@ pub struct DatedEntry {
     pub hours: Option<Vec<Shift>>,
     /// Breaks added to the weekly ones.
     pub breaks: Vec<Shift>,
+    /// Whether it is a closure that is meant, so that time without anybody is no gap in coverage.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub planned: bool,
 }
 
 /// Time that a feed declares closed, half-open.

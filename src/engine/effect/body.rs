@@ -112,6 +112,31 @@ pub struct ExposedMessage {
     pub task: TaskId,
 }
 
+/// How many tasks a purge names of those that it empties, and of those that it leaves; the others are counted.
+pub const MAX_PURGED_NAMED: usize = 100;
+
+/// A matter whose closed tasks are emptied of payload and notes. It holds ids alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Purged {
+    /// The client.
+    #[serde(skip)]
+    pub client: ClientId,
+    /// The matter.
+    pub matter: MatterId,
+    /// Who asked for it.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// How many tasks are emptied.
+    pub count: u64,
+    /// The first [`MAX_PURGED_NAMED`] of them.
+    pub tasks: Vec<TaskId>,
+    /// How many are open and left as they are.
+    pub open_count: u64,
+    /// The first [`MAX_PURGED_NAMED`] of them.
+    pub left_open: Vec<TaskId>,
+}
+
 /// What is told at admission.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Admission {

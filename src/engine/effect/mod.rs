@@ -22,8 +22,8 @@ use super::update::{Amendment, DeclineReason, SetAside};
 
 pub use body::{
     Admission, AdmittedStep, DerivedBecause, DerivedMove, EscalationReason, ExposedMessage, Exposure, HandoffRefusal,
-    MAX_EXPOSED_NAMED, MAX_UNKNOWN_NAMED, OfferBrief, OverrideChange, PriorityReason, ProcessAdmission, WallSource,
-    WithdrawReason,
+    MAX_EXPOSED_NAMED, MAX_PURGED_NAMED, MAX_UNKNOWN_NAMED, OfferBrief, OverrideChange, PriorityReason,
+    ProcessAdmission, Purged, WallSource, WithdrawReason,
 };
 pub use recorded::{Answer, Effects, Recorded, WorkMessage};
 
@@ -269,6 +269,8 @@ pub enum Effect {
     },
     /// Tell on-call staff what a team had received when a wall was raised.
     ReportExposure(Box<Exposure>),
+    /// Empty the closed tasks of a matter of payload and notes.
+    PurgeMatter(Box<Purged>),
     /// A request was refused.
     RejectRequest {
         /// Its id, as far as known.
@@ -390,6 +392,7 @@ impl Effect {
             Self::ReachHandoffLimit { .. } => "handoff.limit_reached",
             Self::RaiseWall { .. } => "wall.raised",
             Self::ReportExposure(_) => "wall.exposure",
+            Self::PurgeMatter(_) => "matter.purged",
             Self::RejectRequest { .. } => "request.rejected",
             Self::ReportConflict { .. } => "request.conflict",
             Self::RejectUpdate { .. } => "update.rejected",

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{ClientId, MatterId, ProcessId, RequestId, TaskId, TeamId, WorkTypeId};
 use super::request::{Priority, RequestDigest};
 use super::sla::Clock;
-use super::task::Arrival;
+use super::task::{Arrival, Words};
 
 pub use plan::{MAX_STEP_ID_BYTES, MAX_STEPS, Planned, plan};
 pub use schedule::{Expected, Span, Work, critical_path, expect, latest};
@@ -125,6 +125,23 @@ impl Process {
     #[must_use]
     pub fn open_steps(&self) -> usize {
         self.steps.iter().filter(|step| step.ended.is_none()).count()
+    }
+
+    /// Takes out what somebody wrote about it; `None` when nobody did.
+    pub fn take_words(&mut self) -> Option<Words> {
+        match &mut self.state {
+            ProcessState::Cancelled { reason, .. } if !reason.is_empty() => {
+                Some(Words::of_reason(std::mem::take(reason)))
+            }
+            ProcessState::Open | ProcessState::Completed { .. } | ProcessState::Cancelled { .. } => None,
+        }
+    }
+
+    /// Puts it back.
+    pub fn put_words(&mut self, words: Words) {
+        if let (ProcessState::Cancelled { reason, .. }, Some(said)) = (&mut self.state, words.into_reason()) {
+            *reason = said;
+        }
     }
 
     /// How many of its steps were completed.

@@ -303,6 +303,9 @@ impl Scheduler {
             }
             Event::OfferUndeliverable { task, assignment } => self.withdraw_undeliverable(&task, assignment),
             Event::WallExposed(exposure) => self.report_exposure(exposure),
+            Event::MatterPurged(purged) => {
+                self.record_aside(Some(purged.client.clone()), None, None, Effect::PurgeMatter(purged));
+            }
             Event::RosterChanged(roster) => self.change_roster(roster),
             Event::OverrideWished(wish) => self.change_override(wish),
             Event::OutageBegan => self.begin_outage(),

@@ -6,6 +6,7 @@
 mod holders;
 mod ownership;
 mod state;
+mod words;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,7 @@ use crate::engine::update::DeclineReason;
 pub use holders::{Holder, MAX_NOTES_BYTES, MAX_PACKET_HOLDERS, Notes};
 pub use ownership::{Active, ClosedBecause, HandoffState, Passing, Silence, Worked};
 pub use state::{Offer, TaskState, WaitReason, Waiting, WakeCause};
+pub use words::Words;
 
 /// The rising number of a task's admission; the last key of every order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -56,6 +56,21 @@ impl TaskState {
         }
     }
 
+    /// Whether a team owns it.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        matches!(self, Self::Active(_))
+    }
+
+    /// When it ended.
+    #[must_use]
+    pub fn ended_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Completed { at, .. } | Self::Cancelled { at, .. } => Some(*at),
+            Self::Waiting(_) | Self::Offered(_) | Self::Active(_) => None,
+        }
+    }
+
     /// Whether it has ended.
     #[must_use]
     pub fn is_ended(&self) -> bool {

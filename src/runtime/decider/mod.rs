@@ -5,6 +5,7 @@
 
 mod change;
 mod handle;
+mod purging;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,12 +16,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::engine::effect::{Answer, Effect, Effects, EscalationReason, Exposure};
 use crate::engine::event::Event;
 use crate::engine::id::{TaskId, TeamId};
+use crate::engine::outlook::{asked, hour_of};
 use crate::engine::overrides::Override;
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Scheduler;
 use crate::engine::task::{Arrival, Task, TaskState};
 use crate::engine::walls::{Walled, Walls};
-use crate::http::{OverrideAnswer, SubmitAnswer, Unavailable, UpdateAnswer};
+use crate::http::{OverrideAnswer, PurgeAnswer, SubmitAnswer, Unavailable, UpdateAnswer};
 use crate::store::{Conflict, ProcessRow, Reader, StoreError, TaskRow};
 use crate::telemetry::metrics::Metrics;
 use crate::wire::Rules;
@@ -142,6 +144,7 @@ impl Decider {
             match inbound {
                 Inbound::Roster(candidate) => self.judge(now, *candidate, decided)?,
                 Inbound::Override { wish, preview, reply } => self.override_team(now, wish, preview, reply, decided),
+                Inbound::Purge { request, reply } => self.purge(now, request, reply, decided)?,
                 inbound => messages.push(inbound),
             }
         }
@@ -184,6 +187,8 @@ impl Decider {
             }
             Inbound::Inspect(reply) => decided.answers.push(Reply::Inspect(reply, Box::new(self.inspect()))),
             Inbound::Override { reply, .. } => drop(reply.send(OverrideAnswer::Unavailable(unavailable()))),
+            Inbound::Purge { reply, .. } => drop(reply.send(PurgeAnswer::Unavailable(unavailable()))),
+            Inbound::Outlook(said) => decided.batch.outlooks.extend(said),
             Inbound::Overrides(reply) => {
                 let listed = self.scheduler.overrides().standing().cloned().collect();
                 decided.answers.push(Reply::Overrides(reply, (listed, self.check_index.0)));
@@ -287,6 +292,12 @@ impl Decider {
                 Effect::ChangeOverride { it, .. } => Some(Override::clone(it)),
                 _ => None,
             };
+            if let (Effect::Admit(admission), Some((task, _))) = (&recorded.effect, &recorded.task)
+                && let Some(task) = self.scheduler.task(task)
+            {
+                let arrived = (hour_of(recorded.at), asked(&task.needs));
+                *decided.batch.arrivals.entry(arrived).or_default() += u64::from(admission.effort_minutes);
+            }
             let fact = self.sealer.seal(recorded);
             if declares_conflict {
                 self.store_conflict(fact.seq, decided);

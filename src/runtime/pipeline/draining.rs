@@ -68,12 +68,17 @@ impl Drain {
                 self.left = self.left.map(|left| left.saturating_sub(1));
                 Some(inbound)
             }
-            Inbound::Delivery(_) | Inbound::Requests { .. } | Inbound::Override { .. } | Inbound::Roster(_) => {
+            Inbound::Delivery(_)
+            | Inbound::Requests { .. }
+            | Inbound::Override { .. }
+            | Inbound::Purge { .. }
+            | Inbound::Roster(_) => {
                 self.waiting.push_back(inbound);
                 None
             }
             Inbound::Update { .. }
             | Inbound::MessagesRead { .. }
+            | Inbound::Outlook(_)
             | Inbound::Overrides(_)
             | Inbound::Inspect(_)
             | Inbound::Forecast { .. }

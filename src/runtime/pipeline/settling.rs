@@ -159,6 +159,7 @@ fn give(answer: Reply) {
         Reply::MessagesRead(reply) => drop(reply.send(())),
         Reply::Inspect(reply, inspection) => drop(reply.send(*inspection)),
         Reply::Override(reply, answer) => drop(reply.send(*answer)),
+        Reply::Purge(reply, answer) => drop(reply.send(*answer)),
         Reply::Overrides(reply, listed) => drop(reply.send(listed)),
         Reply::Roster(reply, judged) => drop(reply.send(*judged)),
         Reply::Forecast(reply, forecast) => drop(reply.send(*forecast)),

@@ -305,7 +305,7 @@ impl Looped {
         let in_force = InForce::new(roster);
         let pipeline = Pipeline::new(PipelineParts {
             decider,
-            committer: Committer::start(writer(store), Arc::clone(&metrics)).expect("a thread"),
+            committer: Committer::start(writer(store), Arc::clone(&metrics), None).expect("a thread"),
             clock: Arc::clone(&clock),
             intake: intake_receiver,
             outbox: Some(outbox),

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::broker::Intake;
 use crate::http::SubmitAnswer;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Batch, Reader, Recovered, StoreError, Writer};
+use crate::store::{Batch, Forgetting, Forgotten, Reader, Recovered, StoreError, Writer};
 use crate::wire::fact::FactSeq;
 
 use super::super::clock::Clock;
@@ -42,6 +42,14 @@ impl Writer for Noting {
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.store.checkpoint()
+    }
+
+    fn forget(&mut self, what: &Forgetting) -> Result<Forgotten, StoreError> {
+        self.store.forget(what)
+    }
+
+    fn cut_log(&mut self) -> Result<bool, StoreError> {
+        self.store.cut_log()
     }
 }
 
@@ -123,6 +131,14 @@ impl Writer for Marking {
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.store.checkpoint()
+    }
+
+    fn forget(&mut self, what: &Forgetting) -> Result<Forgotten, StoreError> {
+        self.store.forget(what)
+    }
+
+    fn cut_log(&mut self) -> Result<bool, StoreError> {
+        self.store.cut_log()
     }
 }
 

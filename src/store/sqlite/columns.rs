@@ -19,6 +19,10 @@ pub(super) const FACT_COLUMNS: &str =
     "seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest, link, decision, packet,
      matter, used, used_minutes";
 
+/// The columns of a task, in the order in which [`task`] reads them.
+pub(super) const TASK_COLUMNS: &str =
+    "row, (SELECT body FROM words WHERE words.arrival = tasks.arrival ORDER BY number DESC LIMIT 1)";
+
 /// What SQLite said, as a fault of the store. Its messages name tables and columns, never values.
 pub(super) fn fault(during: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |error| match error.sqlite_error_code() {
@@ -83,8 +87,16 @@ pub(super) fn held(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Held
     Ok(Option::zip(used, used_minutes).map(|(used, used_minutes)| Held { used, used_minutes }))
 }
 
-/// A task from its row of JSON.
+/// A task from [`TASK_COLUMNS`].
 pub(super) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
+    let mut task = task_without_words(row)?;
+    let words = row.get_ref(1)?.as_blob_or_null().map_err(|error| bad(1, error))?;
+    super::words::put_back(&mut task, words).map_err(|error| bad(1, error))?;
+    Ok(task)
+}
+
+/// A task from its row of JSON alone.
+pub(super) fn task_without_words(row: &Row<'_>) -> rusqlite::Result<Task> {
     let json = row.get_ref(0)?.as_str().map_err(|error| bad(0, error))?;
     serde_json::from_str(json).map_err(|error| bad(0, error))
 }

@@ -7,8 +7,11 @@
 //! - A start rests on a fresh write: the log is moved into the file and synced before anything is read, so that a page
 //!   whose earlier sync failed is not taken for durable.
 
+mod backup;
 mod columns;
 mod costs;
+mod demand;
+mod forget;
 mod guard;
 mod ledger;
 mod marks;
@@ -18,6 +21,7 @@ mod processes;
 mod read;
 mod recover;
 mod schema;
+mod words;
 mod write;
 
 use std::fs::{self, File};
@@ -26,9 +30,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
+pub use self::backup::{BackedUp, BackupStep, backup};
 use self::columns::fault;
+use self::open::Opening;
 use self::write::Tip;
-use super::{Batch, Reader, Recovered, StoreError, Writer};
+use super::{Batch, Forgetting, Forgotten, Reader, Recovered, StoreError, Writer};
 
 /// Bytes of write-ahead log above which a commit moves the log into the file itself, because no idle moment came.
 /// Above it that one commit is slow, by about a second on a plain disk; the log is cut back to nothing.
@@ -56,11 +62,30 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::InUse`] when another process has it, [`StoreError::TooNew`] when a newer version wrote it,
     /// [`StoreError::Setting`] when a setting that durability or secrecy needs does not hold,
+    /// [`StoreError::IsCopy`] when it is a copy, which [`SqliteStore::restore`] opens,
     /// [`StoreError::Inconsistent`] when the file is damaged or not a store.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let (path, lock) = open::claim(path.as_ref())?;
+        Self::open_as(path.as_ref(), Opening::Itself)
+    }
+
+    /// Opens a copy in the place of the store that it was made of: it begins a new life, whose name is part of every message
+    /// id from now on, and is no copy any more.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], and [`StoreError::IsNoCopy`] when it is none; nothing is created or changed then.
+    pub fn restore(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        if !path.exists() {
+            return Err(StoreError::IsNoCopy { path: path.display().to_string() });
+        }
+        Self::open_as(path, Opening::Copy)
+    }
+
+    fn open_as(path: &Path, opening: Opening) -> Result<Self, StoreError> {
+        let (path, lock) = open::claim(path)?;
         let mut connection = open::writer(&path)?;
         schema::migrate(&mut connection, &path, schema::MIGRATIONS)?;
+        open::settle_life(&connection, &path, opening)?;
         open::checkpoint_whole_log(&connection, &path)?;
         open::stop_waiting(&connection)?;
         let tip = Tip::read(&connection)?;
@@ -124,5 +149,23 @@ impl Writer for SqliteStore {
     fn checkpoint(&mut self) -> Result<(), StoreError> {
         // The log's file is kept and written again from its beginning: it need not grow anew.
         self.guarded(|store| open::run_checkpoint(&store.connection, "PASSIVE").map(drop))
+    }
+
+    fn forget(&mut self, what: &Forgetting) -> Result<Forgotten, StoreError> {
+        self.guarded(|store| {
+            let begun = store.connection.transaction_with_behavior(TransactionBehavior::Immediate);
+            let transaction = begun.map_err(|error| open::in_use_or(error, &store.path, "begin"))?;
+            let before = transaction.total_changes();
+            let forgotten = forget::forget(&transaction, what, &store.tip)?;
+            if transaction.total_changes() > before {
+                transaction.commit().map_err(fault("commit"))?;
+                store.bound_log()?;
+            }
+            Ok(forgotten)
+        })
+    }
+
+    fn cut_log(&mut self) -> Result<bool, StoreError> {
+        self.guarded(|store| open::run_checkpoint(&store.connection, "TRUNCATE"))
     }
 }

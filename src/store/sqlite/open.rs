@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::columns::fault;
+use super::columns::{fault, instant, meta};
 use crate::store::StoreError;
 
 /// How long a start waits for a tool that reads the file at that moment, such as a backup.
@@ -32,6 +32,7 @@ const WRITER_SETTINGS: &[Setting] = &[
     ("journal_size_limit", "67108864", "67108864"),
     ("cache_size", "-65536", "-65536"),
     ("cell_size_check", "ON", "1"),
+    ("secure_delete", "ON", "1"),
     ("trusted_schema", "OFF", "0"),
     ("temp_store", "MEMORY", "2"),
 ];
@@ -102,6 +103,15 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// A connection to copy from: it cannot write the store.
+pub(super) fn source(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(fault("opening the store"))?;
+    connection.busy_timeout(READER_WAITS_FOR).map_err(fault("opening the store"))?;
+    apply(&connection, &[("trusted_schema", "OFF", "0"), ("temp_store", "MEMORY", "2")])?;
+    Ok(connection)
+}
+
 /// A statement keeps its plan: else one whose plan may depend on a value is compiled anew for each value.
 fn plan_once(connection: &Connection) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop).map_err(fault("open"))
@@ -132,6 +142,32 @@ fn apply(connection: &Connection, settings: &[Setting]) -> Result<(), StoreError
 /// Most pragmas answer nothing when they are set.
 fn no_answer(error: rusqlite::Error) -> rusqlite::Result<()> {
     if matches!(error, rusqlite::Error::QueryReturnedNoRows) { Ok(()) } else { Err(error) }
+}
+
+/// As what a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    /// The store itself.
+    Itself,
+    /// A copy that takes its place.
+    Copy,
+}
+
+/// Checks that a file is what it is opened as; a copy begins a new life.
+pub(super) fn settle_life(connection: &Connection, path: &Path, opening: Opening) -> Result<(), StoreError> {
+    let copied_at = meta(connection, "copied_at", |row| row.get::<_, Option<i64>>(0))?;
+    match (copied_at, opening) {
+        (None, Opening::Itself) => Ok(()),
+        (None, Opening::Copy) => Err(StoreError::IsNoCopy { path: path.display().to_string() }),
+        (Some(at), Opening::Itself) => {
+            let at = instant(0, at).map_err(fault("reading meta"))?;
+            Err(StoreError::IsCopy { path: path.display().to_string(), at })
+        }
+        (Some(_), Opening::Copy) => {
+            let sql = "UPDATE meta SET incarnation = lower(hex(randomblob(8))), copied_at = NULL";
+            connection.execute(sql, []).map(drop).map_err(fault("beginning a new life"))
+        }
+    }
 }
 
 /// Moves the whole log into the file and syncs both.
@@ -175,7 +211,7 @@ fn about(error: StoreError, path: &Path) -> StoreError {
     }
 }
 
-fn io_fault(during: &'static str, path: &Path, error: &std::io::Error) -> StoreError {
+pub(super) fn io_fault(during: &'static str, path: &Path, error: &std::io::Error) -> StoreError {
     StoreError::Failed { during, message: format!("{}: {error}", path.display()) }
 }
 

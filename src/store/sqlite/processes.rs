@@ -8,6 +8,10 @@ use super::write::{Tip, execute, prepare};
 use crate::engine::process::Process;
 use crate::store::{ProcessQuery, ProcessRow, StoreError};
 
+/// The columns of a process, in the order in which [`process`] reads them.
+const COLUMNS: &str =
+    "row, (SELECT body FROM words WHERE words.arrival = processes.arrival ORDER BY number DESC LIMIT 1)";
+
 pub(super) fn write(connection: &Connection, rows: &[ProcessRow], tip: &mut Tip) -> Result<(), StoreError> {
     let mut update = prepare(
         connection,
@@ -20,8 +24,9 @@ pub(super) fn write(connection: &Connection, rows: &[ProcessRow], tip: &mut Tip)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for ProcessRow { process, next_due_at } in rows {
-        let json = serde_json::to_string(process)
-            .map_err(|error| StoreError::Inconsistent(format!("process {}: {error}", process.id)))?;
+        let mut bare = Process::clone(process);
+        let words = bare.take_words();
+        let json = super::words::json(&bare, &process.id)?;
         let (arrival, id) = (integer(process.arrival.0)?, process.id.as_str());
         let next_due_at = next_due_at.map(|at| at.timestamp_millis());
         let ended_at = process.state.ended_at().map(|at| at.timestamp_millis());
@@ -33,6 +38,9 @@ pub(super) fn write(connection: &Connection, rows: &[ProcessRow], tip: &mut Tip)
             let values =
                 params![arrival, id, process.digest.0, state, next_due_at, ended_at, json, client, request, matter];
             execute(&mut insert, values, "writing a process")?;
+        }
+        if let Some(words) = &words {
+            super::words::write(connection, arrival, &process.id, words)?;
         }
         tip.next_arrival = tip.next_arrival.max(process.arrival.0 + 1);
     }
@@ -74,13 +82,23 @@ fn listing(query: &ProcessQuery) -> Result<(String, Vec<Value>), StoreError> {
     }
     values.push(Value::from(i64::try_from(query.limit).unwrap_or(i64::MAX)));
     let limit = values.len();
-    Ok((format!("SELECT row FROM processes {index} WHERE {condition} ORDER BY arrival LIMIT ?{limit}"), values))
+    Ok((format!("SELECT {COLUMNS} FROM processes {index} WHERE {condition} ORDER BY arrival LIMIT ?{limit}"), values))
 }
 
-/// A process from its row of JSON.
+/// The query for a process by its id.
+pub(super) fn by_id() -> String {
+    format!("SELECT {COLUMNS} FROM processes WHERE id = ?1")
+}
+
+/// A process from [`COLUMNS`].
 pub(super) fn process(row: &Row<'_>) -> rusqlite::Result<Process> {
     let json = row.get_ref(0)?.as_str().map_err(|error| bad(0, error))?;
-    serde_json::from_str(json).map_err(|error| bad(0, error))
+    let mut process: Process = serde_json::from_str(json).map_err(|error| bad(0, error))?;
+    let words = row.get_ref(1)?.as_blob_or_null().map_err(|error| bad(1, error))?;
+    if let Some(words) = words.filter(|words| !words.is_empty()) {
+        process.put_words(serde_json::from_slice(words).map_err(|error| bad(1, error))?);
+    }
+    Ok(process)
 }
 
 #[cfg(test)]
@@ -108,7 +126,8 @@ mod tests {
                 .query_map(params_from_iter(values), |row| row.get(3))
                 .and_then(Iterator::collect)
                 .expect("the plan's lines");
-            assert_eq!(plan, [format!("SEARCH processes USING {index}")]);
+            assert_eq!(plan[0], format!("SEARCH processes USING {index}"));
+            assert!(plan.iter().all(|line| !line.contains("SCAN") && !line.contains("TEMP B-TREE")), "{plan:?}");
         }
     }
 }

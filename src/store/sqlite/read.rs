@@ -3,14 +3,19 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 
-use super::columns::{FACT_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned};
-use super::{costs, ledger, open, overrides, processes};
+use super::columns::{
+    FACT_COLUMNS, TASK_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned,
+};
+use super::{costs, demand, ledger, open, overrides, processes};
+use crate::engine::effect::MAX_PURGED_NAMED;
 use crate::engine::event::{EndedTask, UpdateResult};
 use crate::engine::id::{ClientId, MatterId, RequestId, TaskId, TeamId};
 use crate::engine::load::Held;
+use crate::engine::outlook::{Demand, Hour};
 use crate::engine::overrides::Overrides;
 use crate::engine::process::Process;
 use crate::engine::request::RequestDigest;
@@ -19,7 +24,7 @@ use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
-use crate::store::{ProcessQuery, Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
+use crate::store::{MatterTasks, ProcessQuery, Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
@@ -94,10 +99,22 @@ impl Reader for SqliteReader {
         self.facts("seq > ?1 ORDER BY seq LIMIT ?2", params![integer(after.0)?, rows_of(limit)])
     }
 
-    fn oldest_fact(&mut self) -> Result<FactSeq, StoreError> {
-        let found = self
-            .one("SELECT coalesce(min(seq), 1 + (SELECT last_seq FROM meta)) FROM facts", [], |row| unsigned(row, 0))?;
-        Ok(FactSeq(found.unwrap_or(1)))
+    fn first_fact_since(&mut self, at: DateTime<Utc>) -> Result<FactSeq, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let ends = "SELECT ifnull(min(seq), last_seq + 1), last_seq + 1 FROM meta LEFT JOIN facts";
+        let (mut first, mut end) = snapshot
+            .query_row(ends, [], |row| Ok((unsigned(row, 0)?, unsigned(row, 1)?)))
+            .map_err(fault("reading the ends of the chain"))?;
+        let mut instant =
+            snapshot.prepare_cached("SELECT at FROM facts WHERE seq = ?1").map_err(fault("reading an instant"))?;
+        // Facts are in the order of their instants, and none is missing in between.
+        while first < end {
+            let middle = first + (end - first) / 2;
+            let decided_at: i64 =
+                instant.query_row([integer(middle)?], |row| row.get(0)).map_err(fault("reading an instant"))?;
+            if decided_at < at.timestamp_millis() { first = middle + 1 } else { end = middle }
+        }
+        Ok(FactSeq(first))
     }
 
     fn history(&mut self, task: &TaskId, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError> {
@@ -187,24 +204,25 @@ impl Reader for SqliteReader {
     }
 
     fn payload(&mut self, task: &TaskId) -> Result<Option<Arc<[u8]>>, StoreError> {
-        let sql = "SELECT body FROM payloads JOIN tasks USING (arrival) WHERE id = ?1 UNION ALL
+        let sql = "SELECT body FROM payloads JOIN tasks USING (arrival) WHERE id = ?1 AND emptied_at IS NULL UNION ALL
              SELECT body FROM tasks JOIN processes ON processes.id = tasks.client || '/' || tasks.request
                JOIN process_payloads ON process_payloads.arrival = processes.arrival
-             WHERE tasks.id = ?1";
+             WHERE tasks.id = ?1 AND tasks.emptied_at IS NULL AND processes.emptied_at IS NULL";
         self.one(sql, [task.as_str()], |row| row.get(0))
     }
 
     fn task(&mut self, id: &TaskId) -> Result<Option<Task>, StoreError> {
-        self.one("SELECT row FROM tasks WHERE id = ?1", [id.as_str()], task)
+        self.one(&format!("SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?1"), [id.as_str()], task)
     }
 
     fn process(&mut self, id: &TaskId) -> Result<Option<(Process, Vec<Task>)>, StoreError> {
         let snapshot = self.connection.transaction().map_err(fault("reading"))?;
-        let mut found = rows(&snapshot, "SELECT row FROM processes WHERE id = ?1", [id.as_str()], processes::process)?;
+        let mut found = rows(&snapshot, &processes::by_id(), [id.as_str()], processes::process)?;
         let Some(process) = found.pop() else { return Ok(None) };
         let mut tasks = Vec::with_capacity(process.steps.len());
+        let sql = format!("SELECT {TASK_COLUMNS} FROM tasks WHERE id = ?1");
         for step in &process.steps {
-            tasks.extend(rows(&snapshot, "SELECT row FROM tasks WHERE id = ?1", [step.task.as_str()], task)?);
+            tasks.extend(rows(&snapshot, &sql, [step.task.as_str()], task)?);
         }
         Ok(Some((process, tasks)))
     }
@@ -231,6 +249,35 @@ impl Reader for SqliteReader {
 
     fn costs(&mut self, query: CostQuery) -> Result<Vec<Cost>, StoreError> {
         costs::read(&self.connection, query)
+    }
+
+    fn matter(&mut self, client: &ClientId, matter: &MatterId, at: DateTime<Utc>) -> Result<MatterTasks, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        let of = |which: &str| format!("FROM tasks WHERE client = ?1 AND matter = ?2 AND {which}");
+        let closed = "ended_at <= ?3 AND emptied_at IS NULL";
+        let open = "(ended_at IS NULL OR ended_at > ?3)";
+        let values = params![client.as_str(), matter.as_str(), at.timestamp_millis()];
+        let count = |which: &str| -> Result<u64, StoreError> {
+            let mut statement =
+                snapshot.prepare_cached(&format!("SELECT count(*) {}", of(which))).map_err(fault("reading"))?;
+            statement.query_row(values, |row| unsigned(row, 0)).map_err(fault("reading"))
+        };
+        let named = |which: &str| {
+            let sql = format!("SELECT id {} ORDER BY arrival LIMIT {MAX_PURGED_NAMED}", of(which));
+            rows(&snapshot, &sql, values, |row| id_of(row, 0))
+        };
+        Ok(MatterTasks {
+            is_known: count("?3 = ?3")? > 0,
+            closed: count(closed)?,
+            closed_named: named(closed)?,
+            open: count(open)?,
+            open_named: named(open)?,
+        })
+    }
+
+    fn demand(&mut self, now: Hour) -> Result<Demand, StoreError> {
+        let snapshot = self.connection.transaction().map_err(fault("reading"))?;
+        demand::read(&snapshot, now)
     }
 
     fn overrides_before(&mut self, fact: FactSeq) -> Result<Overrides, StoreError> {
@@ -263,7 +310,12 @@ fn tasks_in_state(query: &TaskQuery, state: &str) -> Result<(String, Vec<Value>)
     }
     values.push(Value::from(rows_of(query.limit)));
     let limit = values.len();
-    Ok((format!("SELECT row FROM tasks INDEXED BY {index} WHERE {condition} ORDER BY arrival LIMIT ?{limit}"), values))
+    Ok((
+        format!(
+            "SELECT {TASK_COLUMNS} FROM tasks INDEXED BY {index} WHERE {condition} ORDER BY arrival LIMIT ?{limit}"
+        ),
+        values,
+    ))
 }
 
 fn ended(row: &Row<'_>) -> rusqlite::Result<EndedTask> {
@@ -309,7 +361,8 @@ mod tests {
                 .query_map(params_from_iter(values), |row| row.get(3))
                 .and_then(Iterator::collect)
                 .expect("the plan's lines");
-            assert_eq!(plan, [format!("SEARCH tasks USING INDEX {index}")]);
+            let words = "SEARCH words USING INDEX words_by_task (arrival=?)";
+            assert_eq!(plan, [&format!("SEARCH tasks USING INDEX {index}"), "CORRELATED SCALAR SUBQUERY 1", words]);
         }
     }
 

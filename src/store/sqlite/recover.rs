@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{bad, fault, id, id_of, instant, meta, roster, task, unsigned};
+use super::columns::{TASK_COLUMNS, bad, fault, id, id_of, instant, meta, roster, task, unsigned};
 use super::overrides;
 use super::write::Tip;
 use crate::engine::id::{ClientId, MatterId, TeamId};
@@ -90,22 +90,42 @@ fn check_last_fact(connection: &Connection, tip: &Tip) -> Result<(), StoreError>
     if last.0 != tip.last_seq {
         return Err(StoreError::Inconsistent(format!("the last fact is {}, not {}", last.0.0, tip.last_seq.0)));
     }
+    check_first_fact(connection)?;
     if last.1 != tip.last_link {
         return Err(StoreError::Inconsistent(format!("the link of the last fact {} was changed", last.0.0)));
     }
     Ok(())
 }
 
+/// The first fact follows the last one that was forgotten, so that facts taken out at the front show.
+fn check_first_fact(connection: &Connection) -> Result<(), StoreError> {
+    let anchor = meta(connection, "anchor_seq", |row| unsigned(row, 0))?;
+    let first = connection
+        .query_row("SELECT seq FROM facts ORDER BY seq LIMIT 1", [], |row| unsigned(row, 0))
+        .optional()
+        .map_err(fault("reading the first fact"))?;
+    match first {
+        Some(first) if first != anchor + 1 => Err(StoreError::Inconsistent(format!(
+            "the first fact is {first}, and those up to {anchor} were forgotten: {} are missing",
+            first.saturating_sub(anchor + 1)
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn open_tasks(connection: &Connection) -> Result<Vec<Task>, StoreError> {
-    let mut open: Vec<Task> =
-        all(connection, "SELECT row FROM tasks WHERE state IN ('waiting', 'offered', 'active')", task)?;
+    let mut open: Vec<Task> = all(
+        connection,
+        &format!("SELECT {TASK_COLUMNS} FROM tasks WHERE state IN ('waiting', 'offered', 'active')"),
+        task,
+    )?;
     open.sort_unstable_by_key(|task| task.arrival);
     Ok(open)
 }
 
 fn recent_ended(connection: &Connection) -> Result<Vec<Task>, StoreError> {
     let newest_first = format!(
-        "SELECT row FROM tasks WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, arrival DESC LIMIT {RECENT_ENDED}"
+        "SELECT {TASK_COLUMNS} FROM tasks WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, arrival DESC LIMIT {RECENT_ENDED}"
     );
     let mut ended = all(connection, &newest_first, task)?;
     ended.reverse();

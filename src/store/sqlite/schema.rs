@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("version_7.sql"),
     include_str!("version_8.sql"),
     include_str!("version_9.sql"),
+    include_str!("version_10.sql"),
 ];
 
 /// Brings a file up to the last of `migrations`.
@@ -42,6 +43,17 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, migrations: &[&s
         transaction.commit().map_err(fault("commit of a migration"))?;
     }
     Ok(())
+}
+
+/// Checks that a file is a store of this very version, without changing it.
+pub(super) fn check_current(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let found = version_of(connection, path)?;
+    match found.cmp(&known) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(StoreError::TooNew { path: path.display().to_string(), found, known }),
+        std::cmp::Ordering::Less => Err(StoreError::TooOld { path: path.display().to_string(), found, known }),
+    }
 }
 
 /// The schema version of a file, 0 when it is empty.

@@ -15,7 +15,7 @@ use crate::engine::event::Refusal;
 use crate::engine::id::{RequestId, TaskId};
 use crate::engine::task::{Task, TaskState};
 use crate::engine::walls::Walled;
-use crate::store::{Batch, Conflict, RosterVersion, StoreError, TaskRow};
+use crate::store::{Batch, Conflict, Purge, RosterVersion, StoreError, TaskRow};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
 /// Where the store ends: what the next batch continues.
@@ -76,6 +76,8 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     write_conflicts(connection, batch)?;
     write_kept(connection, batch)?;
     write_suspects(connection, batch)?;
+    write_purges(connection, &batch.purges)?;
+    super::demand::write(connection, batch)?;
     write_delivery(connection, batch)?;
     if let Some(roster) = &batch.roster {
         write_roster(connection, roster)?;
@@ -177,7 +179,7 @@ fn write_tasks(connection: &Connection, tasks: &[TaskRow], tip: &mut Tip) -> Res
     let mut upsert = prepare(
         connection,
         "INSERT INTO tasks (arrival, id, client, request, digest, state, team, owner, assignment, next_due_at, ended_at,
-         row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+         row, matter) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (id) DO UPDATE SET state = excluded.state, team = excluded.team, owner = excluded.owner,
          assignment = excluded.assignment, next_due_at = excluded.next_due_at, ended_at = excluded.ended_at,
          row = excluded.row WHERE arrival = excluded.arrival AND digest = excluded.digest",
@@ -185,7 +187,9 @@ fn write_tasks(connection: &Connection, tasks: &[TaskRow], tip: &mut Tip) -> Res
     let mut json = Vec::new();
     for TaskRow { task, next_due_at } in tasks {
         json.clear();
-        serde_json::to_writer(&mut json, task).map_err(|error| unwritable(task, &error))?;
+        let mut bare = None;
+        let words = task.has_words().then(|| bare.insert(Task::clone(task)).take_words());
+        serde_json::to_writer(&mut json, bare.as_ref().unwrap_or(task)).map_err(|error| unwritable(task, &error))?;
         let json = std::str::from_utf8(&json).map_err(|error| unwritable(task, &error))?;
         let (owner, assignment, ended_at) = columns_of(&task.state);
         let values = params![
@@ -201,12 +205,17 @@ fn write_tasks(connection: &Connection, tasks: &[TaskRow], tip: &mut Tip) -> Res
             next_due_at.map(|at| at.timestamp_millis()),
             ended_at.map(|at| at.timestamp_millis()),
             json,
+            task.matter.as_str(),
         ];
         if execute(&mut upsert, values, "writing a task")? == 0 {
             return Err(StoreError::Inconsistent(format!(
                 "task {} is stored with another arrival or another digest",
                 task.id
             )));
+        }
+        let may_have_had_words = task.state.is_active() || !task.holders.is_empty();
+        if words.is_some() || may_have_had_words {
+            super::words::write(connection, integer(task.arrival.0)?, &task.id, &words.unwrap_or_default())?;
         }
         tip.next_arrival = tip.next_arrival.max(task.arrival.0 + 1);
     }
@@ -250,11 +259,12 @@ fn write_payloads(connection: &Connection, batch: &Batch) -> Result<(), StoreErr
 fn write_answers(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {
     let mut insert = prepare(
         connection,
-        "INSERT INTO updates (sender, id, refused, digest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        "INSERT INTO updates (sender, id, refused, digest, at) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
     )?;
+    let at = batch.at.map(|at| at.timestamp_millis());
     for (from, id, result) in &batch.updates {
         let digest = result.digest.map(|digest| digest.0);
-        let values = params![sender(from), id.as_str(), refusal_text(id, result.refused.as_ref())?, digest];
+        let values = params![sender(from), id.as_str(), refusal_text(id, result.refused.as_ref())?, digest, at];
         execute(&mut insert, values, "writing an answer")?;
     }
     Ok(())
@@ -309,6 +319,15 @@ fn write_suspects(connection: &Connection, batch: &Batch) -> Result<(), StoreErr
     let mut delete = prepare(connection, "DELETE FROM suspects WHERE message = ?1")?;
     for message in &batch.cleared_suspects {
         execute(&mut delete, params![message], "clearing a suspect")?;
+    }
+    Ok(())
+}
+
+fn write_purges(connection: &Connection, purges: &[Purge]) -> Result<(), StoreError> {
+    let mut insert = prepare(connection, "INSERT INTO purges (seq, client, matter, at) VALUES (?1, ?2, ?3, ?4)")?;
+    for Purge { seq, client, matter, at } in purges {
+        let values = params![integer(seq.0)?, client.as_str(), matter.as_str(), at.timestamp_millis()];
+        execute(&mut insert, values, "writing a purge")?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::engine::task::WaitReason;
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 44] = [
+const PAGE: [(&str, &str, &[&str]); 47] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -25,6 +25,8 @@ const PAGE: [(&str, &str, &[&str]); 44] = [
     ("store_commit_duration_seconds", "histogram", &[]),
     ("store_errors_total", "counter", &["operation"]),
     ("outbox_messages", "gauge", &[]),
+    ("forgotten_total", "counter", &["what"]),
+    ("forgotten_all_timestamp_seconds", "gauge", &[]),
     ("tasks_open", "gauge", &["team", "state"]),
     ("tasks_waiting", "gauge", &["priority", "reason"]),
     ("tasks_oldest_waiting_timestamp_seconds", "gauge", &["priority"]),
@@ -50,6 +52,7 @@ const PAGE: [(&str, &str, &[&str]); 44] = [
     ("timer_lag_seconds", "histogram", &[]),
     ("overrides_active", "gauge", &["kind"]),
     ("coverage_gap_next_start_timestamp_seconds", "gauge", &["capability"]),
+    ("forecast_error_ratio", "gauge", &["capability"]),
     ("roster_last_reload_successful", "gauge", &[]),
     ("roster_last_reload_success_timestamp_seconds", "gauge", &[]),
     ("roster_horizon_timestamp_seconds", "gauge", &[]),
@@ -114,6 +117,7 @@ fn every_metric_stands_on_the_operations_page_with_its_type_and_labels() {
     let sydney = team("sydney");
     metrics.show(&Census::default(), &SlaPicture::default(), [gauge(&sydney)]);
     metrics.show_gaps([("US-NY/litigation", None)]);
+    metrics.show_outlook_errors([("US-NY/litigation", None)]);
     let text = metrics.render();
     let types: BTreeMap<&str, &str> = text
         .lines()

@@ -4,6 +4,7 @@
 //! `for_each_promise!(on_that_store)` gives a macro the names of all promises.
 
 mod facts;
+mod forgetting;
 mod ledger;
 mod processes;
 mod start;
@@ -15,6 +16,7 @@ use heliograph::engine::task::Task;
 use heliograph::store::{Batch, Recovered, StoreError, Writer};
 
 pub use facts::*;
+pub use forgetting::*;
 pub use ledger::*;
 pub use processes::*;
 pub use start::*;
@@ -65,10 +67,19 @@ macro_rules! for_each_promise {
             rosters_are_found_by_digest,
             a_payload_comes_back_byte_for_byte,
             a_payload_needs_its_task,
+            what_people_wrote_comes_back_with_the_task,
+            content_is_forgotten_when_its_time_is_over_and_the_rest_stays,
+            facts_are_forgotten_from_the_front_and_a_task_goes_with_its_last_fact,
+            a_fact_that_is_needed_is_never_forgotten,
+            the_closed_tasks_of_a_matter_are_emptied_at_once,
+            what_is_not_published_is_not_emptied,
+            a_portion_is_no_larger_than_asked,
+            the_demand_is_what_is_booked_what_came_and_what_was_said,
             a_process_comes_back_with_its_steps_and_one_payload_for_all_of_them,
             an_ended_process_answers_for_its_id_and_is_never_changed_again,
             a_request_is_a_task_or_a_process_and_a_step_has_one,
             processes_are_listed_by_client_matter_and_state,
+            a_process_is_emptied_after_its_steps_and_forgotten_with_its_last_fact,
             the_ledger_of_a_task_comes_back_in_order_also_when_it_has_ended,
             a_segment_that_does_not_follow_the_last_one_is_refused,
             listings_filter_and_keep_the_order_of_arrival,

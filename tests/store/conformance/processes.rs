@@ -9,9 +9,10 @@ use heliograph::engine::request::{Priority, RequestDigest};
 use heliograph::engine::sla::Clock;
 use heliograph::engine::task::{Arrival, Task};
 use heliograph::store::{Batch, ProcessQuery, ProcessRow};
+use heliograph::wire::fact::FactSeq;
 
-use super::{Backend, commit, recovered, refused};
-use crate::samples::{at, client, completed, request, task, tasks, waiting};
+use super::{Backend, Sealed, by, commit, forget_all, recovered, refused};
+use crate::samples::{at, cancelled, client, completed, request, task, tasks, waiting};
 
 /// An open process of `acme` with one step, whose arrival is the one behind its own.
 fn process(name: &str, arrival: u64) -> Process {
@@ -144,4 +145,39 @@ pub fn processes_are_listed_by_client_matter_and_state<B: Backend>(fresh: fn() -
     assert_eq!(names(ProcessQuery { client: Some(client("acme")), matter, limit: 1, ..all.clone() }), ["p"]);
     assert_eq!(names(ProcessQuery { matter: "M-2".parse().ok(), ..all.clone() }), Vec::<String>::new());
     assert_eq!(names(ProcessQuery { after_arrival: Some(4), ..all }), ["q", "r"]);
+}
+
+pub fn a_process_is_emptied_after_its_steps_and_forgotten_with_its_last_fact<B: Backend>(fresh: fn() -> B) {
+    let backend = fresh();
+    let mut writer = backend.open();
+    let process = process("p", 4);
+    let fact_of = |id: &TaskId, sealed: &mut Sealed, note| {
+        let subject = Task { id: id.clone(), ..step_of(&process) };
+        sealed.fact(&subject, 1, 1, Some(note))
+    };
+    let mut sealed = Sealed::default();
+    let facts =
+        vec![fact_of(&process.id, &mut sealed, "of it"), fact_of(&process.steps[0].task, &mut sealed, "of a step")];
+    commit(&mut *writer, &Batch { watermark: Some(FactSeq(2)), facts, ..admitted(&process) });
+    let step = Task { state: cancelled(4), ..step_of(&process) };
+    commit(&mut *writer, &tasks(std::slice::from_ref(&step)));
+    let done = forget_all(&mut *writer, &by(5, -1));
+    assert_eq!((done.payloads, done.words), (0, 2), "the step, while the process is open: {done:?}");
+
+    let reason = "the client settled".to_owned();
+    let over = Process { state: ProcessState::Cancelled { at: at(5), reason }, ..ended(&process) };
+    commit(&mut *writer, &only(&over));
+    let mut reader = writer.reader().expect("a reader");
+    assert_eq!(reader.process(&process.id).expect("an answer").map(|found| found.0).as_ref(), Some(&over));
+    let done = forget_all(&mut *writer, &by(6, -1));
+    assert_eq!((done.payloads, done.words), (1, 2), "its payload, its reason and its fact: {done:?}");
+    let left = reader.process(&process.id).expect("an answer").expect("its row stays");
+    assert_eq!(left.0.state, ProcessState::Cancelled { at: at(5), reason: String::new() });
+    assert_eq!(reader.payload(&process.steps[0].task).expect("an answer"), None);
+
+    let last = sealed.fact(&task(99, waiting()), 1, 9, None);
+    commit(&mut *writer, &Batch { facts: vec![last], watermark: Some(FactSeq(3)), ..Batch::default() });
+    let done = forget_all(&mut *writer, &by(6, 6));
+    assert_eq!((done.facts, done.tasks), (2, 2), "{done:?}");
+    assert_eq!(reader.process(&process.id).expect("an answer"), None);
 }

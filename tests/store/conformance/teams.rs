@@ -8,21 +8,24 @@ use heliograph::store::{Batch, Conflict};
 use heliograph::wire::fact::{Fact, FactSeq};
 
 use super::{Backend, commit, recovered};
-use crate::samples::{Chain, facts, offered, task, team, waiting};
+use crate::samples::{Chain, at, facts, offered, task, team, waiting};
 
 pub fn the_first_fact_and_a_teams_last_message_are_known<B: Backend>(fresh: fn() -> B) {
     let backend = fresh();
     let mut writer = backend.open();
     let mut reader = writer.reader().expect("a reader");
-    assert_eq!(reader.oldest_fact().expect("a number"), FactSeq(1));
+    assert_eq!(reader.first_fact_since(at(0)).expect("a number"), FactSeq(1));
     assert_eq!(reader.last_message_for(&team("sydney")).expect("a number"), FactSeq(0));
     let mut chain = Chain::default();
     let subject = task(1, waiting());
     let offer = chain.message(WorkMessage::Offer, "sydney", &subject);
     let ended = chain.message(WorkMessage::Ended, "sydney", &subject);
     let after = chain.fact("task.waiting", &subject);
-    commit(&mut *writer, &facts(&[offer, ended.clone(), after]));
-    assert_eq!(reader.oldest_fact().expect("a number"), FactSeq(1));
+    commit(&mut *writer, &facts(&[offer, ended.clone(), after.clone()]));
+    assert_eq!(reader.first_fact_since(at(0)).expect("a number"), FactSeq(1));
+    assert_eq!(reader.first_fact_since(ended.at).expect("a number"), ended.seq);
+    assert_eq!(reader.first_fact_since(after.at).expect("a number"), after.seq);
+    assert_eq!(reader.first_fact_since(at(1)).expect("a number"), FactSeq(after.seq.0 + 1));
     assert_eq!(reader.last_message_for(&team("sydney")).expect("a number"), ended.seq);
     assert_eq!(reader.last_message_for(&team("london")).expect("a number"), FactSeq(0));
 }
