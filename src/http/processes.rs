@@ -92,7 +92,7 @@ pub(super) async fn history<B: Backend>(
 }
 
 /// The process, when there is one and the caller may know of it.
-async fn visible<B: Backend>(app: &App<B>, id: &TaskId) -> Result<ProcessReport, Problem> {
+pub(super) async fn visible<B: Backend>(app: &App<B>, id: &TaskId) -> Result<ProcessReport, Problem> {
     let found = app.backend.process(id).await?.filter(|found| Caller::Operator.may_see_process(&found.process));
     found.ok_or_else(|| Problem::not_found(format!("there is no process {id}")))
 }

@@ -16,6 +16,7 @@ use super::backend::{Backend, TaskFilter};
 use super::caller::Caller;
 use super::input::{InPath, Params, whole_number};
 use super::problem::Problem;
+use super::processes;
 use super::routes::{App, Operation};
 
 /// The states that tasks can be listed by.
@@ -91,7 +92,13 @@ pub(super) async fn teams<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Re
 /// The task, when there is one and the caller may know of it.
 async fn visible<B: Backend>(app: &App<B>, id: &TaskId) -> Result<Task, Problem> {
     let task = app.backend.task(id).await?.filter(|task| Caller::Operator.may_see(task));
-    task.ok_or_else(|| unknown(id))
+    match task {
+        Some(task) => Ok(task),
+        None if processes::visible(app, id).await.is_ok() => Err(Problem::not_found(format!(
+            "{id} is a process, not a task; see /api/v1/processes, or name a step of it"
+        ))),
+        None => Err(unknown(id)),
+    }
 }
 
 fn unknown(id: &TaskId) -> Problem {

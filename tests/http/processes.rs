@@ -62,10 +62,14 @@ async fn processes_are_listed_by_filters_with_how_far_each_is() {
 }
 
 #[tokio::test]
-async fn an_unknown_process_is_not_found() {
+async fn an_unknown_process_is_not_found_and_a_process_is_no_task() {
     let server = Server::start().await;
     for rest in ["", "/history"] {
         let problem = server.get(&format!("/api/v1/processes/acme-llp%2Fno{rest}")).await.problem(404);
         assert_eq!(problem["detail"], "there is no process acme-llp/no");
     }
+    server.backend.state().processes.push(report("acme-llp/p", 7));
+    let problem = server.get("/api/v1/tasks/acme-llp%2Fp/history").await.problem(404);
+    let hint = "acme-llp/p is a process, not a task; see /api/v1/processes, or name a step of it";
+    assert_eq!(problem["detail"], hint);
 }
