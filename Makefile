@@ -11,7 +11,7 @@ LISTEN  := 127.0.0.1:8321
 AT      := 2026-11-24T13:30:00Z
 
 # How much of the simulation runs, from which seed, over how many days at most, and how many requests come in an hour.
-EVENTS  := 100000
+EVENTS  := 1000000
 SEED    := 1
 DAYS    := 365
 HOURLY  := 25
@@ -45,7 +45,7 @@ simulation:
 	EVENTS=$(EVENTS) SEED=$(SEED) $(SIMULATED) --test simulation --test planted
 
 simulate:
-	EVENTS=$(EVENTS) SEED=$(SEED) DAYS=$(DAYS) HOURLY=$(HOURLY) $(SIMULATED) --test simulation --no-capture months_of_work
+	EVENTS=$(EVENTS) SEED=$(SEED) DAYS=$(DAYS) HOURLY=$(HOURLY) $(SIMULATED) --test simulation --no-capture keep
 
 end-to-end:
 	$(CARGO) build $(TESTING)

@@ -1,6 +1,6 @@
 //! Reads requests and updates, and acknowledges what is settled.
 //!
-//! The order within a link: set up, `Connected`, deliveries, `Lost`. A delivery is in the ledger before its owner can see
+//! The order within a link: set up, `Connected`, the updates that waited, all other deliveries, `Lost`. A delivery is in the ledger before its owner can see
 //! it, and is acknowledged only after its owner settled it. When the link is lost the ledger is emptied first, so that
 //! nothing of the old link can acknowledge anything of the new one.
 
@@ -33,6 +33,8 @@ const ACKS_HELD: usize = 64;
 const ACKS_HELD_FOR: Duration = Duration::from_millis(5);
 /// After so many messages within the limit a reduced prefetch becomes the full one again.
 const FULL_PREFETCH_AFTER: u32 = 1000;
+/// Requests are read once the updates were read that had waited, or after so long.
+const REQUESTS_WITHIN: Duration = Duration::from_secs(60);
 /// Sets the pauses of this link apart from the publisher's.
 const BACKOFF_SALT: u64 = 1;
 
@@ -181,14 +183,17 @@ impl Running {
             return Ok(());
         }
         *up_since = Some(Instant::now());
-        let mut sources = [
-            Source::open(&channel, options, Intake::Requests, names.requests()).await?,
-            Source::open(&channel, options, Intake::Updates, names.updates()).await?,
-        ];
+        // Updates that waited come first: requests that nobody settles meanwhile would keep theirs from being acknowledged.
+        let mut sources = [None, Some(Source::open(&channel, options, Intake::Updates, names.updates()).await?)];
+        let (mut left, requests_from) = (updates, Instant::now() + REQUESTS_WITHIN);
         let mut turn = 0;
         let mut held_since = None;
         let mut room = None;
         loop {
+            if sources[0].is_none() && (left == 0 || Instant::now() >= requests_from) {
+                sources[0] = Some(Source::open(&channel, options, Intake::Requests, names.requests()).await?);
+            }
+            let waits_since = sources[0].is_none().then_some(requests_from);
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return self.acknowledge(options.answer_within).await,
@@ -198,19 +203,24 @@ impl Running {
                     Ok(permit) => room = Some(permit),
                     Err(_) => return self.acknowledge(options.answer_within).await,
                 },
+                () = after(waits_since, Duration::ZERO) => {}
                 (at, arrived) = next(&mut sources, turn), if room.is_some() => {
                     turn = 1 - at;
+                    let Some(source) = &mut sources[at] else { continue };
                     match arrived {
-                        None => sources[at].reopen(&channel, options).await?,
+                        None => source.reopen(&channel, options).await?,
                         Some(Err(error)) => {
                             return Err(BrokerError::Link { doing: "consuming", reason: error.to_string() });
                         }
                         Some(Ok(delivery)) => {
                             // First, so that no more than the new prefetch comes behind a message that is over the limit.
-                            sources[at].weigh(delivery.data.len(), &channel, options).await?;
+                            source.weigh(delivery.data.len(), &channel, options).await?;
+                            if source.intake == Intake::Updates {
+                                left = left.saturating_sub(1);
+                            }
                             self.settling.ledger().hand_over(delivery.delivery_tag, delivery.acker.clone());
                             if let Some(permit) = room.take() {
-                                permit.send(Inbound::Delivery(Box::new(Delivery::new(sources[at].intake, epoch, delivery))));
+                                permit.send(Inbound::Delivery(Box::new(Delivery::new(source.intake, epoch, delivery))));
                             }
                         }
                     }
@@ -257,10 +267,12 @@ async fn after(since: Option<Instant>, limit: Duration) {
 }
 
 /// The next delivery of any source, asking the one at `first` first, so that neither starves the other.
-async fn next(sources: &mut [Source; 2], first: usize) -> (usize, Option<lapin::Result<lapin::message::Delivery>>) {
+async fn next(sources: &mut [Option<Source>; 2], first: usize) -> (usize, Option<lapin::Result<lapin::message::Delivery>>) {
     poll_fn(|context| {
         for at in [first, 1 - first] {
-            if let Poll::Ready(arrived) = sources[at].stream.poll_next_unpin(context) {
+            if let Some(source) = &mut sources[at]
+                && let Poll::Ready(arrived) = source.stream.poll_next_unpin(context)
+            {
                 return Poll::Ready((at, arrived));
             }
         }

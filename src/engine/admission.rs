@@ -43,6 +43,7 @@ pub fn admit(
         after: request.after.clone(),
         after_cancelled: Vec::new(),
         unknown_told: false,
+        lapsed: None,
         clocks: clocks.iter().map(Clock::new).chain(deadline).collect(),
         sla,
         admitted_at: now,

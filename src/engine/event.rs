@@ -73,6 +73,8 @@ pub enum Event {
     DrainBegan,
     /// It has been read.
     OutageEnded,
+    /// It cannot be read to its end, since the link is lost: all but the limits of offers goes on.
+    DrainBroken,
     /// Time went on to a deadline.
     DeadlineReached,
 }

@@ -57,7 +57,7 @@ mod on {
     /// Whether a bug is planted.
     #[must_use]
     pub fn planted(name: &str) -> bool {
-        debug_assert!(super::BUGS.contains(&name), "{name} is not listed");
+        assert!(super::BUGS.contains(&name), "{name} is not listed");
         PLANTED.get() == Some(name)
     }
 }

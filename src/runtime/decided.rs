@@ -38,6 +38,8 @@ pub struct Decided {
     pub messages: usize,
     /// Whether tasks changed, whose rows are added when the batch begins.
     pub changes_tasks: bool,
+    /// Whether it is written only to say that the daemon was alive until then.
+    pub stamps: bool,
     /// The walls in force after it, when they are others.
     pub walls: Option<Walls>,
     /// The roster in force after it, when that is another one.
@@ -90,7 +92,8 @@ impl Decided {
     /// Whether there is nothing to write, publish, acknowledge or answer.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.batch.facts.is_empty()
+        !self.stamps
+            && self.batch.facts.is_empty()
             && !self.changes_tasks
             && self.batch.segments.is_empty()
             && self.batch.marks.is_empty()

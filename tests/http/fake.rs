@@ -398,6 +398,7 @@ pub fn task(id: &str, arrival: u64) -> Task {
         after: Vec::new(),
         after_cancelled: Vec::new(),
         unknown_told: false,
+        lapsed: None,
         sla: None,
         clocks: Vec::new(),
         admitted_at: instant(),

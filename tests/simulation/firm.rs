@@ -131,7 +131,9 @@ pub fn meddling(dice: &mut Dice, task: &Task, now: i64) -> (Sender, Change) {
         10 => {
             let to = team(dice.of(&["london", "mumbai", "new-york", "manila", "cape-town", "bogota"]));
             let all = [SetAside::TurnedDown, SetAside::Drained, SetAside::Open, SetAside::Seats];
-            let set_aside = all.into_iter().filter(|_| dice.one_in(2)).collect();
+            // Most orders fail for the one rule that was not named.
+            let names_all = dice.one_in(2);
+            let set_aside = all.into_iter().filter(|_| names_all || dice.one_in(2)).collect();
             (operator, Change::OfferTo { to, set_aside })
         }
         11 => (firm, Change::Pause { assignment: None, reason: Term::new("court_order").expect("a reason") }),

@@ -47,7 +47,7 @@ pub fn waiting() -> TaskState {
 }
 
 pub fn offered(to: &str) -> TaskState {
-    TaskState::Offered(Offer { team: team(to), assignment: 1, at: at(0), until: at(30), until_shift_end: false })
+    TaskState::Offered(Offer { team: team(to), assignment: 1, at: at(0), until: at(30), until_shift_end: false, stood_ms: 0 })
 }
 
 pub fn active(owner: &str) -> TaskState {
@@ -111,6 +111,7 @@ pub fn task_of(firm: &str, arrival: u64, state: TaskState) -> Task {
         after: vec![],
         after_cancelled: vec![],
         unknown_told: false,
+        lapsed: None,
         sla: None,
         clocks: vec![],
         admitted_at: at(0),

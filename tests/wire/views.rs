@@ -47,6 +47,7 @@ fn task(state: TaskState) -> Task {
         after: vec![],
         after_cancelled: Vec::new(),
         unknown_told: false,
+        lapsed: None,
         sla: Some("gold".parse().unwrap()),
         clocks: vec![],
         admitted_at: at("2026-11-24T09:00:00Z"),
@@ -112,6 +113,7 @@ fn an_offered_and_an_active_task_say_who_and_until_when() {
         at: at("2026-11-24T09:00:01Z"),
         until: at("2026-11-24T09:15:01Z"),
         until_shift_end: false,
+        stood_ms: 0,
     };
     let offered = view(TaskState::Offered(offer));
     assert_eq!((&offered["team"], &offered["assignment"]), (&json!("manila-1"), &json!(2)));

@@ -54,6 +54,7 @@ impl Scheduler {
 
     pub(super) fn amend(&mut self, arrival: Arrival, amendment: &Amendment, update: &Update) -> Result<(), Refusal> {
         admission::effort_within(amendment.effort_minutes).map_err(|refusal| *refusal)?;
+        self.tell_overdue(arrival);
         self.keeps_derived_deadline(arrival, amendment)?;
         for team in amendment.excluded_teams.iter().flatten() {
             if self.board.roster.team_index(team).is_none() {

@@ -28,7 +28,7 @@ impl Scheduler {
         if self.kept.len() >= MAX_KEPT || of_client >= MAX_KEPT_BY_CLIENT {
             return false;
         }
-        let kept = KeptUpdate { update: update.clone(), until: self.now + KEPT_FOR };
+        let kept = KeptUpdate { update: update.clone(), until: self.told_at() + KEPT_FOR };
         self.out.kept.push(kept.clone());
         self.insert_kept(kept);
         self.out.answer = Some(Answer::Applied);

@@ -175,6 +175,8 @@ pub struct Scheduler {
     keeps_tables: bool,
     /// The walls that have been told of.
     told_walls: Walls,
+    /// Whether a process is amended step by step: deadlines are derived behind the last one.
+    derives_later: bool,
     /// The time in which nothing was read, while it lasts.
     outage: Option<Outage>,
     /// What is to be told of clocks behind what turned them.
@@ -224,6 +226,7 @@ impl Scheduler {
             to_route: BTreeSet::new(),
             keeps_tables: false,
             told_walls: restored.walls,
+            derives_later: false,
             outage: restored.outage_since.map(|since| Outage::before_start(since.min(now))),
             to_tell: BTreeMap::new(),
             out: Effects::default(),
@@ -311,7 +314,7 @@ impl Scheduler {
             Event::OutageBegan => self.begin_outage(),
             Event::DrainBegan => self.begin_drain(),
             Event::OutageEnded => self.end_outage(),
-            Event::DeadlineReached => {}
+            Event::DrainBroken | Event::DeadlineReached => {}
         }
     }
 

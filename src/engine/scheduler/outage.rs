@@ -4,13 +4,15 @@
 //! the instant that it claims, if that lies in the outage, and no timer fires and nothing is routed meanwhile. Then the
 //! outage ends, what is due fires, and says how late it is.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::Scheduler;
+use super::placing::must_wait;
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::engine::process::Process;
-use crate::engine::task::{Offer, Task, TaskState};
+use crate::engine::request::Priority;
+use crate::engine::task::{Offer, Task, TaskState, WaitReason};
 use crate::engine::update::Update;
 
 /// An outage that has not ended.
@@ -89,6 +91,9 @@ impl Scheduler {
                     outage.told_at = claimed_at.map(|_| now);
                 }
                 self.now = claimed_at.unwrap_or(now);
+                if let Some(arrival) = self.arrival_of(&update.task) {
+                    self.cap_pause(arrival);
+                }
                 self.receive_update(*update, digest, ended, earlier);
                 self.now = now;
                 if let Some(outage) = &mut self.outage {
@@ -99,16 +104,21 @@ impl Scheduler {
             }
             Event::RosterChanged(roster) if roster.digest == self.base.digest => {
                 self.begin_with_roster();
+                self.tell_all_clocks();
                 if let Some(outage) = &mut self.outage {
                     outage.has_roster = true;
                 }
                 None
             }
-            Event::UpdateRefused { .. } => {
+            Event::UpdateRefused { .. } | Event::RequestRefused { .. } | Event::WallExposed(_) => {
                 self.take(event);
                 None
             }
             Event::OutageBegan | Event::DrainBegan | Event::DeadlineReached => None,
+            Event::DrainBroken => {
+                self.break_drain();
+                Some(Event::DeadlineReached)
+            }
             Event::OutageEnded => {
                 self.end_outage();
                 Some(Event::DeadlineReached)
@@ -124,7 +134,8 @@ impl Scheduler {
     /// from its beginning. Never before what its task has come to already.
     fn claim(&self, update: &Update) -> Option<DateTime<Utc>> {
         let since = self.outage.as_ref()?.since;
-        let claimed_at = update.at.filter(|at| *at <= self.now)?.max(since);
+        let claimed_at = update.at?.trunc_subsecs(3);
+        let claimed_at = Some(claimed_at).filter(|at| *at <= self.now)?.max(since);
         let reached = match self.process(&update.task) {
             Some(process) => self.reached_by(process),
             None => self.task(&update.task).and_then(reached_at),
@@ -141,43 +152,74 @@ impl Scheduler {
 
     /// What was sent in an outage has been read: all goes on from here.
     pub(super) fn end_outage(&mut self) {
-        let Some(Outage { since, drains, updates, has_roster, .. }) = self.outage.take() else { return };
+        let Some(outage) = self.outage.take() else { return };
+        let Outage { since, updates, .. } = outage;
         self.record_aside(None, None, None, Effect::EndOutage { since, updates });
         self.go_on_offering(since);
-        if has_roster {
+        self.go_on_deciding(&outage);
+    }
+
+    /// What was sent in an outage cannot be read to its end: all but the limits of offers goes on.
+    fn break_drain(&mut self) {
+        let Some(outage) = &mut self.outage else { return };
+        let broken = outage.clone();
+        (outage.drains, outage.has_roster) = (false, false);
+        self.go_on_deciding(&broken);
+    }
+
+    fn go_on_deciding(&mut self, outage: &Outage) {
+        if outage.has_roster {
             self.take_view();
-        } else if drains {
+        } else if outage.drains {
             self.start_teams();
         }
+        // A process before this one may have left some of them undecided when it ended in the middle.
+        let open = self.tasks.values().map(|entry| &entry.task);
+        let undecided = open.filter(|task| is_undecided(task, self.now)).map(|task| task.arrival);
+        let undecided: Vec<_> = undecided.collect();
+        self.to_route.extend(undecided);
+    }
+
+    /// Does something at the time that it is, while an update is applied at the instant that it claims: that instant is
+    /// the one of its own task.
+    pub(super) fn at_the_time<R>(&mut self, act: impl FnOnce(&mut Self) -> R) -> R {
+        let Some(now) = self.outage.as_mut().and_then(|outage| outage.told_at.take()) else { return act(self) };
+        let claimed_at = std::mem::replace(&mut self.now, now);
+        let done = act(self);
+        self.now = claimed_at;
+        if let Some(outage) = &mut self.outage {
+            outage.told_at = Some(now);
+        }
+        done
     }
 
     /// Offers go on with what was left of their limits, until the end of the shift that they were made in.
     fn go_on_offering(&mut self, since: DateTime<Utc>) {
         for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
-            let Some(offer) = self.task_of(arrival).and_then(open_offer) else { continue };
-            let until = self.longer(offer, since);
+            let Some(task) = self.task_of(arrival) else { continue };
+            let Some(longer) = open_offer(task).and_then(|offer| self.longer(offer, task.priority, since)) else {
+                continue;
+            };
             self.change(arrival, |task| {
                 if let Some(offer) = open_offer_mut(task) {
-                    (offer.until, offer.until_shift_end) = until;
+                    *offer = longer;
                 }
             });
         }
     }
 
-    /// When an offer ends that stood still since an instant, and whether that is the end of the shift.
-    fn longer(&self, offer: &Offer, since: DateTime<Utc>) -> (DateTime<Utc>, bool) {
-        let as_it_is = (offer.until, offer.until_shift_end);
-        let Some(team) = self.board.roster.team_index(&offer.team) else { return as_it_is };
-        let (calendar, stood_from) = (&self.board.roster.team(team).calendar, since.max(offer.at));
+    /// An offer that stood still since an instant: its limit counts the open time of its team since then for nothing.
+    fn longer(&self, offer: &Offer, priority: Priority, since: DateTime<Utc>) -> Option<Offer> {
+        let team = self.board.roster.team_index(&offer.team)?;
+        let calendar = &self.board.roster.team(team).calendar;
+        let stood_from = since.max(offer.at);
+        let stood = calendar.elapsed(stood_from, self.now, &[]).unwrap_or_default();
         let min_gap = TimeDelta::minutes(i64::from(self.board.roster.routing.handoff_min_gap_minutes));
-        let left = calendar.elapsed(stood_from, offer.until, &[]).unwrap_or_default();
-        let until = calendar.add(self.now, left, &[]);
         // A team that never closes has no shift end.
         let shift_end = calendar.shift_end(stood_from, min_gap).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        match until {
-            Ok(until) if offer.until > stood_from => (until.min(shift_end).max(offer.until), until >= shift_end),
-            _ => as_it_is,
-        }
+        let stood_ms = offer.stood_ms.saturating_add(stood.num_milliseconds());
+        let until = self.offer_until(team, priority, (offer.at, stood_ms), shift_end);
+        Some(Offer { stood_ms, until, until_shift_end: until >= shift_end, ..offer.clone() })
     }
 }
 
@@ -205,7 +247,43 @@ fn reached_at(task: &Task) -> Option<DateTime<Utc>> {
         TaskState::Active(active) => Some(active.at),
         TaskState::Completed { .. } | TaskState::Cancelled { .. } => None,
     };
+    let of_work = match &task.state {
+        TaskState::Active(active) => active.worked.since.max(active.reported_at),
+        _ => None,
+    };
+    let of_offer = task.handoff_offer().map(|offer| offer.at);
+    let of_last_part = task.holders.last().map(|part| part.until);
     let of_pause = task.paused.as_ref().map(|pause| pause.from);
     let of_clocks = task.clocks.iter().filter_map(|clock| clock.open.as_ref().map(|open| open.from));
-    of_clocks.chain(of_state).chain(of_pause).max()
+    of_clocks.chain([of_state, of_work, of_offer, of_last_part, of_pause].into_iter().flatten()).max()
+}
+
+/// Whether what is stored of a task is not what it has come to: a decision is missing that was put off.
+fn is_undecided(task: &Task, now: DateTime<Utc>) -> bool {
+    match &task.state {
+        TaskState::Waiting(waiting) => {
+            let own = must_wait(task, now).map(|own| own.reason);
+            let stored = Some(waiting.reason).filter(|reason| is_own(*reason));
+            waiting.is_undecided() || own != stored
+        }
+        TaskState::Active(active) => active.handoff.answered && active.handoff.passing.is_none(),
+        TaskState::Offered(_) | TaskState::Completed { .. } | TaskState::Cancelled { .. } => false,
+    }
+}
+
+/// Whether a task waits for a reason of its own, whatever the teams can do.
+fn is_own(reason: WaitReason) -> bool {
+    match reason {
+        WaitReason::Held
+        | WaitReason::Paused
+        | WaitReason::Predecessor
+        | WaitReason::PredecessorCancelled
+        | WaitReason::NotBefore => true,
+        WaitReason::NoTeamEligible
+        | WaitReason::NoTeamOpen
+        | WaitReason::NoSeatFree
+        | WaitReason::TurnedDown
+        | WaitReason::Drained
+        | WaitReason::WaitsForBetter => false,
+    }
 }

@@ -274,11 +274,11 @@ impl Scheduler {
         if self.board.walls.clear(&team.id, &task.client, &task.matter).is_err() {
             return;
         }
-        let until = self.offer_until(to, task.priority, now, shift_end);
+        let until = self.offer_until(to, task.priority, (now, 0), shift_end);
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
         let brief = self.brief(task, team, assignment, until);
-        let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
+        let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end, stood_ms: 0 };
         self.change(arrival, |task| {
             task.assignments = assignment;
             if let TaskState::Active(active) = &mut task.state
@@ -338,6 +338,9 @@ impl Scheduler {
         };
         if let Some(cause) = cause {
             self.turn_down(arrival, &offer.team, cause);
+        }
+        if cause == Some(TurnDownCause::Lapsed) {
+            self.change(arrival, |task| task.lapsed = Some(offer.assignment));
         }
         self.change_active(arrival, Active::forget_plan);
         let message = if update.is_some() { WorkMessage::UpdateResult } else { WorkMessage::Withdrawn };
@@ -456,7 +459,7 @@ impl Scheduler {
     /// The offer to the next team ends by that team's hours as they are now.
     fn refit_handoff_offer(&mut self, arrival: Arrival, target: TeamIndex) {
         let Some(task) = self.task_of(arrival) else { return };
-        let Some(offered_at) = task.handoff_offer().map(|offer| offer.at) else { return };
+        let Some(offered_at) = task.handoff_offer().map(|offer| (offer.at, offer.stood_ms)) else { return };
         let shift_end = self.board.load(target).shift_end.unwrap_or(self.now);
         let until = self.offer_until(target, task.priority, offered_at, shift_end);
         self.change_active(arrival, |active| {

@@ -95,11 +95,11 @@ impl Scheduler {
         let shift_end = self.board.load(index).open_shift_end().unwrap_or(now);
         let charged = self.charge_offer(arrival);
         let Some(task) = self.task_of(arrival) else { return };
-        let until = self.offer_until(index, task.priority, now, shift_end);
+        let until = self.offer_until(index, task.priority, (now, 0), shift_end);
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
         let brief = self.brief(task, team, assignment, until);
-        let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end };
+        let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end, stood_ms: 0 };
         self.change(arrival, |task| {
             (task.assignments, task.charged) = (assignment, charged);
             task.state = TaskState::Offered(offer);
@@ -140,17 +140,18 @@ impl Scheduler {
         }
     }
 
-    /// The end of an offer: its limit in the team's open time, or the shift end when that comes first.
+    /// The end of an offer: its limit in the team's open time and what of that it stood still, or the shift end when that
+    /// comes first.
     pub(super) fn offer_until(
         &self,
         team: TeamIndex,
         priority: Priority,
-        offered_at: DateTime<Utc>,
+        (offered_at, stood_ms): (DateTime<Utc>, i64),
         shift_end: DateTime<Utc>,
     ) -> DateTime<Utc> {
         let roster = &self.board.roster;
         let limit = roster.routing.offer_limit_minutes[priority.rank()];
-        let limit = TimeDelta::minutes(i64::from(limit));
+        let limit = TimeDelta::minutes(i64::from(limit)) + TimeDelta::milliseconds(stood_ms);
         if planted("offer-lapses-over-lunch") {
             return shift_end.min(offered_at + limit);
         }
@@ -189,7 +190,8 @@ impl Scheduler {
     /// and but for that lapse the team could have it now.
     pub(super) fn accepts_late(&self, task: &Task, team: &TeamId, assignment: u32) -> Option<Cleared> {
         let lapsed = |it: &TurnDown| it.team == *team && it.cause == TurnDownCause::Lapsed;
-        let was_last = task.assignments == assignment && task.turn_downs.iter().any(lapsed);
+        let has_lapsed = task.lapsed == Some(assignment) && task.turn_downs.iter().any(lapsed);
+        let was_last = task.assignments == assignment && has_lapsed;
         let waits = matches!(task.state, TaskState::Waiting(_)) && must_wait(task, self.now).is_none();
         let index = self.board.roster.team_index(team).filter(|_| waits && was_last)?;
         let in_the_way = routing::obstacles(&self.board, task, index, self.now);
@@ -207,7 +209,7 @@ impl Scheduler {
         _cleared: &Cleared,
     ) {
         let (now, charged) = (self.now, self.charge_offer(arrival));
-        let offer = Offer { team: team.clone(), assignment, at: now, until: now, until_shift_end: false };
+        let offer = Offer { team: team.clone(), assignment, at: now, until: now, until_shift_end: false, stood_ms: 0 };
         self.change(arrival, |task| {
             task.turn_downs.retain(|it| it.team != *team);
             task.charged = charged;

@@ -107,8 +107,13 @@ impl Scheduler {
                 task
             });
             self.has_room_for(&amended.collect::<Vec<_>>())?;
-            for step in &steps {
-                self.amend(*step, &for_steps, update)?;
+            // Derived once behind all of them, not behind each.
+            self.derives_later = true;
+            let amended = steps.iter().try_for_each(|step| self.amend(*step, &for_steps, update));
+            self.derives_later = false;
+            amended?;
+            if self.admitting.is_none() {
+                self.derive_stale();
             }
         }
         if let Some(deadline) = amendment.deadline {

@@ -179,6 +179,9 @@ impl Scheduler {
 
     /// Derives what is to be derived anew, and tells of what moved; what was sent in an outage is read first.
     pub(super) fn derive_stale(&mut self) {
+        if self.derives_later {
+            return;
+        }
         if self.drains() {
             return;
         }

@@ -41,7 +41,7 @@ impl Scheduler {
             room.and_then(|()| plan(request, &self.board.roster, arrival, self.now)).and_then(
                 |Planned { process, tasks }| {
                     self.has_room_to_open(tasks.len())?;
-                    self.without_cycle(&process.id, &request.after)?;
+                    self.without_cycle(&process.id, &tasks, &request.after)?;
                     self.has_room_for(&tasks)?;
                     self.take_in_process(process, tasks, predecessors);
                     Ok(())
@@ -49,7 +49,7 @@ impl Scheduler {
             )
         } else {
             room.and_then(|()| admission::admit(request, &self.board.roster, arrival, self.now)).and_then(|task| {
-                self.without_cycle(&task.id, &task.after)?;
+                self.without_cycle(&task.id, &[], &task.after)?;
                 self.has_room_for(std::slice::from_ref(&task))?;
                 self.take_in(task, predecessors);
                 Ok(())
@@ -217,17 +217,19 @@ impl Scheduler {
     }
 
     /// Refuses the request that would close a cycle of predecessors, naming the path. Only one that some open task waits
-    /// for can close one, so the tasks before it are walked for such a request alone.
-    fn without_cycle(&self, new: &TaskId, after: &[TaskId]) -> Result<(), Box<Refusal>> {
-        if !self.dependants.contains_key(new) && !after.contains(new) {
+    /// for, as a whole or for a step of it, can close one, so the tasks before it are walked for such a request alone.
+    fn without_cycle(&self, new: &TaskId, steps: &[Task], after: &[TaskId]) -> Result<(), Box<Refusal>> {
+        let is_own = |id: &TaskId| id == new || steps.iter().any(|step| step.id == *id);
+        let is_waited_for = steps.iter().map(|step| &step.id).chain([new]).any(|id| self.dependants.contains_key(id));
+        if !is_waited_for && !after.iter().any(is_own) {
             return Ok(());
         }
         let mut reached_from: BTreeMap<TaskId, TaskId> = BTreeMap::new();
         let mut to_walk = vec![new.clone()];
         while let Some(id) = to_walk.pop() {
             for before in if id == *new { after.to_vec() } else { self.waited_for(&id) } {
-                if before == *new {
-                    return Err(cycle(new, &id, &reached_from));
+                if is_own(&before) {
+                    return Err(cycle(&before, &id, &reached_from));
                 }
                 if !reached_from.contains_key(&before) {
                     if reached_from.len() == MAX_BEFORE {

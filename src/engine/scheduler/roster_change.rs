@@ -114,7 +114,9 @@ impl Scheduler {
 
     /// Works out anew what rests on the board.
     fn renew_all(&mut self, was: &Was) {
+        let to_route = std::mem::take(&mut self.to_route);
         self.reindex();
+        self.to_route = to_route;
         self.keep_work(&was.board.roster);
         self.turn_hours(Some((&was.board.roster, &was.board.classes)), &was.counted);
         self.tell_all_clocks();
@@ -143,7 +145,7 @@ impl Scheduler {
             return;
         }
         let shift_end = load.shift_end.unwrap_or(self.now);
-        let offered_at = offer.at;
+        let offered_at = (offer.at, offer.stood_ms);
         let Some(priority) = self.task_of(arrival).map(|task| task.priority) else { return };
         let until = self.offer_until(team, priority, offered_at, shift_end);
         self.change(arrival, |task| {

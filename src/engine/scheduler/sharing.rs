@@ -26,7 +26,7 @@ impl Scheduler {
     pub(super) fn within_quota(&mut self, client: &ClientId, asked: Priority) -> Priority {
         let quota = self.board.roster.clients.get(client).and_then(|client| client.urgent_quota);
         let (Priority::Urgent, Some(quota)) = (asked, quota) else { return asked };
-        let today = self.now.date_naive();
+        let today = self.told_at().date_naive();
         let marks = self.queue.marks_mut();
         marks.forget_days_before(client, today);
         let mark = Mark::Urgent(client.clone(), today);

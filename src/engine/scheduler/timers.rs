@@ -212,6 +212,7 @@ impl Scheduler {
             self.withdraw(arrival, WithdrawReason::ShiftEnd);
         } else {
             self.turn_down(arrival, &offer.team, TurnDownCause::Lapsed);
+            self.change(arrival, |task| task.lapsed = Some(offer.assignment));
             self.vacate(arrival);
             let said = Said::to(&offer.team, WorkMessage::Withdrawn);
             self.record(arrival, said, Effect::Lapse { assignment: offer.assignment, due_at });

@@ -19,11 +19,13 @@ impl Scheduler {
             Effect::RaiseEscalation { reason: EscalationReason::ConflictDeclared, step: None, unknown: Vec::new() };
         self.record(arrival, Said::of(team), effect);
         self.tell_wall((team.clone(), client.clone(), Some(matter.clone())), WallSource::Conflict);
-        for other in self.by_matter.get(&(client, matter)).cloned().unwrap_or_default() {
-            self.rejoin_class(other);
-            self.check_standing(other, WithdrawReason::RosterChanged);
-            self.to_route.insert(other);
-        }
+        self.at_the_time(|scheduler| {
+            for other in scheduler.by_matter.get(&(client, matter)).cloned().unwrap_or_default() {
+                scheduler.rejoin_class(other);
+                scheduler.check_standing(other, WithdrawReason::RosterChanged);
+                scheduler.to_route.insert(other);
+            }
+        });
     }
 
     /// Tells of the walls that the roster in force adds to those that were told of.

@@ -101,6 +101,7 @@ fn take_deadline(deadline: Option<DateTime<Utc>>, clocks: &mut Vec<Clock>, now: 
 
 fn turn_clock(clock: &mut Clock, task: &Task, turn: Turn<'_>, amended: bool, turned: &mut Turned) {
     let (was_running, due_before) = (clock.open.is_some(), clock.due_at);
+    let began_at = clock.open.as_ref().map(|open| open.from);
     let capped = end_capped_pause(clock, task, turn, turned);
     if is_cancelled(task) && clock.is_running() {
         clock.stopped_at = Some(turn.now);
@@ -118,6 +119,8 @@ fn turn_clock(clock: &mut Clock, task: &Task, turn: Turn<'_>, amended: bool, tur
             // A start that is noticed late counts from its own instant.
             let started_at = clock.started_at.filter(|_| clock.segments == 0);
             let from = started_at.map_or(turn.now, |started_at| started_at.min(turn.now));
+            // Never before the one that it follows.
+            let from = began_at.map_or(from, |began_at| from.max(began_at));
             clock.open = Some(OpenSegment { from, holder, standing });
         }
         if turned_by.is_some() || !was_running || turn.because.is_some() {

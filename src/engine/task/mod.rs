@@ -62,6 +62,9 @@ pub struct Task {
     /// Whether it was told that it waits for one that nobody has sent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unknown_told: bool,
+    /// The number of the offer that lapsed last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lapsed: Option<u32>,
     /// The SLA policy it was admitted under.
     pub sla: Option<SlaId>,
     /// Its clocks, the deadline's own last.

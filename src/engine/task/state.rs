@@ -206,4 +206,12 @@ pub struct Offer {
     pub until: DateTime<Utc>,
     /// Whether `until` is the team's shift end, so that it is withdrawn then and not turned down.
     pub until_shift_end: bool,
+    /// For how much of its team's open time its limit stood still, in milliseconds, since nothing was read.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stood_ms: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }

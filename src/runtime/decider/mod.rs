@@ -258,6 +258,12 @@ impl Decider {
         true
     }
 
+    /// What was sent in an outage cannot be read to its end.
+    pub fn break_drain(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
+        let effects = self.scheduler.step(now, Event::DrainBroken);
+        self.take(effects, decided);
+    }
+
     /// What was sent in an outage has been read.
     pub fn end_outage(&mut self, now: DateTime<Utc>, decided: &mut Decided) {
         let effects = self.scheduler.step(now, Event::OutageEnded);

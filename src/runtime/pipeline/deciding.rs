@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use crate::store::StoreError;
 use crate::wire::fact::Link;
@@ -40,6 +41,7 @@ impl Pipeline {
         }
         let batch = Arc::new(std::mem::take(&mut decided.batch));
         self.parts.committer.begin(Arc::clone(&batch))?;
+        self.wrote_at = Instant::now();
         self.writing = Some(Writing { decided, batch, since: Stopwatch::start() });
         Ok(())
     }

@@ -23,7 +23,7 @@ const MAX_WAITING: usize = INTAKE_LIMIT;
 /// What is still to be read of an outage.
 #[derive(Debug)]
 pub(super) struct Drain {
-    /// When that ends in any case.
+    /// When that ends in any case: some time after consuming began, or after it should have.
     until: Instant,
     /// How many updates are still to be read; `None` until consuming has begun.
     left: Option<u64>,
@@ -56,12 +56,12 @@ impl Drain {
     fn take(&mut self, inbound: Inbound) -> Option<Inbound> {
         match &inbound {
             Inbound::Consuming { updates } => {
-                self.left = Some(*updates);
+                (self.left, self.until) = (Some(*updates), Instant::now() + DRAIN_WITHIN);
                 None
             }
             Inbound::LinkLost => {
                 // What was read and not acknowledged comes again, and is counted with the next link.
-                self.left = None;
+                (self.left, self.until) = (None, Instant::now() + DRAIN_WITHIN);
                 None
             }
             Inbound::Delivery(delivery) if delivery.intake == Intake::Updates => {
@@ -97,7 +97,8 @@ impl Pipeline {
             let Some(inbound) = self.arrived.pop_front() else { break };
             read.extend(drain.take(inbound));
         }
-        let is_over = drain.is_over();
+        // The engine ends it by itself when something comes that cannot wait.
+        let is_over = drain.is_over() || !self.parts.decider.drains();
         let ordinary = self.set_alone_aside(read);
         self.parts.decider.decide(now, ordinary, &mut self.next)?;
         // One that is handled alone is an update of the outage too.
@@ -120,7 +121,12 @@ impl Pipeline {
         self.arrived = drain.waiting;
         self.arrived.extend(later);
         self.parts.status.drains(false);
-        self.parts.decider.end_outage(self.parts.clock.now(), &mut self.next);
+        let now = self.parts.clock.now();
+        match drain.left {
+            Some(_) => self.parts.decider.end_outage(now, &mut self.next),
+            // The link is lost: what was sent is read when it is there again, and counts then as far as it still can.
+            None => self.parts.decider.break_drain(now, &mut self.next),
+        }
     }
 
     /// The link is lost: limits of offers stand still.

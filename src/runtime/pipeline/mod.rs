@@ -38,6 +38,9 @@ use draining::Drain;
 /// How often the clock is compared, the metrics are shown and an idle watermark is written.
 const TICK: Duration = Duration::from_secs(1);
 
+/// After so long without a batch one is written that says until when the daemon was alive: an outage begins there.
+const STAMP_EVERY: Duration = Duration::from_secs(60);
+
 /// When the next batch holds so many facts, neither timers nor messages add to it until it is being written.
 const FACTS_AHEAD: usize = 4_096;
 
@@ -95,6 +98,8 @@ pub struct Pipeline {
     /// Offers that could not be delivered and are not decided.
     expired_offers: Vec<(TaskId, u32)>,
     intake_closed: bool,
+    /// When the last batch began to be written.
+    wrote_at: Instant,
     /// What was sent in an outage and is read first.
     drain: Option<Drain>,
     /// Deliveries to be handled alone.
@@ -127,6 +132,7 @@ impl Pipeline {
             arrived: VecDeque::new(),
             expired_offers: Vec::new(),
             intake_closed: false,
+            wrote_at: Instant::now(),
             drain,
             alone: VecDeque::new(),
             marked: None,
@@ -248,7 +254,8 @@ impl Pipeline {
 
     fn write_idle_progress(&mut self) {
         if self.writing.is_none() && self.next.is_empty() {
-            let mut decided = Decided::default();
+            let stamps = self.drain.is_none() && self.wrote_at.elapsed() >= STAMP_EVERY;
+            let mut decided = Decided { stamps, ..Decided::default() };
             self.take_progress(&mut decided);
             self.next = decided;
         }

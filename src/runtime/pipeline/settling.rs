@@ -142,6 +142,7 @@ impl Pipeline {
         // An exposure that the outbox told of at last is in it; its fact leaves at the next start.
         let mut last = std::mem::take(&mut self.next);
         self.take_progress(&mut last);
+        last.stamps = self.drain.is_none();
         if last.is_empty() {
             return Ok(());
         }
