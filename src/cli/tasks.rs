@@ -187,7 +187,7 @@ fn row(task: &TaskView) -> Vec<String> {
         state,
         or_dash(&task.team),
         task.priority.clone(),
-        or_dash(&task.deadline),
+        or_dash(&task.deadline.clone().or_else(|| derived_due(task))),
         task.since.clone(),
     ]
 }
@@ -220,11 +220,15 @@ fn print_task(task: &TaskView, output: &mut Output) -> Result<(), Failure> {
     output.field("effort", &format!("{} min{remaining}", task.effort_minutes))?;
     output.field("deadline", &some(&task.deadline))?;
     output.field("process", &some(&task.process))?;
-    let derived = task.derived_deadline.as_ref().map(|at| format!("{at}, derived from that of the process"));
-    output.field("due", &derived.unwrap_or_default())?;
+    output.field("due", &derived_due(task).unwrap_or_default())?;
     output.field("not before", &some(&task.not_before))?;
     output.field("after", &waits_after(task))?;
     output.field("admitted at", &task.admitted_at)
+}
+
+/// When a step must be done for its process to be in time.
+fn derived_due(task: &TaskView) -> Option<String> {
+    task.derived_deadline.as_ref().map(|at| format!("{at} (derived)"))
 }
 
 /// What it waits for, and what of that was cancelled.

@@ -53,7 +53,8 @@ pub fn due_at(
     let hours = Hours { roster, client: &task.client, coverage };
     let running = task.clocks.iter().filter(|clock| clock.rule.stop == Moment::Completed && clock.deadline.is_none());
     let deadline = task.deadline.filter(|_| !planted("deadline-not-due"));
-    let stated = deadline.into_iter().chain(task.derived_deadline());
+    let derived = task.derived_deadline().filter(|_| !planted("derived-deadline-not-due"));
+    let stated = deadline.into_iter().chain(derived);
     running.filter_map(|clock| clock_due_at(clock, hours, team, now)).chain(stated).min()
 }
 

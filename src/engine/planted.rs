@@ -4,7 +4,7 @@
 //! left in the program.
 
 /// The name of each bug.
-pub const BUGS: [&str; 32] = [
+pub const BUGS: [&str; 34] = [
     "wall-not-asked",
     "consent-not-asked",
     "denied-country-allowed",
@@ -31,6 +31,8 @@ pub const BUGS: [&str; 32] = [
     "late-completion-after-progress",
     "opening-wakes-nobody",
     "deadline-not-due",
+    "derived-deadline-not-due",
+    "process-ends-with-its-first-step",
     "preferred-though-late",
     "past-counted-anew",
     "repeat-done-again",

@@ -494,11 +494,14 @@ fn a_step_names_its_process_and_says_that_its_deadline_is_derived_and_what_it_wa
     let lines: Vec<_> = ran.data().lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for line in [
         "process acme-llp/p",
-        "due 2026-11-24T10:00:00.000Z, derived from that of the process",
+        "due 2026-11-24T10:00:00.000Z (derived)",
         "after acme-llp/p/search (cancelled), acme-llp/p/draft",
     ] {
         assert!(lines.iter().any(|it| it == line), "{line}\n{lines:#?}");
     }
+    step["deadline"] = Value::Null;
+    let (ran, _) = asked(&["tasks"], [(200, json!({ "tasks": [&step], "next": null }))]);
+    assert!(ran.data().contains("2026-11-24T10:00:00.000Z (derived)"), "{ran:?}");
     let mut waiting = explanation();
     waiting["own_wait"] = json!({ "reason": "predecessor", "wakes_at": null, "woken_by": ["predecessor_ends"] });
     let (ran, calls) = asked(&["why", TASK], [(200, waiting), (200, step)]);

@@ -12,6 +12,7 @@ use heliograph::engine::explain::{Decision, Filter, Verdict};
 use heliograph::engine::hindsight::Premises;
 use heliograph::engine::id::TaskId;
 use heliograph::engine::overrides::Override;
+use heliograph::engine::process::Process;
 use heliograph::engine::request::WorkRequest;
 use heliograph::engine::roster::{Acceptance, Roster, RosterDigest, Team};
 use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
@@ -22,7 +23,7 @@ use heliograph::roster::{self, zones::ZoneSource};
 use heliograph::runtime::hindsight::{Made, Rosters, look_back};
 use heliograph::runtime::in_force::InForce;
 use heliograph::store::sqlite::SqliteStore;
-use heliograph::store::{Batch, Conflict, Reader, RosterVersion, TaskRow, Writer};
+use heliograph::store::{Batch, Conflict, ProcessRow, Reader, RosterVersion, TaskRow, Writer};
 use heliograph::wire::chain::{Head, Sealer};
 use heliograph::wire::fact::FactSeq;
 use tempfile::TempDir;
@@ -42,6 +43,7 @@ struct Record {
     sealer: Sealer,
     pending: Batch,
     changed: BTreeMap<TaskId, Task>,
+    processes: BTreeMap<TaskId, Process>,
     conflicts_stored: usize,
     tables: BTreeMap<(TaskId, u64), Vec<Verdict>>,
     rosters: BTreeMap<String, Arc<Roster>>,
@@ -56,6 +58,7 @@ impl Record {
             sealer: Sealer::after(Head::default()),
             pending: Batch::default(),
             changed: BTreeMap::new(),
+            processes: BTreeMap::new(),
             conflicts_stored: 0,
             tables: BTreeMap::new(),
             rosters: BTreeMap::new(),
@@ -71,6 +74,10 @@ impl Record {
         }
         let base = scheduler.base_roster();
         self.rosters.entry(base.digest.0.to_string()).or_insert_with(|| Arc::clone(base));
+        for process in effects.processes_changed.iter().filter_map(|arrival| scheduler.process_of(*arrival)) {
+            self.processes.insert(process.id.clone(), process.clone());
+        }
+        self.processes.extend(effects.processes_ended.into_iter().map(|process| (process.id.clone(), process)));
         for task in effects.changed.iter().filter_map(|arrival| scheduler.task_of(*arrival)) {
             self.changed.insert(task.id.clone(), task.clone());
         }
@@ -106,6 +113,9 @@ impl Record {
         let mut batch = std::mem::take(&mut self.pending);
         let rows = std::mem::take(&mut self.changed).into_values();
         batch.tasks = rows.map(|task| TaskRow { task: Arc::new(task), next_due_at: None }).collect();
+        let processes = std::mem::take(&mut self.processes).into_values();
+        batch.processes =
+            processes.map(|process| ProcessRow { process: Arc::new(process), next_due_at: None }).collect();
         self.store.commit(&batch).expect("a commit");
     }
 

@@ -10,7 +10,7 @@ use heliograph::engine::request::{Consent, Priority, RequestDigest, Step, WorkRe
 use heliograph::engine::roster::{self, Offshoring, Roster};
 use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
 use heliograph::engine::sla::Outcome;
-use heliograph::engine::update::{Amendment, Change, DeclineReason, Sender};
+use heliograph::engine::update::{Amendment, Change, DeclineReason, Sender, Update};
 
 use crate::world::*;
 
@@ -85,6 +85,11 @@ fn moves(world: &World, id: &str) -> Vec<Move> {
 
 /// Another scheduler goes on from what is stored.
 fn started_again(world: &World) -> World {
+    started_after(world, None, world.now)
+}
+
+/// Another scheduler goes on from what is stored at an instant, maybe with what was sent in an outage not read yet.
+fn started_after(world: &World, outage_since: Option<DateTime<Utc>>, now: DateTime<Utc>) -> World {
     let json = |process: &Process| serde_json::to_string(process).expect("JSON");
     let restored = Restored {
         open: world.stored.values().cloned().collect(),
@@ -93,10 +98,11 @@ fn started_again(world: &World) -> World {
         next_arrival: world.scheduler.next_arrival(),
         marks: world.marks.clone(),
         kept: world.scheduler.kept_updates().cloned().collect(),
+        outage_since,
         ..Restored::default()
     };
     let roster = Arc::clone(world.scheduler.base_roster());
-    let mut later = World::around(Scheduler::restore(roster, Limits::default(), restored, world.now), world.now);
+    let mut later = World::around(Scheduler::restore(roster, Limits::default(), restored, now), now);
     later.segments.clone_from(&world.segments);
     later
 }
@@ -615,4 +621,49 @@ fn a_restored_process_goes_on_as_the_one_before_would_have() {
     let told =
         |world: &World| world.log.iter().map(|it| (it.at, it.task.clone(), name_of(&it.effect))).collect::<Vec<_>>();
     assert_eq!(told(&later), told(&world));
+}
+
+/// Two steps at a team that never closes, both owned, due at noon; the outage begins at ten.
+fn cut_off() -> World {
+    let mut world = World::new(MONDAY, roster(vec![always("always")]));
+    let steps = vec![step("a", 60, &[]), step("b", 60, &[])];
+    let _ = world.send(WorkRequest { deadline: Some(at("2026-11-23T12:00:00Z")), ..process_of("p", steps) });
+    world.accept("p/a");
+    world.accept("p/b");
+    started_after(&world, Some(world.now), at("2026-11-23T14:00:00Z"))
+}
+
+fn completes(world: &mut World, id: &str, sent_at: &str) {
+    let update = Update {
+        id: format!("done-{}", id.replace('/', "-")).parse().expect("an id"),
+        task: task_id(id),
+        sender: Sender::Team(team_id("always")),
+        at: Some(at(sent_at)),
+        order: None,
+        change: Change::Complete { assignment: 1, note: None },
+    };
+    assert_eq!(world.step(received(update)).answer, Some(Answer::Applied));
+}
+
+#[test]
+fn steps_that_were_done_in_an_outage_end_their_process_when_the_last_of_them_was_done() {
+    for (first, last, story) in [
+        ("2026-11-23T11:50:00Z", "2026-11-23T11:10:00Z", &["complete_process", "stop_sla"][..]),
+        ("2026-11-23T12:30:00Z", "2026-11-23T11:10:00Z", &["warn_sla", "breach_sla", "complete_process", "stop_sla"]),
+    ] {
+        let mut world = cut_off();
+        completes(&mut world, "p/a", first);
+        completes(&mut world, "p/b", last);
+        let _ = world.step(Event::OutageEnded);
+        world.run(at("2026-11-23T15:00:00Z"));
+        assert_eq!(world.story("p"), story);
+        let ended = world.ended_processes.last().expect("it ended");
+        assert_eq!(ended.state, ProcessState::Completed { at: at(first) }, "whichever was read last");
+        let outcome = if story.len() == 2 { Outcome::Met } else { Outcome::Breached };
+        let stopped = world.log.iter().find_map(|it| match &it.effect {
+            Effect::StopSla(stopped) => Some((stopped.outcome, stopped.stopped_at)),
+            _ => None,
+        });
+        assert_eq!(stopped, Some((outcome, at(first))));
+    }
 }

@@ -9,7 +9,7 @@ use heliograph::engine::effect::{Effect, Effects, Recorded};
 use heliograph::engine::event::{Event, OverrideWish};
 use heliograph::engine::id::{RequestId, TaskId, TeamId};
 use heliograph::engine::overrides::{NewOverride, OverrideKind};
-use heliograph::engine::request::{Presence, Priority};
+use heliograph::engine::request::{Presence, Priority, Step, WorkRequest};
 use heliograph::engine::roster::{
     Acceptance, Basis, Capability, Capacity, Client, Escalation, EscalationAction, Moment, Offshoring, Roster,
     RosterDigest, SlaClock, SlaPolicy, Team, Wall,
@@ -249,7 +249,32 @@ impl Walk {
         if dice.one_in(6) {
             request.preferred_team = Some(team_id(dice.of(&["london", "sydney", "zurich"])));
         }
+        if dice.one_in(9) {
+            self.in_steps(&mut request);
+        }
         Event::RequestReceived { request: Box::new(request), ended: None, predecessors: Vec::new() }
+    }
+
+    /// The request is done in one to five steps, each behind some of those before it.
+    fn in_steps(&mut self, request: &mut WorkRequest) {
+        let dice = &mut self.dice;
+        request.work_type = None;
+        for number in 0..=dice.below(5) {
+            let after =
+                (0..number).filter(|_| dice.one_in(2)).map(|before| format!("s{before}").parse().expect("an id"));
+            let after = after.collect();
+            request.steps.push(Step {
+                id: format!("s{number}").parse().expect("an id"),
+                work_type: dice.of(&["review", "review", "call"]).parse().expect("a work type"),
+                jurisdiction: dice.one_in(4).then(|| place("US")),
+                specialty: None,
+                effort_minutes: Some(dice.of(&[10, 60, 240])),
+                after,
+            });
+        }
+        if dice.one_in(2) {
+            request.deadline = Some(self.world.now + TimeDelta::minutes(i64::try_from(dice.below(6_000)).unwrap()));
+        }
     }
 
     fn some_task(&mut self) -> Option<Task> {
@@ -279,7 +304,11 @@ impl Walk {
             _ => (Sender::Client(task.client.clone()), self.of_firm(&task)),
         };
         let id = RequestId::new(&format!("u{}", self.dice.next())).expect("an id");
-        let update = Update { id, task: task.id, sender, at: None, order: None, change };
+        // What the firm says of a step it says of the whole process now and then.
+        let process = task.process.as_ref().map(|step| step.process.clone());
+        let whole = process.filter(|_| matches!(sender, Sender::Client(_)) && self.dice.one_in(3));
+        let task_id = whole.unwrap_or(task.id);
+        let update = Update { id, task: task_id, sender, at: None, order: None, change };
         Some(received(update))
     }
 
@@ -598,6 +627,18 @@ fn check_order(effects: &Effects, last: &mut BTreeMap<TaskId, u64>) {
     }
 }
 
+fn count_processes(effects: &Effects, counts: &mut BTreeMap<&'static str, u64>) {
+    for recorded in &effects.recorded {
+        let what = match recorded.effect {
+            Effect::CompleteProcess { .. } => "processes completed",
+            Effect::CancelProcess { .. } => "processes cancelled",
+            Effect::MoveDerived(_) => "derived deadlines moved",
+            _ => continue,
+        };
+        *counts.entry(what).or_default() += 1;
+    }
+}
+
 fn walk(seed: u64, turns: u32) -> BTreeMap<&'static str, u64> {
     println!("seed {seed}");
     let (mut walk, mut counts, mut last) = (Walk::new(seed), BTreeMap::new(), BTreeMap::new());
@@ -607,6 +648,7 @@ fn walk(seed: u64, turns: u32) -> BTreeMap<&'static str, u64> {
         check_offers(&walk, &effects, &mut counts);
         check_late_accept(&walk, &effects, &mut counts);
         check_order(&effects, &mut last);
+        count_processes(&effects, &mut counts);
         let all_fired = walk.world.scheduler.next_deadline().is_none_or(|due_at| due_at > walk.world.scheduler.now());
         if all_fired && turn % CHECKED_EVERY == 0 {
             check_waiting(&walk, &mut counts);
@@ -628,6 +670,8 @@ fn a_random_walk_keeps_to_the_rules() {
     let reasons: BTreeSet<_> =
         WaitReason::ALL.iter().map(|it| it.as_str()).filter(|it| !all.contains_key(it)).collect();
     assert!(reasons.is_empty(), "the walk never met {reasons:?}");
+    assert!(all["processes completed"] > 0 && all["processes cancelled"] > 0, "{all:?}");
+    assert!(all["derived deadlines moved"] > 300, "{all:?}");
     assert!(all["offers checked"] > 5_000 && all["waits checked"] > 5_000, "{all:?}");
     assert!(all.contains_key("late accepts checked"), "{all:?}");
 }

@@ -62,6 +62,7 @@ fn a_restored_scheduler_decides_as_the_one_before_would_have() {
         assert_eq!(twin.marks(), walk.world.scheduler.marks(), "seed {seed}");
         let open = |scheduler: &Scheduler| scheduler.open_tasks().cloned().collect::<Vec<_>>();
         assert_eq!(open(&twin), open(&walk.world.scheduler), "seed {seed}");
+        assert!(twin.open_processes().eq(walk.world.scheduler.open_processes()), "seed {seed}");
         assert_eq!(twin.next_deadline(), walk.world.scheduler.next_deadline(), "seed {seed}");
     }
 }

@@ -536,12 +536,12 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::ReportConflict { .. } => "report_conflict",
         Effect::RejectUpdate { .. } => "reject_update",
         Effect::ChangeOverride { .. } => "change_override",
-        Effect::EndOutage { .. } => "end_outage",
         Effect::AdmitProcess(_) => "admit_process",
         Effect::AmendProcess { .. } => "amend_process",
         Effect::CompleteProcess { .. } => "complete_process",
         Effect::CancelProcess { .. } => "cancel_process",
         Effect::MoveDerived(_) => "move_derived",
+        Effect::EndOutage { .. } => "end_outage",
         Effect::AdoptRoster { .. } => "adopt_roster",
     }
 }

@@ -157,6 +157,12 @@ impl Process {
         self.steps.len() - self.open_steps() - self.completed_steps()
     }
 
+    /// When the last of its steps that have ended did.
+    #[must_use]
+    pub fn last_end_at(&self) -> Option<DateTime<Utc>> {
+        self.steps.iter().filter_map(|step| step.ended.as_ref()).map(|end| end.at).max()
+    }
+
     /// The names of the steps that must end before a step.
     #[must_use]
     pub fn names_before(&self, step: &ProcessStep) -> Vec<RequestId> {

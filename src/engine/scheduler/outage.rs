@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Scheduler;
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
+use crate::engine::process::Process;
 use crate::engine::task::{Offer, Task, TaskState};
 use crate::engine::update::Update;
 
@@ -124,8 +125,18 @@ impl Scheduler {
     fn claim(&self, update: &Update) -> Option<DateTime<Utc>> {
         let since = self.outage.as_ref()?.since;
         let claimed_at = update.at.filter(|at| *at <= self.now)?.max(since);
-        let reached = self.task(&update.task).and_then(reached_at);
+        let reached = match self.process(&update.task) {
+            Some(process) => self.reached_by(process),
+            None => self.task(&update.task).and_then(reached_at),
+        };
         Some(reached.map_or(claimed_at, |reached| reached.max(claimed_at)).min(self.now))
+    }
+
+    /// The last instant at which something happened to a process or to a step of it.
+    fn reached_by(&self, process: &Process) -> Option<DateTime<Utc>> {
+        let of_steps = process.steps.iter().filter_map(|step| reached_at(self.task_of(step.arrival)?));
+        let amended_at = process.clock.as_ref().and_then(|clock| clock.amended_at);
+        of_steps.chain(process.last_end_at()).chain(amended_at).max()
     }
 
     /// What was sent in an outage has been read: all goes on from here.

@@ -1,7 +1,6 @@
 //! Updates of a whole process: what a firm or an operator says of it goes for all of its open steps.
 
 use super::amending::amend_task;
-use super::clocks::just_before;
 use super::permission::{may_send, unknown_task};
 use super::{Said, Scheduler};
 use crate::engine::effect::{DerivedBecause, Effect};
@@ -73,7 +72,7 @@ impl Scheduler {
 
     /// Cancels the open steps, those that wait for others first, and then the process.
     fn call_off(&mut self, arrival: Arrival, reason: &str, update: &Update) {
-        self.breach_process(arrival, just_before(self.now));
+        self.tell_overdue_process(arrival, self.now);
         self.calling_off = Some(arrival);
         for step in self.open_steps(arrival).into_iter().rev() {
             self.cancel(step, reason, update);
@@ -120,6 +119,7 @@ impl Scheduler {
 
     fn amend_deadline(&mut self, arrival: Arrival, deadline: chrono::DateTime<chrono::Utc>, update: &Update) {
         let now = self.now;
+        self.tell_overdue_process(arrival, now);
         let before = self.process_of(arrival).and_then(|process| process.deadline);
         self.change_process(arrival, |process| {
             process.deadline = Some(deadline);

@@ -13,6 +13,7 @@ use crate::engine::effect::{
 };
 use crate::engine::event::EndedTask;
 use crate::engine::id::TaskId;
+use crate::engine::planted::planted;
 use crate::engine::process::{self, Expected, Process, ProcessState, Span, StepEnd, Work};
 use crate::engine::sla::{Clock, ClockEnd, Outcome, SlaNotice, StoppedClock};
 use crate::engine::task::{Arrival, Task, TaskState};
@@ -176,8 +177,11 @@ impl Scheduler {
         }
     }
 
-    /// Derives what is to be derived anew, and tells of what moved.
+    /// Derives what is to be derived anew, and tells of what moved; what was sent in an outage is read first.
     pub(super) fn derive_stale(&mut self) {
+        if self.drains() {
+            return;
+        }
         while let Some((process, because)) = self.to_derive.pop_first() {
             self.derive(process, because);
         }
@@ -274,30 +278,33 @@ impl Scheduler {
 
     /// Ends a process whose steps have all ended, unless it is just being called off.
     pub(super) fn end_process_when_done(&mut self, arrival: Arrival) {
-        let Some(process) = self.processes.get(&arrival).filter(|process| process.open_steps() == 0) else { return };
+        let is_done = |process: &&Process| process.open_steps() == 0 || planted("process-ends-with-its-first-step");
+        let Some(process) = self.processes.get(&arrival).filter(is_done) else { return };
         if self.calling_off == Some(arrival) {
             return;
         }
         let (completed, cancelled) = (process.completed_steps(), process.cancelled_steps());
-        self.breach_process(arrival, just_before(self.now));
+        // What was sent in an outage may come in another order than it happened in.
+        let at = process.last_end_at().map_or(self.now, |last| last.max(self.now));
+        self.tell_overdue_process(arrival, at);
         if completed > 0 {
             self.record_process(arrival, Said::default(), Effect::CompleteProcess { completed, cancelled });
-            self.end_process(arrival, ProcessState::Completed { at: self.now });
+            self.end_process(arrival, ProcessState::Completed { at });
         } else {
             let reason = "every step was cancelled";
             self.record_process(arrival, Said::default(), Effect::CancelProcess { reason: reason.into() });
-            self.end_process(arrival, ProcessState::Cancelled { at: self.now, reason: reason.into() });
+            self.end_process(arrival, ProcessState::Cancelled { at, reason: reason.into() });
         }
     }
 
     /// Takes a process out whose end was told, and lets go on what waits for it.
     pub(super) fn end_process(&mut self, arrival: Arrival, state: ProcessState) {
-        let now = self.now;
         let is_completed = matches!(state, ProcessState::Completed { .. });
+        let ended_at = state.ended_at().unwrap_or(self.now);
         self.change_process(arrival, |process| {
             process.state = state;
             if let Some(clock) = &mut process.clock {
-                clock.stop_alone(now);
+                clock.stop_alone(ended_at);
             }
         });
         if let Some(clock) = self.processes.get(&arrival).and_then(|process| process.clock.as_ref()) {
@@ -306,7 +313,7 @@ impl Scheduler {
                 (None, true) => Outcome::Met,
                 (None, false) => Outcome::Cancelled,
             };
-            let stopped = StoppedClock::of(clock, None, ClockEnd { outcome, stopped_at: now });
+            let stopped = StoppedClock::of(clock, None, ClockEnd { outcome, stopped_at: ended_at });
             self.record_process(arrival, Said::default(), Effect::StopSla(Box::new(stopped)));
         }
         self.to_derive.remove(&arrival);
@@ -318,9 +325,9 @@ impl Scheduler {
         self.end_predecessor(&id, is_completed);
     }
 
-    /// Warns of what the deadline's clock of a process has used up.
-    pub(super) fn warn_process(&mut self, arrival: Arrival) {
-        while let Some(reached_at) = self.clock_due(arrival, |clock| clock.warns_at).filter(|at| *at <= self.now) {
+    /// Warns of what the deadline's clock of a process had used up by an instant.
+    pub(super) fn warn_process(&mut self, arrival: Arrival, until: DateTime<Utc>) {
+        while let Some(reached_at) = self.clock_due(arrival, |clock| clock.warns_at).filter(|at| *at <= until) {
             let Some(percent) = self.clock_of(arrival).and_then(Clock::next_warning) else { return };
             self.change_process(arrival, |process| {
                 if let Some(clock) = &mut process.clock {
@@ -345,6 +352,14 @@ impl Scheduler {
         });
         if let Some(notice) = self.process_notice(arrival, 100, reached_at) {
             self.record_process(arrival, Said::default(), Effect::BreachSla(Box::new(notice)));
+        }
+    }
+
+    /// Tells of what its deadline used up before an instant, ahead of what stops it then.
+    pub(super) fn tell_overdue_process(&mut self, arrival: Arrival, at: DateTime<Utc>) {
+        if self.clock_due(arrival, Clock::breaches_at).is_some_and(|breach_at| breach_at < at) {
+            self.warn_process(arrival, just_before(at));
+            self.breach_process(arrival, just_before(at));
         }
     }
 

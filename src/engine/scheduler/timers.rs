@@ -40,7 +40,7 @@ impl Scheduler {
                 Timer::HandoffNotice(team) => self.decide_handoffs(team),
                 Timer::GraceEnds(arrival) | Timer::HandoffOffer(arrival) => self.decide_handoff(arrival),
                 Timer::PauseCapped(arrival) => self.cap_pause(arrival),
-                Timer::SlaWarns(arrival) if self.is_process(arrival) => self.warn_process(arrival),
+                Timer::SlaWarns(arrival) if self.is_process(arrival) => self.warn_process(arrival, self.now),
                 Timer::SlaBreached(arrival) if self.is_process(arrival) => self.breach_process(arrival, self.now),
                 Timer::SlaWarns(arrival) => self.warn(arrival),
                 Timer::SlaBreached(arrival) => self.breach(arrival, self.now),

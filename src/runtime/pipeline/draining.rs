@@ -81,8 +81,8 @@ impl Drain {
             | Inbound::Outlook(_)
             | Inbound::Overrides(_)
             | Inbound::Inspect(_)
-            | Inbound::Explain { .. }
-            | Inbound::Forecast { .. } => Some(inbound),
+            | Inbound::Forecast { .. }
+            | Inbound::Explain { .. } => Some(inbound),
         }
     }
 }

@@ -64,21 +64,25 @@ pub(super) fn list(connection: &Connection, query: &ProcessQuery) -> Result<Vec<
 fn listing(query: &ProcessQuery) -> Result<(String, Vec<Value>), StoreError> {
     // Arrival numbers are never negative.
     let mut values = vec![Value::from(query.after_arrival.map_or(Ok(-1), integer)?)];
-    let mut sql = format!("SELECT {COLUMNS} FROM processes WHERE arrival > ?1");
+    // A matter has fewer processes than a client, and a client fewer than a state: the first that is asked for has the index.
     let asked = [
-        ("client", query.client.as_ref().map(|id| id.as_str())),
         ("matter", query.matter.as_ref().map(|id| id.as_str())),
+        ("client", query.client.as_ref().map(|id| id.as_str())),
         ("state", query.state.as_deref()),
     ];
+    let (mut condition, mut index) = (String::from("arrival > ?1"), String::new());
     for (column, value) in asked {
         if let Some(value) = value {
             values.push(Value::from(value.to_owned()));
-            sql += &format!(" AND {column} = ?{}", values.len());
+            condition += &format!(" AND {column} = ?{}", values.len());
+            if index.is_empty() {
+                index = format!("INDEXED BY processes_by_{column}");
+            }
         }
     }
     values.push(Value::from(i64::try_from(query.limit).unwrap_or(i64::MAX)));
-    sql += &format!(" ORDER BY arrival LIMIT ?{}", values.len());
-    Ok((sql, values))
+    let limit = values.len();
+    Ok((format!("SELECT {COLUMNS} FROM processes {index} WHERE {condition} ORDER BY arrival LIMIT ?{limit}"), values))
 }
 
 /// The query for a process by its id.
@@ -95,4 +99,35 @@ pub(super) fn process(row: &Row<'_>) -> rusqlite::Result<Process> {
         process.put_words(serde_json::from_slice(words).map_err(|error| bad(1, error))?);
     }
     Ok(process)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::schema;
+    use super::*;
+
+    #[test]
+    fn every_listing_reads_one_range_of_an_index_in_order() {
+        let mut connection = Connection::open_in_memory().expect("memory");
+        schema::migrate(&mut connection, Path::new("a.db"), schema::MIGRATIONS).expect("the tables");
+        let (client, matter, state) = ("acme".parse().ok(), "M-1".parse().ok(), Some("open".to_owned()));
+        for (client, matter, state, index) in [
+            (None, None, None, "INTEGER PRIMARY KEY (rowid>?)"),
+            (None, None, state.clone(), "INDEX processes_by_state (state=? AND rowid>?)"),
+            (client.clone(), None, state.clone(), "INDEX processes_by_client (client=? AND rowid>?)"),
+            (client, matter, state, "INDEX processes_by_matter (matter=? AND rowid>?)"),
+        ] {
+            let query = ProcessQuery { client, matter, state, after_arrival: Some(7), limit: 10 };
+            let (sql, values) = listing(&query).expect("a statement");
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a plan");
+            let plan: Vec<String> = explain
+                .query_map(params_from_iter(values), |row| row.get(3))
+                .and_then(Iterator::collect)
+                .expect("the plan's lines");
+            let words = "SEARCH words USING INDEX words_by_task (arrival=?)";
+            assert_eq!(plan, [&format!("SEARCH processes USING {index}"), "CORRELATED SCALAR SUBQUERY 1", words]);
+        }
+    }
 }

@@ -15,7 +15,8 @@ CREATE TABLE processes (
 ) STRICT;
 -- Each ends in the row's number, which is the arrival.
 CREATE INDEX processes_by_state ON processes (state);
-CREATE INDEX processes_by_client ON processes (client, matter);
+CREATE INDEX processes_by_client ON processes (client);
+CREATE INDEX processes_by_matter ON processes (matter);
 CREATE INDEX processes_by_end ON processes (ended_at) WHERE ended_at IS NOT NULL;
 
 -- The payload of such a request goes with every step and is kept once.
