@@ -267,7 +267,10 @@ async fn after(since: Option<Instant>, limit: Duration) {
 }
 
 /// The next delivery of any source, asking the one at `first` first, so that neither starves the other.
-async fn next(sources: &mut [Option<Source>; 2], first: usize) -> (usize, Option<lapin::Result<lapin::message::Delivery>>) {
+async fn next(
+    sources: &mut [Option<Source>; 2],
+    first: usize,
+) -> (usize, Option<lapin::Result<lapin::message::Delivery>>) {
     poll_fn(|context| {
         for at in [first, 1 - first] {
             if let Some(source) = &mut sources[at]

@@ -282,3 +282,192 @@ fn a_late_accept_is_refused_once_another_has_the_task_or_the_team_may_not_have_i
     let late = sent(&mut world, "a", "x", "2026-11-23T10:29:00Z", Change::Accept { assignment: 1 });
     assert!(matches!(late, Answer::Refused(_)), "the firm holds it");
 }
+
+/// An update of the client, sent at an instant.
+fn sent_by_firm(world: &mut World, id: &str, sent_at: &str, change: Change) -> Answer {
+    let update = Update {
+        id: RequestId::new(&format!("{}-{id}", change.kind())).expect("an id"),
+        task: task_id(id),
+        sender: Sender::Client(client_id("acme")),
+        at: Some(at(sent_at)),
+        order: None,
+        change,
+    };
+    world.step(received(update)).answer.expect("an answer")
+}
+
+#[test]
+fn claims_inside_one_millisecond_leave_no_segment_without_length() {
+    let mut world = World::new(MORNING, alone(clock("finish", Basis::Holder, 100)));
+    let _ = world.send(request("x"));
+    let mut later = after_outage(&world, "2026-11-23T10:20:00Z");
+    let _ = sent(&mut later, "a", "x", "2026-11-23T10:05:00.123400Z", Change::Accept { assignment: 1 });
+    let _ = sent(&mut later, "a", "x", "2026-11-23T10:05:00.123700Z", complete(1));
+    ended(&mut later);
+    let whole = |it: DateTime<Utc>| it.timestamp_subsec_nanos() % 1_000_000 == 0;
+    let segments: Vec<_> = later.segments.values().flatten().collect();
+    assert!(segments.iter().all(|it| whole(it.from) && whole(it.until) && it.from < it.until), "{segments:?}");
+    assert_eq!(segments.len(), 1, "from its admission to its accept");
+}
+
+#[test]
+fn a_conflict_that_was_declared_before_another_task_was_accepted_takes_that_back_when_it_is_read() {
+    let mut world = World::new(MORNING, alone(clock("finish", Basis::Holder, 600)));
+    let _ = world.send(request("x"));
+    let _ = world.send(request("y"));
+    let mut later = after_outage(&world, "2026-11-23T10:20:00Z");
+    let _ = sent(&mut later, "a", "y", "2026-11-23T10:15:00Z", Change::Accept { assignment: 1 });
+    let conflict = Change::Decline { assignment: 1, reason: DeclineReason::Conflict, note: None };
+    let _ = sent(&mut later, "a", "x", "2026-11-23T10:05:00Z", conflict);
+    ended(&mut later);
+    assert!(later.place_of("y").starts_with("waiting"), "{}", later.place_of("y"));
+    let wanted = ["23 10:00 to 23 10:15 - 15 holder_changed", "23 10:15 to 23 10:20 a 5 holder_changed"];
+    assert_eq!(later.ledger("y", "finish"), wanted);
+}
+
+#[test]
+fn a_cancel_that_was_sent_in_an_outage_waits_for_its_request_behind_it() {
+    let mut world = after_outage(&under_way(), "2026-11-23T13:00:00Z");
+    let cancel = Change::Cancel { reason: "settled".into() };
+    assert_eq!(sent_by_firm(&mut world, "late", "2026-11-23T11:00:00Z", cancel), Answer::Applied);
+    ended(&mut world);
+    let _ = world.send(request("late"));
+    assert_eq!(world.story_of_ended().last(), Some(&"cancel"));
+}
+
+#[test]
+fn what_was_put_off_is_decided_after_another_crash_in_the_middle_of_the_reading() {
+    let mut world = World::new(MORNING, roster(vec![always("a")]));
+    let _ = world.send(request("x"));
+    world.accept("x");
+    let _ = world.send(WorkRequest { after: vec![task_id("x")], ..request("behind") });
+    let _ = world.send(request("held"));
+    world.firm("held", Change::Hold);
+    let mut first = after_outage(&world, "2026-11-23T10:20:00Z");
+    let _ = sent(&mut first, "a", "x", "2026-11-23T10:05:00Z", complete(1));
+    let _ = sent_by_firm(&mut first, "held", "2026-11-23T10:06:00Z", Change::Unhold);
+    first.now = world.now;
+    let mut second = after_outage(&first, "2026-11-23T10:25:00Z");
+    ended(&mut second);
+    assert_eq!((second.place_of("behind").as_str(), second.place_of("held").as_str()), ("offered a", "offered a"));
+}
+
+#[test]
+fn what_was_put_off_is_decided_under_another_roster_too() {
+    let mut world = World::new(MORNING, roster(vec![always("a")]));
+    let _ = world.send(request("held"));
+    world.firm("held", Change::Hold);
+    let mut other = roster(vec![always("a"), always("b")]);
+    other.digest = heliograph::engine::roster::RosterDigest("1".repeat(64).into());
+    let other = Arc::new(other);
+    let restored = Restored {
+        open: world.stored.values().cloned().collect(),
+        next_arrival: 1,
+        roster_before: Some(Arc::clone(world.scheduler.base_roster())),
+        outage_since: Some(world.now),
+        ..Restored::default()
+    };
+    let now = at("2026-11-23T10:20:00Z");
+    let mut later = World::around(Scheduler::restore(Arc::clone(&other), Limits::default(), restored, now), now);
+    let _ = later.step(Event::RosterChanged(other));
+    let _ = sent_by_firm(&mut later, "held", "2026-11-23T10:06:00Z", Change::Unhold);
+    ended(&mut later);
+    assert!(later.place_of("held").starts_with("offered"), "{}", later.place_of("held"));
+}
+
+#[test]
+fn an_exposure_does_not_end_the_reading() {
+    let mut world = after_outage(&under_way(), "2026-11-23T13:00:00Z");
+    let exposure = heliograph::engine::effect::Exposure {
+        team: team_id("a"),
+        client: client_id("acme"),
+        matter: None,
+        wall: 1,
+        count: 0,
+        messages: Vec::new(),
+    };
+    let _ = world.step(Event::WallExposed(Box::new(exposure)));
+    assert!(world.scheduler.drains());
+}
+
+#[test]
+fn a_reading_that_breaks_off_lets_all_go_on_but_the_limits_of_offers() {
+    let rule = SlaClock { warn_at_percent: vec![50], ..clock("finish", Basis::Wall, 100) };
+    let mut world = World::new(MORNING, under(vec![rule], vec![always("a")]));
+    let _ = world.send(request("x"));
+    let mut later = after_outage(&world, "2026-11-23T11:00:00Z");
+    let _ = later.step(Event::DrainBroken);
+    later.run_to("2026-11-23T12:00:00Z");
+    assert_eq!((later.place_of("x").as_str(), later.told("x").len()), ("offered a", 2), "a warning and a breach");
+    let _ = later.step(Event::DrainBegan);
+    let _ = sent(&mut later, "a", "x", "2026-11-23T10:10:00Z", Change::Accept { assignment: 1 });
+    ended(&mut later);
+    let Some(Effect::EndOutage { since, .. }) =
+        later.log.iter().find_map(|it| matches!(it.effect, Effect::EndOutage { .. }).then_some(&it.effect))
+    else {
+        panic!("no end")
+    };
+    assert_eq!((*since, later.place_of("x").as_str()), (at(MORNING), "active a"));
+}
+
+#[test]
+fn a_limit_that_stood_still_is_not_set_back_by_another_roster() {
+    let mut world = World::new(MORNING, roster(vec![always("a")]));
+    let _ = world.send(request("x"));
+    world.run_to("2026-11-23T10:10:00Z");
+    let mut later = after_outage(&world, "2026-11-23T13:00:00Z");
+    ended(&mut later);
+    let mut other = roster(vec![always("a"), always("b")]);
+    other.digest = heliograph::engine::roster::RosterDigest("1".repeat(64).into());
+    let _ = later.step(Event::RosterChanged(Arc::new(other)));
+    assert_eq!((later.place_of("x").as_str(), offered_for(&later)), ("offered a", TimeDelta::minutes(20)));
+}
+
+#[test]
+fn a_resume_that_was_sent_in_an_outage_ends_no_pause_past_its_cap() {
+    let mut capped = alone(clock("finish", Basis::Holder, 100));
+    capped.pauses.values_mut().for_each(|rule| rule.cap_minutes = Some(60));
+    let mut world = World::new(MORNING, capped);
+    let _ = world.send(request("x"));
+    world.accept("x");
+    world.holder("x", |assignment| Change::Pause { assignment: Some(assignment), reason: term("client-question") });
+    let mut later = after_outage(&world, "2026-11-23T14:00:00Z");
+    let resume = Change::Resume { assignment: Some(1) };
+    let _ = sent(&mut later, "a", "x", "2026-11-23T13:00:00Z", resume);
+    ended(&mut later);
+    assert_eq!(later.ledger("x", "finish"), ["23 10:00 to 23 11:00 client-question 0 pause_capped"]);
+    assert!(later.told("x").iter().any(|line| line.ends_with("finish is breached")), "{:?}", later.told("x"));
+}
+
+#[test]
+fn words_that_claim_back_and_forth_count_no_work_twice() {
+    let mut world = after_outage(&under_way(), "2026-11-23T13:00:00Z");
+    for (number, sent_at) in ["12:00", "10:35", "12:30", "10:40"].iter().enumerate() {
+        let update = Update {
+            id: RequestId::new(&format!("p{number}")).expect("an id"),
+            task: task_id("x"),
+            sender: Sender::Team(team_id("a")),
+            at: Some(at(&format!("2026-11-23T{sent_at}:00Z"))),
+            order: None,
+            change: Change::Progress { assignment: 1, remaining_minutes: 5, note: None },
+        };
+        assert_eq!(world.step(received(update)).answer, Some(Answer::Applied));
+    }
+    ended(&mut world);
+    world.complete("x");
+    let part = world.ended.last().and_then(|task| task.holders.last()).expect("a part");
+    assert_eq!(part.worked_seconds, 180 * 60, "from 10:00 to 13:00");
+}
+
+#[test]
+fn a_deadline_that_is_amended_in_an_outage_was_passed_before_that_all_the_same() {
+    let mut world = World::new(MORNING, roster(vec![always("a")]));
+    let _ = world.send(WorkRequest { deadline: Some(at("2026-11-23T10:20:00Z")), ..request("x") });
+    world.accept("x");
+    let mut later = after_outage(&world, "2026-11-23T11:00:00Z");
+    let amended =
+        heliograph::engine::update::Amendment { deadline: Some(at("2026-11-23T18:00:00Z")), ..Default::default() };
+    let _ = sent_by_firm(&mut later, "x", "2026-11-23T10:30:00Z", Change::Amend(Box::new(amended)));
+    ended(&mut later);
+    assert!(later.told("x").iter().any(|line| line.ends_with("deadline is breached")), "{:?}", later.told("x"));
+}

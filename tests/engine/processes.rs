@@ -534,6 +534,38 @@ fn a_cycle_through_a_process_is_refused_with_the_path() {
 }
 
 #[test]
+fn a_cycle_through_a_step_is_refused_too() {
+    let refused = |world: &mut World, request: WorkRequest| {
+        let (code, _, message) = refusal(world, request);
+        assert_eq!(code, RefusalCode::InvalidField, "{message}");
+        message
+    };
+    let draft = || task_id("p/draft");
+    // Somebody waits for a step of a process that waits for it.
+    let mut one = world();
+    let _ = one.send(WorkRequest { after: vec![draft()], ..request("x") });
+    let message = refused(&mut one, WorkRequest { after: vec![task_id("x")], ..filing() });
+    assert!(message.contains("acme/p after acme/x after acme/p/draft"), "{message}");
+    // A process waits for a step of its own.
+    let _ = refused(&mut world(), WorkRequest { after: vec![draft()], ..filing() });
+    // Two processes wait for each other, one of them for a step.
+    let mut two = world();
+    let _ = two.send(WorkRequest { after: vec![draft()], ..process_of("q", vec![step("only", 60, &[])]) });
+    let _ = refused(&mut two, WorkRequest { after: vec![task_id("q")], ..filing() });
+}
+
+#[test]
+fn amending_a_process_derives_its_deadlines_once() {
+    let mut world = with_filing();
+    let before = world.log.len();
+    let denied = Amendment { denied_countries: Some(vec![place("IN")]), ..Amendment::default() };
+    world.firm("p", Change::Amend(Box::new(denied)));
+    let told = &world.log[before..];
+    let moves = told.iter().filter(|it| matches!(it.effect, Effect::MoveDerived(_))).count();
+    assert!(moves <= 3, "{moves} moves of three steps");
+}
+
+#[test]
 fn what_is_said_of_a_process_goes_for_its_open_steps() {
     let mut world = with_filing();
     world.firm("p", Change::Hold);

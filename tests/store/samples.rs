@@ -47,7 +47,14 @@ pub fn waiting() -> TaskState {
 }
 
 pub fn offered(to: &str) -> TaskState {
-    TaskState::Offered(Offer { team: team(to), assignment: 1, at: at(0), until: at(30), until_shift_end: false, stood_ms: 0 })
+    TaskState::Offered(Offer {
+        team: team(to),
+        assignment: 1,
+        at: at(0),
+        until: at(30),
+        until_shift_end: false,
+        stood_ms: 0,
+    })
 }
 
 pub fn active(owner: &str) -> TaskState {

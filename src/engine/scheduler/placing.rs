@@ -99,7 +99,14 @@ impl Scheduler {
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
         let brief = self.brief(task, team, assignment, until);
-        let offer = Offer { team: team.id.clone(), assignment, at: now, until, until_shift_end: until >= shift_end, stood_ms: 0 };
+        let offer = Offer {
+            team: team.id.clone(),
+            assignment,
+            at: now,
+            until,
+            until_shift_end: until >= shift_end,
+            stood_ms: 0,
+        };
         self.change(arrival, |task| {
             (task.assignments, task.charged) = (assignment, charged);
             task.state = TaskState::Offered(offer);
