@@ -92,6 +92,30 @@ async fn both_queues_are_read_and_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn updates_that_waited_are_all_read_before_the_first_request() {
+    let bed = Bed::claim();
+    let mut options = bed.options();
+    options.prefetch = 4;
+    let broker = Broker::new(options).expect("valid");
+    broker.start(&[]).await.expect("declared");
+    let plain = bed.plain().await;
+    plain.publish(REQUESTS, REQUESTS, numbered(5)).await;
+    plain.publish(UPDATES, UPDATES, numbered(30)).await;
+    let (sink, mut inbound) = mpsc::channel(4);
+    let consumer = broker.consume(sink);
+    assert!(matches!(next(&mut inbound).await, Inbound::Connected { updates: 30, .. }));
+    let mut order = Vec::new();
+    while order.len() < 35 {
+        let delivery = next_delivery(&mut inbound).await;
+        order.push(delivery.intake);
+        consumer.settle(&[delivery.token]);
+    }
+    assert!(order[..30].iter().all(|intake| *intake == Intake::Updates), "{order:?}");
+    assert!(order[30..].iter().all(|intake| *intake == Intake::Requests), "{order:?}");
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn properties_and_headers_arrive_as_plain_data() {
     let bed = Bed::claim();
     let broker = bed.broker();
