@@ -304,7 +304,7 @@ fn claims_inside_one_millisecond_leave_no_segment_without_length() {
     let _ = sent(&mut later, "a", "x", "2026-11-23T10:05:00.123400Z", Change::Accept { assignment: 1 });
     let _ = sent(&mut later, "a", "x", "2026-11-23T10:05:00.123700Z", complete(1));
     ended(&mut later);
-    let whole = |it: DateTime<Utc>| it.timestamp_subsec_nanos() % 1_000_000 == 0;
+    let whole = |it: DateTime<Utc>| it.timestamp_subsec_nanos().is_multiple_of(1_000_000);
     let segments: Vec<_> = later.segments.values().flatten().collect();
     assert!(segments.iter().all(|it| whole(it.from) && whole(it.until) && it.from < it.until), "{segments:?}");
     assert_eq!(segments.len(), 1, "from its admission to its accept");
