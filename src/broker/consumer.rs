@@ -94,6 +94,9 @@ impl Consumer {
     }
 
     /// Acknowledges what is settled, closes the connection and ends.
+    ///
+    /// A busy quorum queue drops acknowledgements that it has not written yet when their channel closes, so some of what
+    /// was settled last may come again.
     pub async fn stop(mut self) {
         self.stop.cancel();
         if let Some(task) = self.task.take() {

@@ -71,6 +71,14 @@ impl Board {
         let min_gap = min_gap(&self.roster);
         self.loads[usize::from(team.0)].refresh(self.roster.team(team), min_gap, now);
     }
+
+    /// When a team can start work again after an instant, by its calendar alone.
+    #[must_use]
+    pub fn opens_at(&self, team: TeamIndex, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let mut load = TeamLoad::default();
+        load.refresh(self.roster.team(team), min_gap(&self.roster), now);
+        load.opens_at()
+    }
 }
 
 /// The least closed time that makes a close a shift end.

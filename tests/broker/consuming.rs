@@ -73,7 +73,9 @@ async fn settled_deliveries_are_acknowledged_without_waiting_for_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn both_queues_are_read_and_told_apart() {
     let bed = Bed::claim();
-    let broker = bed.broker();
+    let mut options = bed.options();
+    options.prefetch = 4;
+    let broker = Broker::new(options).expect("valid");
     broker.start(&[]).await.expect("declared");
     let plain = bed.plain().await;
     plain.publish(REQUESTS, REQUESTS, numbered(300)).await;
@@ -88,7 +90,9 @@ async fn both_queues_are_read_and_told_apart() {
     }
     assert_eq!(seen.iter().filter(|(intake, _)| *intake == Intake::Updates).count(), 300);
     consumer.stop().await;
-    assert_eq!((plain.ready(REQUESTS).await, plain.ready(UPDATES).await), (0, 0));
+    // The last ones would not have come before the broker had taken all acknowledgements but four.
+    let left = (plain.ready(REQUESTS).await, plain.ready(UPDATES).await);
+    assert!(left.0 <= 4 && left.1 <= 4, "{left:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

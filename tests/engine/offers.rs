@@ -7,6 +7,7 @@ use heliograph::engine::roster::{Acceptance, Capacity, PayloadOn, Roster, Team};
 use heliograph::engine::task::{MAX_NOTES_BYTES, MAX_PACKET_HOLDERS, TaskState, WaitReason};
 use heliograph::engine::update::{Change, DeclineReason};
 
+use crate::clocks::restarted;
 use crate::world::*;
 
 const MONDAY: &str = "2026-11-23T10:00:00Z";
@@ -85,6 +86,24 @@ fn a_turn_down_lasts_half_an_hour_and_doubles_each_time_up_to_eight_hours() {
         assert_eq!(world.place_of("a"), "waiting turned_down");
         world.run(until);
         assert_eq!(world.place_of("a"), "offered zurich");
+    }
+}
+
+#[test]
+fn a_lapse_that_is_noticed_in_a_break_is_asked_again_after_it() {
+    let lunch = calendar("Europe/London", &WEEKDAYS, &["09:00-17:00"], &["11:00-12:00"]);
+    let roster = roster(vec![Team { calendar: lunch, ..london() }]);
+    let mut world = World::new("2026-11-23T09:00:00Z", roster.clone());
+    let _ = world.send(WorkRequest { priority: Some(Priority::Urgent), ..request("a") });
+    world.run_to("2026-11-23T10:44:00Z");
+    // The third offer: it lapses at 10:45, and the next cooldown is two hours.
+    assert_eq!(world.offer_until("a"), at("2026-11-23T10:45:00Z"));
+    let late = "2026-11-23T11:10:00Z";
+    let after_a_restart = restarted(&world, None, roster, late);
+    world.now = at(late);
+    let _ = world.step(Event::DeadlineReached);
+    for world in [world, after_a_restart] {
+        assert_eq!(world.task("a").turn_downs[0].until, Some(at("2026-11-23T12:00:00Z")));
     }
 }
 

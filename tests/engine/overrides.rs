@@ -5,9 +5,10 @@ use heliograph::engine::effect::{Effect, Effects, OverrideChange, WithdrawReason
 use heliograph::engine::event::{Event, OverrideWish, Refusal};
 use heliograph::engine::forecast;
 use heliograph::engine::overrides::{NewOverride, OverrideKind};
-use heliograph::engine::request::WorkRequest;
+use heliograph::engine::request::{Priority, WorkRequest};
 use heliograph::engine::roster::{Basis, Capacity, HandoffRule, Team};
 use heliograph::engine::task::{ClosedBecause, TaskState};
+use heliograph::engine::update::Change;
 
 use crate::world::*;
 
@@ -211,6 +212,16 @@ fn what_cannot_be_set_is_refused_with_its_field() {
         assert_eq!(refusal.field.as_deref(), Some(field), "{refusal}");
     }
     assert_eq!(world.scheduler.overrides().standing().count(), 0);
+}
+
+#[test]
+fn an_offer_keeps_the_limit_it_was_made_with_when_hours_change_after_its_priority() {
+    let mut world = two();
+    let _ = world.send(to_london("a"));
+    assert_eq!(world.offer_until("a"), at("2026-11-23T10:30:00Z"));
+    world.firm("a", Change::Reprioritise { priority: Priority::Urgent });
+    let _ = close(&mut world, "zurich", "2026-11-24T09:00:00Z");
+    assert_eq!(world.offer_until("a"), at("2026-11-23T10:30:00Z"));
 }
 
 #[test]

@@ -12,6 +12,7 @@ use heliograph::engine::scheduler::Preview;
 use heliograph::engine::task::{WaitReason, WakeCause};
 use heliograph::engine::update::{Change, DeclineReason, Sender};
 
+use crate::clocks::restarted;
 use crate::world::*;
 
 /// Only London may do it.
@@ -179,6 +180,26 @@ fn a_task_that_waits_for_better_takes_a_freed_seat_that_is_good_enough() {
     assert_eq!(world.place_of("a"), "waiting waits_for_better");
     world.complete("first");
     assert_eq!(world.place_of("a"), "offered london");
+}
+
+#[test]
+fn a_turn_down_that_ends_while_nobody_looks_is_over_for_a_task_that_waits_for_better() {
+    let slow = Team {
+        calendar: calendar("Europe/London", &WEEKDAYS, &["10:00-12:00"], &[]),
+        ..team("slow", "GB", "UTC", &[])
+    };
+    let roster = roster(vec![slow, london(), sydney()]);
+    let mut world = World::new("2026-11-23T10:00:00Z", roster.clone());
+    let _ = world.send(WorkRequest {
+        preferred_team: Some(team_id("london")),
+        deadline: Some(at("2026-11-24T06:00:00Z")),
+        effort_minutes: Some(120),
+        ..request("a")
+    });
+    world.run_to("2026-11-23T10:30:00Z");
+    assert_eq!(world.place_of("a"), "waiting waits_for_better");
+    let later = restarted(&world, None, roster, "2026-11-23T11:01:00Z");
+    assert_eq!(later.place_of("a"), "offered london");
 }
 
 #[test]

@@ -66,13 +66,14 @@ impl Observer {
             assert!(case.eligible & (1 << offer.team) != 0, "{}: offered to a team that may not have it", case.id);
             assert!(offer.moved || at < offer.until, "{}: the offer has no end", case.id);
             let it = &self.view.book.teams[offer.team];
-            assert!(it.vetted_until > at, "{}: offered to a team that is not vetted any more", case.id);
+            assert!(!self.view.has_expired(case, offer.team, at), "{}: offered to {} past its dates", case.id, it.id);
         }
         let TaskState::Active(active) = &task.state else { return };
         let owner = case.owner().expect("an owner");
         let team = &self.view.book.teams[owner];
         assert!(self.view.not_walled(case, team), "{}: behind a wall at {}", case.id, team.id);
         assert!(case.eligible & (1 << owner) != 0, "{}: owned by {}, which may not have it", case.id, team.id);
+        assert!(!self.view.has_expired(case, owner, at), "{}: owned by {} past its dates", case.id, team.id);
         self.has_reason(case, active, owner, at);
     }
 
@@ -119,7 +120,8 @@ impl Observer {
                 for team in
                     (0..used.len()).filter(|team| self.view.no_to_offer(case, *team, at, |team| used[team]).is_none())
                 {
-                    assert!(!self.view.is_in_time(case, team, at), "{id}: waits for better, team {team} is in time");
+                    let name = &self.view.book.teams[team].id;
+                    assert!(!self.view.is_in_time(case, team, at), "{id}: waits for better, {name} is in time at {at}");
                 }
                 return 1;
             }

@@ -105,6 +105,8 @@ pub fn request(dice: &mut Dice, number: u64, now: i64) -> WorkRequest {
     }
 }
 
+const SET_ASIDE: [SetAside; 4] = [SetAside::TurnedDown, SetAside::Drained, SetAside::Open, SetAside::Seats];
+
 /// What a firm or an operator does about an open task.
 pub fn meddling(dice: &mut Dice, task: &Task, now: i64) -> (Sender, Change) {
     let firm = Sender::Client(task.client.clone());
@@ -130,10 +132,9 @@ pub fn meddling(dice: &mut Dice, task: &Task, now: i64) -> (Sender, Change) {
         9 => (operator, Change::Recall),
         10 => {
             let to = team(dice.of(&["london", "mumbai", "new-york", "manila", "cape-town", "bogota"]));
-            let all = [SetAside::TurnedDown, SetAside::Drained, SetAside::Open, SetAside::Seats];
             // Most orders fail for the one rule that was not named.
             let names_all = dice.one_in(2);
-            let set_aside = all.into_iter().filter(|_| names_all || dice.one_in(2)).collect();
+            let set_aside = SET_ASIDE.into_iter().filter(|_| names_all || dice.one_in(2)).collect();
             (operator, Change::OfferTo { to, set_aside })
         }
         11 => (firm, Change::Pause { assignment: None, reason: Term::new("court_order").expect("a reason") }),
@@ -200,6 +201,14 @@ pub fn reaction(dice: &mut Dice, it: &Recorded, task: Option<&Task>) -> Vec<(i64
         }
         _ => Vec::new(),
     }
+}
+
+/// Now and then an operator has a task offered again to the team that has just turned it down.
+pub fn order(dice: &mut Dice, it: &Recorded) -> Option<(i64, Sender, Change)> {
+    let turned_down = matches!(it.effect, Effect::Lapse { .. } | Effect::Decline { .. });
+    let to = it.team.clone().filter(|_| turned_down && dice.one_in(20))?;
+    let change = Change::OfferTo { to, set_aside: SET_ASIDE.to_vec() };
+    Some((dice.below(20 * MINUTE), Sender::Operator("local".to_owned()), change))
 }
 
 pub fn update(number: u64, task: &TaskId, sender: Sender, change: Change) -> Event {

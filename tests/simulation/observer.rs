@@ -192,7 +192,8 @@ impl Observer {
                 if because.is_none() {
                     self.turn_down(case, here(), false, false, at);
                 } else {
-                    assert!(case.eligible & (1 << here()) == 0, "{}: taken from a team that may have it", case.id);
+                    let may_not = case.eligible & (1 << here()) == 0 || self.view.has_expired(case, here(), at);
+                    assert!(may_not, "{}: taken from a team that may have it", case.id);
                 }
             }
             Effect::Direct { set_aside, .. } => {

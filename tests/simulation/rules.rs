@@ -143,6 +143,12 @@ impl View {
         lasts(it.vetted_until) && it.held.iter().any(|held| matches(case, held) && lasts(held.admitted_until))
     }
 
+    /// Its vetting or its last admission for this work is over.
+    pub fn has_expired(&self, case: &Case, team: usize, at: i64) -> bool {
+        let it = &self.book.teams[team];
+        it.vetted_until <= at || !it.held.iter().any(|held| matches(case, held) && held.admitted_until > at)
+    }
+
     fn contact(&self, case: &Case, team: usize, at: i64, shift_end: i64) -> i64 {
         let client = &self.book.clients[&case.client].hours;
         let shift = hours::any_of(std::iter::once(&*self.hours[team]), at, shift_end.min(at + 28 * 24 * HOUR));

@@ -418,6 +418,11 @@ impl World {
 
     fn plan_reactions(&mut self, it: &Recorded) {
         let (Some((id, _)), Some(team)) = (&it.task, &it.team) else { return };
+        if let Some((delay, sender, change)) = firm::order(&mut self.dice, it) {
+            self.updates += 1;
+            let event = firm::update(self.updates, id, sender, change);
+            self.agenda.insert((self.now + delay, self.updates), event);
+        }
         if !matches!(it.effect, Effect::Offer(_) | Effect::Accept { .. } | Effect::RequestHandoff { .. }) {
             return;
         }

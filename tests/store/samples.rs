@@ -53,6 +53,7 @@ pub fn offered(to: &str) -> TaskState {
         at: at(0),
         until: at(30),
         until_shift_end: false,
+        priority: Priority::Normal,
         stood_ms: 0,
     })
 }

@@ -113,6 +113,7 @@ fn an_offered_and_an_active_task_say_who_and_until_when() {
         at: at("2026-11-24T09:00:01Z"),
         until: at("2026-11-24T09:15:01Z"),
         until_shift_end: false,
+        priority: Priority::Normal,
         stood_ms: 0,
     };
     let offered = view(TaskState::Offered(offer));

@@ -11,7 +11,6 @@ use super::placing::must_wait;
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
 use crate::engine::process::Process;
-use crate::engine::request::Priority;
 use crate::engine::task::{Offer, Task, TaskState, WaitReason};
 use crate::engine::update::Update;
 
@@ -197,7 +196,7 @@ impl Scheduler {
     fn go_on_offering(&mut self, since: DateTime<Utc>) {
         for arrival in self.tasks.keys().copied().collect::<Vec<_>>() {
             let Some(task) = self.task_of(arrival) else { continue };
-            let Some(longer) = open_offer(task).and_then(|offer| self.longer(offer, task.priority, since)) else {
+            let Some(longer) = open_offer(task).and_then(|offer| self.longer(offer, since)) else {
                 continue;
             };
             self.change(arrival, |task| {
@@ -209,7 +208,7 @@ impl Scheduler {
     }
 
     /// An offer that stood still since an instant: its limit counts the open time of its team since then for nothing.
-    fn longer(&self, offer: &Offer, priority: Priority, since: DateTime<Utc>) -> Option<Offer> {
+    fn longer(&self, offer: &Offer, since: DateTime<Utc>) -> Option<Offer> {
         let team = self.board.roster.team_index(&offer.team)?;
         let calendar = &self.board.roster.team(team).calendar;
         let stood_from = since.max(offer.at);
@@ -218,7 +217,7 @@ impl Scheduler {
         // A team that never closes has no shift end.
         let shift_end = calendar.shift_end(stood_from, min_gap).unwrap_or(DateTime::<Utc>::MAX_UTC);
         let stood_ms = offer.stood_ms.saturating_add(stood.num_milliseconds());
-        let until = self.offer_until(team, priority, (offer.at, stood_ms), shift_end);
+        let until = self.offer_until(team, offer.priority, (offer.at, stood_ms), shift_end);
         Some(Offer { stood_ms, until, until_shift_end: until >= shift_end, ..offer.clone() })
     }
 }

@@ -274,7 +274,8 @@ impl Scheduler {
         if self.board.walls.clear(&team.id, &task.client, &task.matter).is_err() {
             return;
         }
-        let until = self.offer_until(to, task.priority, (now, 0), shift_end);
+        let priority = task.priority;
+        let until = self.offer_until(to, priority, (now, 0), shift_end);
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
         let brief = self.brief(task, team, assignment, until);
@@ -284,6 +285,7 @@ impl Scheduler {
             at: now,
             until,
             until_shift_end: until >= shift_end,
+            priority,
             stood_ms: 0,
         };
         self.change(arrival, |task| {
@@ -466,9 +468,9 @@ impl Scheduler {
     /// The offer to the next team ends by that team's hours as they are now.
     fn refit_handoff_offer(&mut self, arrival: Arrival, target: TeamIndex) {
         let Some(task) = self.task_of(arrival) else { return };
-        let Some(offered_at) = task.handoff_offer().map(|offer| (offer.at, offer.stood_ms)) else { return };
+        let Some(offer) = task.handoff_offer() else { return };
         let shift_end = self.board.load(target).shift_end.unwrap_or(self.now);
-        let until = self.offer_until(target, task.priority, offered_at, shift_end);
+        let until = self.offer_until(target, offer.priority, (offer.at, offer.stood_ms), shift_end);
         self.change_active(arrival, |active| {
             if let Some(offer) = active.handoff.passing.as_mut().and_then(|passing| passing.offer.as_mut()) {
                 (offer.until, offer.until_shift_end) = (until, until >= shift_end);

@@ -95,7 +95,8 @@ impl Scheduler {
         let shift_end = self.board.load(index).open_shift_end().unwrap_or(now);
         let charged = self.charge_offer(arrival);
         let Some(task) = self.task_of(arrival) else { return };
-        let until = self.offer_until(index, task.priority, (now, 0), shift_end);
+        let priority = task.priority;
+        let until = self.offer_until(index, priority, (now, 0), shift_end);
         let assignment = task.assignments + 1;
         let implicit = team.acceptance == Acceptance::Implicit;
         let brief = self.brief(task, team, assignment, until);
@@ -105,6 +106,7 @@ impl Scheduler {
             at: now,
             until,
             until_shift_end: until >= shift_end,
+            priority,
             stood_ms: 0,
         };
         self.change(arrival, |task| {
@@ -216,7 +218,16 @@ impl Scheduler {
         _cleared: &Cleared,
     ) {
         let (now, charged) = (self.now, self.charge_offer(arrival));
-        let offer = Offer { team: team.clone(), assignment, at: now, until: now, until_shift_end: false, stood_ms: 0 };
+        let Some(priority) = self.task_of(arrival).map(|task| task.priority) else { return };
+        let offer = Offer {
+            team: team.clone(),
+            assignment,
+            at: now,
+            until: now,
+            until_shift_end: false,
+            priority,
+            stood_ms: 0,
+        };
         self.change(arrival, |task| {
             task.turn_downs.retain(|it| it.team != *team);
             task.charged = charged;
@@ -254,10 +265,8 @@ impl Scheduler {
     /// Notes that a team turned a task down, and until when that holds.
     pub(super) fn turn_down(&mut self, arrival: Arrival, team: &TeamId, cause: TurnDownCause) {
         let roster = Arc::clone(&self.board.roster);
-        let next_opening = roster.team_index(team).and_then(|index| {
-            let load = self.board.load(index);
-            if load.open { load.next_shift } else { load.next_open }
-        });
+        // By the hours of now: what is noticed late comes before the close that the board has not seen yet.
+        let next_opening = roster.team_index(team).and_then(|index| self.board.opens_at(index, self.now));
         let now = self.now;
         self.change(arrival, |task| {
             let earlier = task.turn_downs.iter().find(|it| it.team == *team).map_or(0, |it| it.times);

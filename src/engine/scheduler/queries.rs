@@ -10,7 +10,7 @@ use super::{Census, Scheduler};
 use crate::engine::admission;
 use crate::engine::board::Board;
 use crate::engine::effect::{Effects, Recorded};
-use crate::engine::event::{Event, Refusal, RefusalCode};
+use crate::engine::event::{EndedTask, Event, Refusal, RefusalCode};
 use crate::engine::explain::{Decision, Obstacle, Verdict};
 use crate::engine::fairness::Mark;
 use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
@@ -48,6 +48,12 @@ impl Scheduler {
     #[must_use]
     pub fn task(&self, id: &TaskId) -> Option<&Task> {
         self.arrival_of(id).and_then(|arrival| self.task_of(arrival))
+    }
+
+    /// A task or process that ended, while it is remembered: the last ones are.
+    #[must_use]
+    pub fn ended(&self, id: &TaskId) -> Option<&EndedTask> {
+        self.ended.get(id)
     }
 
     /// When the next timer of a task is due, of its state or of its clocks.

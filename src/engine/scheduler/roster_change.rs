@@ -145,9 +145,7 @@ impl Scheduler {
             return;
         }
         let shift_end = load.shift_end.unwrap_or(self.now);
-        let offered_at = (offer.at, offer.stood_ms);
-        let Some(priority) = self.task_of(arrival).map(|task| task.priority) else { return };
-        let until = self.offer_until(team, priority, offered_at, shift_end);
+        let until = self.offer_until(team, offer.priority, (offer.at, offer.stood_ms), shift_end);
         self.change(arrival, |task| {
             if let TaskState::Offered(offer) = &mut task.state {
                 (offer.until, offer.until_shift_end) = (until, until >= shift_end);

@@ -9,7 +9,7 @@ use crate::engine::id::TaskId;
 use crate::engine::planted::planted;
 use crate::engine::roster::{Team, TeamIndex};
 use crate::engine::routing;
-use crate::engine::task::{Arrival, ClosedBecause, Task, TaskState, TurnDownCause};
+use crate::engine::task::{Arrival, ClosedBecause, Task, TaskState, TurnDown, TurnDownCause};
 use crate::engine::timer::Timer;
 
 /// How long classes are good for: their coverage reaches [`crate::engine::forecast::COVERAGE_SPAN`] ahead.
@@ -86,6 +86,23 @@ impl Scheduler {
                 self.look_at_hours(team);
             }
         }
+        if !self.drains() {
+            self.look_at_ended_turn_downs();
+        }
+    }
+
+    /// A turn-down may have ended unnoticed, and its team have room: a task that waits for other teams to be better is
+    /// not among those that a freed seat of this team wakes.
+    fn look_at_ended_turn_downs(&mut self) {
+        let waits = |task: &Task| {
+            let TaskState::Waiting(waiting) = &task.state else { return false };
+            let is_over = |it: &TurnDown| it.until.is_some_and(|until| until <= self.now);
+            !waiting.waits_for.is_empty()
+                && task.turn_downs.iter().any(|it| is_over(it) && !waiting.waits_for.contains(&it.team))
+        };
+        let waiting = self.tasks.values().map(|entry| &entry.task).filter(|task| waits(task));
+        let waiting: Vec<_> = waiting.map(|task| task.arrival).collect();
+        self.to_route.extend(waiting);
     }
 
     /// What an open team owns needs no reason, and its waiting tasks are looked at; what a closed team owns does.

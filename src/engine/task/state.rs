@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ownership::Active;
 use crate::engine::id::TeamId;
+use crate::engine::request::Priority;
 
 /// Where a task is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,6 +207,9 @@ pub struct Offer {
     pub until: DateTime<Utc>,
     /// Whether `until` is the team's shift end, so that it is withdrawn then and not turned down.
     pub until_shift_end: bool,
+    /// The priority of the task when it was made, which sets its limit: a later one is one of the next offer.
+    #[serde(default)]
+    pub priority: Priority,
     /// For how much of its team's open time its limit stood still, in milliseconds, since nothing was read.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub stood_ms: i64,

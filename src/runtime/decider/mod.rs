@@ -389,7 +389,10 @@ impl Decider {
                 let state = self.scheduler.task(&task).map(|it| &it.state);
                 let team = state.and_then(|it| it.team().cloned());
                 let process = self.scheduler.process(&task).map(|process| process.state.as_str());
-                let state = process.unwrap_or_else(|| state.map_or("completed", TaskState::as_str));
+                // It ended in the batch that admitted it: a cancel that came before it does that.
+                let is_cancelled = || self.scheduler.ended(&task).is_some_and(|ended| &*ended.state == "cancelled");
+                let ended = || if is_cancelled() { "cancelled" } else { "completed" };
+                let state = process.or(state.map(TaskState::as_str)).unwrap_or_else(ended);
                 SubmitAnswer::Admitted { task, state, team }
             }
             Answer::Duplicate(task) => SubmitAnswer::Duplicate { task },

@@ -72,6 +72,15 @@ async fn nothing_is_acknowledged_answered_or_published_before_it_is_on_disk() {
 }
 
 #[tokio::test]
+async fn a_request_whose_cancel_came_before_it_is_answered_as_cancelled() {
+    let looped = Looped::new(Stored::new(), Clock::real(), plain);
+    let cancel = r#"{"id": "c", "task": "thames-llp/one", "client": "thames-llp", "kind": "cancel", "reason": "r"}"#;
+    looped.deliver(delivery(1, Intake::Updates, cancel, 0)).await;
+    let answers = soon(looped.call(request("one")).await).await.expect("answered");
+    assert!(matches!(&answers[..], [SubmitAnswer::Admitted { state: "cancelled", .. }]), "{answers:?}");
+}
+
+#[tokio::test]
 async fn after_a_failed_commit_nothing_is_acknowledged_answered_or_published_and_the_loop_ends() {
     let mut looped = Looped::new(Stored::new(), Clock::real(), |store| {
         Box::new(Noting { store, committed: Arc::default(), fails: true })
