@@ -332,6 +332,9 @@ fn drained(ask: &AtNow<'_>) -> Result<(), Rejection> {
 }
 
 fn open(ask: &AtNow<'_>) -> Result<(), Rejection> {
+    if ask.load.closes_now(ask.now) {
+        return Err(Rejection::Closed { opens_at: ask.team.calendar.next_open(ask.now).ok() });
+    }
     let Some(closes_at) = ask.load.open_shift_end() else {
         return Err(Rejection::Closed { opens_at: ask.load.opens_at() });
     };

@@ -125,6 +125,12 @@ impl TeamLoad {
         if self.open { self.shift_end } else { None }
     }
 
+    /// Whether it closes at this instant although that has not been noticed: at the closing instant it is closed.
+    #[must_use]
+    pub fn closes_now(&self, now: DateTime<Utc>) -> bool {
+        self.open && self.changes_at.is_some_and(|at| at <= now)
+    }
+
     /// When it can start work again: its next opening, or its next shift when it is open.
     #[must_use]
     pub fn opens_at(&self) -> Option<DateTime<Utc>> {

@@ -90,6 +90,24 @@ fn a_turn_down_lasts_half_an_hour_and_doubles_each_time_up_to_eight_hours() {
 }
 
 #[test]
+fn a_seat_that_frees_at_the_closing_instant_is_not_given_away_in_it() {
+    let lunch = calendar("Europe/London", &WEEKDAYS, &["09:00-17:00"], &["12:00-13:00"]);
+    let one_seat = Team { calendar: lunch, capacity: Capacity::Seats(1), ..london() };
+    let mut world = world(vec![one_seat]);
+    let _ = (world.send(request("first")), world.send(request("next")));
+    world.accept("first");
+    world.run_to("2026-11-23T11:59:00Z");
+    world.now = at("2026-11-23T12:00:00Z");
+    world.complete("first");
+    let _ = world.send(request("new"));
+    let after_lunch = at("2026-11-23T13:00:00Z");
+    assert_eq!(world.wait_of("new"), (WaitReason::NoTeamOpen, Some(after_lunch)));
+    assert_eq!(world.place_of("next"), "waiting no_seat_free");
+    world.run(after_lunch);
+    assert_eq!(world.place_of("next"), "offered london");
+}
+
+#[test]
 fn a_lapse_that_is_noticed_in_a_break_is_asked_again_after_it() {
     let lunch = calendar("Europe/London", &WEEKDAYS, &["09:00-17:00"], &["11:00-12:00"]);
     let roster = roster(vec![Team { calendar: lunch, ..london() }]);

@@ -121,7 +121,7 @@ impl Scheduler {
         let (owner, load) = (self.board.roster.team(team), self.board.load(team));
         let window = TimeDelta::minutes(i64::from(self.board.roster.routing.min_start_window_minutes));
         let closes_at = load.open_shift_end()?;
-        if owner.winds_down() || closes_at - self.now < window {
+        if owner.winds_down() || load.closes_now(self.now) || closes_at - self.now < window {
             return None;
         }
         let most_minutes = match owner.capacity {

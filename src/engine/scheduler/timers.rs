@@ -64,8 +64,7 @@ impl Scheduler {
         }
         let teams: Vec<_> = self.board.roster.indexed_teams().map(|(team, _)| team).collect();
         for team in teams {
-            let load = self.board.load(team);
-            if load.open && load.changes_at.is_some_and(|at| at <= self.now) {
+            if self.board.load(team).closes_now(self.now) {
                 self.turn_team(team);
             }
         }
