@@ -43,7 +43,7 @@ pub(super) fn run(arguments: PurgeArguments, output: &mut Output) -> Result<(), 
             return output.json(&found);
         }
         if !output.is_json() {
-            output.line(format!("payload and notes of {} closed tasks are forgotten for good", found.count))?;
+            output.line(format!("payload and notes of {} closed tasks would be forgotten for good", found.count))?;
             named(&found.tasks, found.count, output)?;
             left_open(&found, output)?;
         }

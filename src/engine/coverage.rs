@@ -94,7 +94,7 @@ pub fn coverage(roster: &Roster, now: DateTime<Utc>, days: u32) -> Coverage {
     let dates: Vec<_> = from.iter_days().take(days.clamp(1, MAX_DAYS) as usize).collect();
     let start = midnight(from);
     let until = dates.last().map_or(start, |last| midnight(last.checked_add_days(Days::new(1)).unwrap_or(*last)));
-    let working: Vec<&Team> = roster.teams.iter().filter(|team| !team.winds_down()).collect();
+    let working: Vec<&Team> = roster.teams.iter().filter(|team| !team.retired).collect();
     let capabilities = names(&working).into_iter().map(|(name, held)| {
         let able: Vec<_> = working.iter().filter(|team| can(team, held)).copied().collect();
         covered(name, &able, &dates, (start, now, until))
@@ -132,7 +132,7 @@ fn covered(
     dates: &[NaiveDate],
     (start, now, until): (DateTime<Utc>, DateTime<Utc>, DateTime<Utc>),
 ) -> Covered {
-    let calendars: Vec<&Calendar> = teams.iter().map(|team| &*team.calendar).collect();
+    let calendars: Vec<&Calendar> = teams.iter().map(|team| team.new_work_hours()).collect();
     let as_is = union(&calendars, start, until);
     let weekly: Vec<Calendar> = calendars.iter().map(|it| Calendar::new(by_week(it.spec()), start)).collect();
     let usual = union(&weekly.iter().collect::<Vec<_>>(), start, until);

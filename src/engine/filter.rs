@@ -326,7 +326,7 @@ fn turned_down(ask: &AtNow<'_>) -> Result<(), Rejection> {
 fn drained(ask: &AtNow<'_>) -> Result<(), Rejection> {
     match ask.team {
         Team { retired: true, .. } => Err(Rejection::Retired),
-        Team { drained: true, .. } if !planted("drained-team-takes-new-work") => Err(Rejection::Drained),
+        Team { drained_until: Some(_), .. } if !planted("drained-team-takes-new-work") => Err(Rejection::Drained),
         _ => Ok(()),
     }
 }

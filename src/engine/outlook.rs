@@ -109,7 +109,7 @@ pub fn asked(needs: &Needs) -> String {
 pub fn outlook(roster: &Roster, demand: &Demand, now: DateTime<Utc>) -> Outlook {
     let first = hour_of(now + TimeDelta::minutes(60) - TimeDelta::milliseconds(1));
     let weeks = known_weeks(demand, hour_of(now));
-    let working: Vec<&Team> = roster.teams.iter().filter(|team| !team.winds_down()).collect();
+    let working: Vec<&Team> = roster.teams.iter().filter(|team| !team.retired).collect();
     let capacities: Vec<_> = working.iter().map(|team| (*team, capacity(team, first))).collect();
     let ahead = |capability: String| {
         let able: Vec<_> = capacities.iter().filter(|(team, _)| can(team, &capability)).collect();
@@ -154,7 +154,7 @@ fn capacity(team: &Team, first: Hour) -> Vec<u64> {
         Capacity::Seats(seats) => seats,
         Capacity::EffortHours(hours) => hours.div_ceil(DAY_HOURS),
     });
-    let open = |hour| team.calendar.elapsed(instant(hour), instant(hour + 1), &[]);
+    let open = |hour| team.new_work_hours().elapsed(instant(hour), instant(hour + 1), &[]);
     let minutes = |hour| at_once * open(hour).map_or(0, |open| open.num_minutes().unsigned_abs());
     (first..first + HOURS).map(minutes).collect()
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::calendar::Change as HoursChange;
 use super::event::{Refusal, RefusalCode};
 use super::id::TeamId;
-use super::roster::{Capacity, Roster, Team};
+use super::roster::{Capacity, MAX_SEATS, Roster, Team};
 
 /// Overrides that stand or are to come at most; one more is refused.
 pub const MAX_OVERRIDES: usize = 1_000;
@@ -168,6 +168,11 @@ impl Overrides {
         if let (OverrideKind::Seats { .. }, Capacity::EffortHours(_)) = (kind, roster.team(index).capacity) {
             return Err(invalid("kind", format!("team {team} is sized by effort_hours and has no seats to set")));
         }
+        if let OverrideKind::Seats { seats } = kind
+            && seats > MAX_SEATS
+        {
+            return Err(invalid("seats", format!("{seats} is more than {MAX_SEATS}, the most that a team can have")));
+        }
         if self.standing().count() >= MAX_OVERRIDES {
             let message = format!("{MAX_OVERRIDES} overrides stand or are to come; remove some, or change the roster");
             return Err(Refusal::new(RefusalCode::Full, message));
@@ -263,7 +268,7 @@ pub fn signed(author: &str, reason: &str) -> Result<(), Refusal> {
 
 /// Of two that contradict each other the later one counts.
 fn put_on(team: &mut Team, overrides: &[&Override], at: DateTime<Utc>) {
-    let mut hours = Vec::new();
+    let (mut hours, mut drains) = (Vec::new(), Vec::new());
     for it in overrides {
         let stands = it.stands_at(at);
         match it.kind {
@@ -278,11 +283,22 @@ fn put_on(team: &mut Team, overrides: &[&Override], at: DateTime<Utc>) {
             OverrideKind::Seats { seats } if stands && matches!(team.capacity, Capacity::Seats(_)) => {
                 team.capacity = Capacity::Seats(seats);
             }
-            OverrideKind::Drain if stands => team.drained = true,
-            OverrideKind::Seats { .. } | OverrideKind::Drain => {}
+            OverrideKind::Drain => {
+                drains.push(HoursChange { from: it.from, until: it.ends_at(), open: false });
+                if stands {
+                    team.drained_until = team.drained_until.max(Some(it.ends_at()));
+                }
+            }
+            OverrideKind::Seats { .. } => {}
         }
     }
-    hours.retain(|change| change.from < change.until);
+    for changes in [&mut hours, &mut drains] {
+        changes.retain(|change| change.from < change.until);
+    }
+    if !drains.is_empty() {
+        let without = hours.iter().cloned().chain(drains).collect();
+        team.new_work_hours = Some(Arc::new(team.calendar.with(without)));
+    }
     if !hours.is_empty() {
         team.calendar = Arc::new(team.calendar.with(hours));
     }

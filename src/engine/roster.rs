@@ -70,6 +70,9 @@ impl Roster {
 /// Most teams in a roster; `check` refuses more.
 pub const MAX_TEAMS: usize = 10_000;
 
+/// Most seats of a team.
+pub const MAX_SEATS: u32 = 10_000;
+
 /// Who can own a task.
 #[derive(Debug, Clone)]
 pub struct Team {
@@ -107,8 +110,10 @@ pub struct Team {
     pub broker_user: Option<String>,
     /// Takes nothing new and hands off what it holds.
     pub retired: bool,
-    /// The same for a time, by an override.
-    pub drained: bool,
+    /// The same for a time, by an override: until when.
+    pub drained_until: Option<DateTime<Utc>>,
+    /// Its open hours without those of a drain, now or to come; as `calendar` when there is none.
+    pub new_work_hours: Option<Arc<Calendar>>,
     /// Closed by an override at this time, whatever its hours are.
     pub closed_by_override: bool,
 }
@@ -117,7 +122,13 @@ impl Team {
     /// Whether it takes nothing new and hands off what it holds.
     #[must_use]
     pub fn winds_down(&self) -> bool {
-        self.retired || self.drained
+        self.retired || self.drained_until.is_some()
+    }
+
+    /// The hours in which it is open and takes new work.
+    #[must_use]
+    pub fn new_work_hours(&self) -> &Calendar {
+        self.new_work_hours.as_ref().unwrap_or(&self.calendar)
     }
 }
 

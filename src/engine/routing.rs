@@ -387,6 +387,10 @@ fn clears_at(board: &Board, index: TeamIndex, rejection: &Rejection) -> Option<D
         Rejection::Closed { opens_at } | Rejection::ClosesSoon { opens_at, .. } => *opens_at,
         Rejection::TurnedDown { until, .. } => *until,
         Rejection::TooLittleContactNow { .. } => board.load(index).opens_at(),
+        Rejection::Drained => {
+            let team = board.roster.team(index);
+            team.drained_until.and_then(|until| team.calendar.next_open(until).ok())
+        }
         _ => None,
     }
 }

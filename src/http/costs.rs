@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::wire::cost::{Cost, CostBy, CostQuery};
 
 use super::backend::Backend;
-use super::input::Params;
+use super::input::{AN_INSTANT, Params};
 use super::problem::Problem;
 use super::routes::{App, Operation};
 
@@ -50,8 +50,10 @@ pub(super) async fn costs<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Re
         Some(_) => return Err(Problem::parameter("by", "is neither client nor team")),
     };
     let instant = |name| {
-        let given = params.parsed::<DateTime<Utc>>(name)?;
-        given.ok_or_else(|| Problem::parameter(name, "is missing; give an instant such as 2026-11-01T00:00:00Z"))
+        let text =
+            params.text(name).ok_or_else(|| Problem::parameter(name, format!("is missing; give {AN_INSTANT}")))?;
+        let wrong = |_| Problem::parameter(name, format!("{text:?} cannot be used: give {AN_INSTANT}"));
+        text.parse::<DateTime<Utc>>().map_err(wrong)
     };
     let (from, until) = (instant("from")?, instant("until")?);
     if until <= from {

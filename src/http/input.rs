@@ -7,11 +7,14 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri, header};
+use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{Id, IdKind};
 use crate::roster::MAX_TEXT_BYTES;
+use crate::wire::cut;
 
 use super::guard::only;
 use super::limits::{DEFAULT_PAGE, MAX_PAGE, Options};
@@ -96,6 +99,63 @@ pub(super) fn whole_number(name: &str, text: &str, least: u64, most: u64) -> Res
 pub(super) async fn json_body(headers: &HeaderMap, body: Body, options: &Options) -> Result<Bytes, Problem> {
     whole_body("application/json", options.max_body_bytes, headers, body, options).await
 }
+
+/// What a body says, field by field.
+///
+/// # Errors
+/// [`Problem`] that names the field, what was sent there, and what is wrong with it.
+pub(super) fn object<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, Problem> {
+    let refused = |code, field: Option<&str>, message: String| {
+        Problem::from(match field {
+            Some(field) => Refusal::of_field(code, field, message),
+            None => Refusal::new(code, message),
+        })
+    };
+    let sent: serde_json::Value = serde_json::from_slice(body).map_err(|error| {
+        refused(RefusalCode::InvalidJson, None, format!("not valid JSON: {error}; send one JSON object"))
+    })?;
+    if !sent.is_object() {
+        return Err(refused(RefusalCode::InvalidJson, None, format!("{what} is one JSON object; send an object")));
+    }
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body)).map_err(|error| {
+        let path = error.path().to_string();
+        let said = error.into_inner().to_string();
+        // The place in the body is of no use beside the field.
+        let said = said.rsplit_once(" at line ").map_or(&*said, |(said, _)| said);
+        let named = |prefix: &str| said.strip_prefix(prefix).and_then(|rest| rest.split('`').next());
+        if let Some(field) = named("missing field `") {
+            return refused(RefusalCode::MissingField, Some(field), "is missing".into());
+        }
+        if let Some(field) = named("duplicate field `") {
+            return refused(RefusalCode::DuplicateKey, Some(field), "is there twice; send it once".into());
+        }
+        if let Some((_, known)) = said.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected "))
+        {
+            return refused(
+                RefusalCode::UnknownField,
+                Some(&path),
+                format!("is no field of {what}; there are {known}"),
+            );
+        }
+        let shown = sent.get(&path).map_or_else(String::new, |value| cut(&value.to_string()).to_owned());
+        refused(RefusalCode::InvalidField, Some(&path), format!("{shown} cannot be used: {said}"))
+    })
+}
+
+/// An instant of a body, with what is wanted when it is none.
+pub(super) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| D::Error::custom(format!("give {AN_INSTANT}")))
+}
+
+/// An instant of a body that may be absent or null.
+pub(super) fn instant_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(|_| D::Error::custom(format!("give {AN_INSTANT}")))).transpose()
+}
+
+/// What is wanted where an instant is.
+pub(super) const AN_INSTANT: &str = "an instant such as 2026-11-01T00:00:00Z";
 
 /// A roster as one text, whole, within its limit of size and that of time.
 pub(super) async fn text_body(headers: &HeaderMap, body: Body, options: &Options) -> Result<String, Problem> {

@@ -14,7 +14,7 @@ use crate::engine::id::TeamId;
 use crate::engine::overrides::{NewOverride, Override, OverrideKind};
 
 use super::backend::{Backend, Unavailable};
-use super::input::{Params, json_body, whole_number};
+use super::input::{Params, json_body, object, whole_number};
 use super::problem::Problem;
 use super::roster::Consequences;
 use super::routes::{App, Operation};
@@ -46,10 +46,11 @@ pub struct OverrideRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seats: Option<u32>,
     /// From when on; now when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::input::instant_or_none")]
     #[schemars(with = "Option<String>")]
     pub from: Option<DateTime<Utc>>,
     /// When it ends by itself.
+    #[serde(deserialize_with = "super::input::instant")]
     #[schemars(with = "String")]
     pub until: DateTime<Utc>,
     /// Who sets it.
@@ -117,10 +118,7 @@ pub(super) async fn set<B: Backend>(
     Params::of(Operation::SetOverride, &uri)?;
     let _place = place(&app)?;
     let body = json_body(&headers, body, &app.options).await?;
-    let request: OverrideRequest = serde_json::from_slice(&body).map_err(|error| {
-        let code = crate::engine::event::RefusalCode::InvalidField;
-        Problem::from(Refusal::new(code, format!("the override cannot be read: {error}")))
-    })?;
+    let request: OverrideRequest = object(&body, "an override")?;
     let preview = request.preview;
     answered(app.backend.override_team(request.wish()?, preview).await, StatusCode::CREATED)
 }
@@ -133,7 +131,12 @@ pub(super) async fn remove<B: Backend>(
 ) -> Result<Response, Problem> {
     let params = Params::of(Operation::RemoveOverride, &uri)?;
     let id = whole_number("id", &id, 1, super::input::MAX_CURSOR)?;
-    let given = |name| params.text(name).map(str::to_owned).ok_or_else(|| Problem::parameter(name, "is missing"));
+    let given = |name| {
+        params
+            .text(name)
+            .map(str::to_owned)
+            .ok_or_else(|| Problem::parameter(name, format!("is missing; give ?{name}=TEXT")))
+    };
     let wish = OverrideWish::Remove { id, author: given("author")?, reason: given("reason")? };
     let preview = params.parsed::<bool>("preview")?.unwrap_or(false);
     answered(app.backend.override_team(wish, preview).await, StatusCode::OK)

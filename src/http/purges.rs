@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::event::{Refusal, RefusalCode};
+use crate::engine::event::Refusal;
 use crate::engine::id::{ClientId, MatterId, TaskId};
 
 use super::backend::{Backend, Unavailable};
-use super::input::{Params, json_body};
+use super::input::{Params, json_body, object};
 use super::problem::Problem;
 use super::routes::{App, Operation};
 use super::writes::place;
@@ -76,9 +76,7 @@ pub(super) async fn purge<B: Backend>(
     Params::of(Operation::Purge, &uri)?;
     let _place = place(&app)?;
     let body = json_body(&headers, body, &app.options).await?;
-    let request: PurgeRequest = serde_json::from_slice(&body).map_err(|error| {
-        Problem::from(Refusal::new(RefusalCode::InvalidField, format!("the purge cannot be read: {error}")))
-    })?;
+    let request: PurgeRequest = object(&body, "a purge")?;
     let is_dry = request.dry_run;
     match app.backend.purge(request).await {
         PurgeAnswer::Taken(outcome) => {

@@ -48,7 +48,7 @@ pub use fingerprint::{Fingerprint, fingerprint};
 pub use nearest::nearest;
 pub use schema::schema;
 pub use source::{MAX_FILE_BYTES, MAX_FILES, MAX_TEXT_BYTES, Source, digest, join, split};
-pub use teams::{MAX_CAPABILITIES, MAX_EFFORT_HOURS, MAX_SEATS, MAX_TERMS};
+pub use teams::{MAX_CAPABILITIES, MAX_EFFORT_HOURS, MAX_TERMS};
 
 /// The sample roster inside the program, `config/roster.toml`.
 const SAMPLE: &str = include_str!("../../config/roster.toml");

@@ -11,11 +11,12 @@ use super::clients::{MAX_CLIENT_WEIGHT, MAX_CLIENTS, MAX_PLACES, MAX_URGENT_QUOT
 use super::processes::MAX_PROCESSES;
 use super::routing::{MAX_FAIR_EVERY, MAX_HANDOFFS, MAX_WEIGHT};
 use super::sla::{MAX_CLOCKS, MAX_PAUSES, MAX_POLICIES, MAX_STEPS, MOMENTS, PARTIES, PRIORITIES};
-use super::teams::{ACCEPTANCES, DELIVERIES, MAX_CAPABILITIES, MAX_EFFORT_HOURS, MAX_SEATS, MAX_TERMS};
+use super::teams::{ACCEPTANCES, DELIVERIES, MAX_CAPABILITIES, MAX_EFFORT_HOURS, MAX_TERMS};
 use super::values::{MAX_COST_CENTS, MAX_DURATION_MINUTES, MAX_TEXT_CHARS};
 use super::work_types::{HANDOFFS, MAX_EFFORT_MINUTES, MAX_WORK_TYPES, PRESENCES};
 use super::{calendars, clients};
 use crate::engine::process;
+use crate::engine::roster::MAX_SEATS;
 use crate::engine::roster::MAX_TEAMS;
 
 /// Ids of teams, clients, calendars, policies and processes.

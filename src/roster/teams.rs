@@ -9,15 +9,13 @@ use super::reader::{Fields, Names, Node, Report};
 use super::values;
 use crate::engine::calendar::Calendar;
 use crate::engine::id::{CalendarId, TeamKind, Term, TermKind};
-use crate::engine::roster::{Acceptance, Capability, Capacity, Delivery, Team};
+use crate::engine::roster::{Acceptance, Capability, Capacity, Delivery, MAX_SEATS, Team};
 use crate::engine::zone::Zone;
 
 /// Capabilities of a team at most.
 pub const MAX_CAPABILITIES: usize = 1_000;
 /// Languages, skills or contacts of an entry at most.
 pub const MAX_TERMS: usize = 100;
-/// Seats of a team at most.
-pub const MAX_SEATS: u32 = 10_000;
 /// Hours of effort that a team may be sized by at most.
 pub const MAX_EFFORT_HOURS: u32 = 100_000;
 
@@ -87,7 +85,8 @@ impl Surroundings<'_> {
             contacts,
             broker_user,
             retired,
-            drained: false,
+            drained_until: None,
+            new_work_hours: None,
             closed_by_override: false,
         })
     }

@@ -112,7 +112,7 @@ fn write_all(
                 }
             }
             Err(RecvTimeoutError::Timeout) if !clean => {
-                if let Err(error) = checkpoint(writer.as_mut(), metrics) {
+                if let Err(error) = told(writer.checkpoint(), metrics) {
                     // The loop hears of it now and not at its next batch; when it is gone nobody need.
                     let _ = done.blocking_send(Err(error));
                     return;
@@ -121,8 +121,9 @@ fn write_all(
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                // Everything is in the log already, and the next start moves it.
-                let _ = checkpoint(writer.as_mut(), metrics);
+                // Everything is in the log already, and the next start moves it. An empty one cannot be taken for the
+                // log of a copy that is put in the file's place.
+                let _ = told(writer.cut_log(), metrics);
                 return;
             }
         }
@@ -137,8 +138,8 @@ fn write_all(
     }
 }
 
-fn checkpoint(writer: &mut dyn Writer, metrics: &Metrics) -> Result<(), StoreError> {
-    writer.checkpoint().inspect_err(|error| {
+fn told<T>(moved: Result<T, StoreError>, metrics: &Metrics) -> Result<T, StoreError> {
+    moved.inspect_err(|error| {
         metrics.store_failed(StoreOperation::Checkpoint);
         tracing::error!(%error, "checkpoint failed");
     })

@@ -117,7 +117,9 @@ impl ServeError {
         match self {
             Self::Roster(_)
             | Self::RosterLacks(_)
-            | Self::Store(StoreError::IsCopy { .. } | StoreError::IsNoCopy { .. }) => true,
+            | Self::Store(StoreError::IsCopy { .. } | StoreError::IsNoCopy { .. } | StoreError::ForeignLog { .. }) => {
+                true
+            }
             Self::Store(_)
             | Self::Broker(_)
             | Self::ClockBehind { .. }

@@ -489,11 +489,23 @@ pub enum StoreError {
     },
     /// The file was opened as a copy and is none.
     #[error(
-        "store {path} is no copy of `heliograph backup`, or was restored before; start without --restored, or name the copy"
+        "store {path} does not exist, is no copy of `heliograph backup`, or was restored before; start without --restored, or \
+         name the copy"
     )]
     IsNoCopy {
         /// The file.
         path: String,
+    },
+    /// A copy has the log of another file beside it, which opening it would write into it.
+    #[error(
+        "{log} lies beside the copy {path} and is the log of another file; opening the copy would write it into it. Move it \
+         and the file that ends in -shm away, and start again"
+    )]
+    ForeignLog {
+        /// The copy.
+        path: String,
+        /// The log.
+        log: String,
     },
     /// A setting did not take effect.
     #[error("store setting {name} is {found:?} and must be {wanted:?}")]

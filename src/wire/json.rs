@@ -68,7 +68,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// The first [`MAX_SHOWN_CHARS`] characters.
-pub(super) fn cut(text: &str) -> &str {
+pub(crate) fn cut(text: &str) -> &str {
     text.char_indices().nth(MAX_SHOWN_CHARS).map_or(text, |(end, _)| &text[..end])
 }
 

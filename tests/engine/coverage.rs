@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use heliograph::engine::calendar::{Calendar, Change, DatedEntry, Holiday};
 use heliograph::engine::coverage::{Gap, coverage};
+use heliograph::engine::overrides::OverrideKind;
 use heliograph::engine::roster::Team;
 
 use crate::world::*;
@@ -48,10 +49,22 @@ fn a_closure_that_the_roster_calls_planned_is_no_gap() {
 }
 
 #[test]
-fn a_team_that_is_drained_covers_nothing() {
-    let drained = Team { drained: true, ..always("zurich") };
-    let covered = coverage(&roster(vec![london(), drained]), at(MONDAY), 7).capabilities.remove(0);
+fn a_retired_team_covers_nothing() {
+    let retired = Team { retired: true, ..always("zurich") };
+    let covered = coverage(&roster(vec![london(), retired]), at(MONDAY), 7).capabilities.remove(0);
     assert_eq!(covered.teams, [team_id("london")]);
+}
+
+#[test]
+fn a_drained_team_covers_nothing_while_the_drain_lasts() {
+    let mut world = World::new(MONDAY, roster(vec![london()]));
+    for (from, until) in [(None, "2026-11-23T12:00:00Z"), (Some("2026-11-24T00:00:00Z"), "2026-11-25T00:00:00Z")] {
+        let drain = crate::overrides::wish("london", OverrideKind::Drain, from, until);
+        crate::overrides::set(&mut world, drain).0.expect("set");
+    }
+    let covered = coverage(world.scheduler.roster(), at(MONDAY), 3).capabilities.remove(0);
+    let open: Vec<_> = covered.days.iter().map(|day| day.open_minutes).collect();
+    assert_eq!((open, covered.only), (vec![300, 0, 480], Some(team_id("london"))));
 }
 
 #[test]

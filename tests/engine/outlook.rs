@@ -52,8 +52,8 @@ fn booked_and_expected_work_is_done_in_the_open_time_of_the_teams_and_the_rest_i
     demand.booked.insert(LITIGATION.into(), 4_000);
     let it = ahead(vec![two_in_london()], &demand);
     assert_eq!((it.left_minutes, it.short_from), (4_000 + 300 - 2_880, Some(at("2026-11-23T09:00:00Z"))));
-    let drained = Team { drained: true, ..two_in_london() };
-    let it = ahead(vec![drained], &demand);
+    let retired = Team { retired: true, ..two_in_london() };
+    let it = ahead(vec![retired], &demand);
     assert_eq!((it.teams.len(), it.capacity_minutes, it.left_minutes), (0, 0, 4_300));
 }
 

@@ -7,14 +7,14 @@ use heliograph::engine::forecast;
 use heliograph::engine::overrides::{NewOverride, OverrideKind};
 use heliograph::engine::request::{Priority, WorkRequest};
 use heliograph::engine::roster::{Basis, Capacity, HandoffRule, Team};
-use heliograph::engine::task::{ClosedBecause, TaskState};
+use heliograph::engine::task::{ClosedBecause, TaskState, WaitReason};
 use heliograph::engine::update::Change;
 
 use crate::world::*;
 
 const MONDAY: &str = "2026-11-23T10:00:00Z";
 
-fn wish(team: &str, kind: OverrideKind, from: Option<&str>, until: &str) -> NewOverride {
+pub fn wish(team: &str, kind: OverrideKind, from: Option<&str>, until: &str) -> NewOverride {
     NewOverride {
         team: team_id(team),
         kind,
@@ -25,7 +25,7 @@ fn wish(team: &str, kind: OverrideKind, from: Option<&str>, until: &str) -> NewO
     }
 }
 
-fn set(world: &mut World, new: NewOverride) -> (Result<u64, Refusal>, Effects) {
+pub fn set(world: &mut World, new: NewOverride) -> (Result<u64, Refusal>, Effects) {
     let effects = world.step(Event::OverrideWished(OverrideWish::Set(Box::new(new))));
     (effects.overridden.clone().expect("an answer"), effects)
 }
@@ -212,6 +212,27 @@ fn what_cannot_be_set_is_refused_with_its_field() {
         assert_eq!(refusal.field.as_deref(), Some(field), "{refusal}");
     }
     assert_eq!(world.scheduler.overrides().standing().count(), 0);
+}
+
+#[test]
+fn a_task_that_waits_for_a_drain_to_end_says_when_it_is_looked_at_again() {
+    let mut world = World::new(MONDAY, roster(vec![london()]));
+    for (until, wakes) in
+        [("2026-11-23T11:00:00Z", "2026-11-23T11:00:00Z"), ("2026-11-23T20:00:00Z", "2026-11-24T09:00:00Z")]
+    {
+        set(&mut world, wish("london", OverrideKind::Drain, None, until)).0.expect("set");
+        let _ = world.send(request(until));
+        assert_eq!(world.wait_of(until), (WaitReason::Drained, Some(at(wakes))));
+    }
+}
+
+#[test]
+fn more_seats_than_a_team_can_have_are_refused() {
+    let mut world = two();
+    let kind = OverrideKind::Seats { seats: 10_001 };
+    let refusal = set(&mut world, wish("london", kind, None, "2026-11-24T09:00:00Z")).0.expect_err("too many");
+    assert_eq!(refusal.field.as_deref(), Some("seats"));
+    assert!(refusal.message.contains("10001 is more than 10000"), "{refusal}");
 }
 
 #[test]

@@ -113,7 +113,8 @@ pub fn team(id: &str, country: &str, zone_name: &str, hours: &[&str]) -> Team {
         contacts: Vec::new(),
         broker_user: None,
         retired: false,
-        drained: false,
+        drained_until: None,
+        new_work_hours: None,
         closed_by_override: false,
     }
 }

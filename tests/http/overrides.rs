@@ -60,6 +60,38 @@ async fn what_cannot_be_an_override_is_refused_with_its_field_and_goes_no_furthe
 }
 
 #[tokio::test]
+async fn an_override_that_cannot_be_read_is_refused_with_the_field_and_what_was_sent() {
+    let server = Server::start().await;
+    let with = |field: &str, value: serde_json::Value| {
+        let mut wish = body("close");
+        wish[field] = value;
+        wish
+    };
+    let mut unsigned = body("close");
+    unsigned.as_object_mut().expect("an object").remove("author");
+    for (wish, code, field, said) in [
+        (with("until", "20:00".into()), "invalid_field", "until", "\"20:00\" cannot be used: give an instant such as"),
+        (with("from", 7.into()), "invalid_field", "from", "7 cannot be used"),
+        (with("seats", (-2).into()), "invalid_field", "seats", "-2 cannot be used"),
+        (with("team", "no/id".into()), "invalid_field", "team", "\"no/id\" cannot be used"),
+        (with("untill", "x".into()), "unknown_field", "untill", "there are"),
+        (unsigned, "missing_field", "author", "is missing"),
+    ] {
+        let problem = server.post(PATH, &wish.to_string()).await.problem(422);
+        assert_eq!((&problem["code"], &problem["field"]), (&code.into(), &field.into()), "{problem}");
+        assert!(problem["detail"].as_str().expect("text").contains(said), "{problem}");
+    }
+    let positional = r#"["sydney", "close", null, null, "2026-11-24T09:00:00Z", "Ann", "a flood", false]"#;
+    let twice = body("close").to_string().replacen('{', r#"{"kind": "open", "#, 1);
+    for (sent, code) in
+        [(positional, "invalid_json"), ("7", "invalid_json"), ("{", "invalid_json"), (&twice, "duplicate_key")]
+    {
+        assert_eq!(server.post(PATH, sent).await.problem(400)["code"], code, "{sent}");
+    }
+    assert!(server.backend.state().wishes.is_empty());
+}
+
+#[tokio::test]
 async fn overrides_are_listed_and_removed_by_somebody_with_a_reason() {
     let server = Server::start().await;
     let it = Override {

@@ -55,6 +55,40 @@ fn a_copy_of_a_store_that_is_written_meanwhile_is_one_committed_state() {
 }
 
 #[test]
+fn a_copy_beside_the_log_of_another_file_is_not_touched() {
+    let folder = TempDir::new().expect("a folder");
+    let (path, target) = (folder.path().join("store.db"), folder.path().join("a copy?#%41.db"));
+    let store = filled(&path, &mut Sealed::default());
+    backup(&path, &target, at(5), &mut |_| {}).expect("a copy");
+    let beside = |path: &Path, suffix| folder.path().join(format!("{}{suffix}", path.file_name().unwrap().display()));
+    let log = beside(&target, "-wal");
+    assert!(fs::copy(beside(&path, "-wal"), &log).expect("the log of the store in use") > 0);
+    let before = fs::read(&target).expect("the copy");
+    for refused in [SqliteStore::restore(&target), SqliteStore::open(&target)] {
+        let refused = refused.expect_err("a log of another file");
+        assert!(matches!(&refused, StoreError::ForeignLog { log: named, .. } if named.ends_with("-wal")), "{refused}");
+        assert!(fs::read(&target).expect("the copy") == before, "it is changed");
+    }
+    fs::remove_file(&log).expect("moved away");
+    let _ = SqliteStore::restore(&target).expect("it opens");
+    drop(store);
+    let _ = SqliteStore::open(&path).expect("a store opens with its own log");
+}
+
+#[test]
+fn a_copy_with_a_broken_chain_is_not_restored() {
+    let folder = TempDir::new().expect("a folder");
+    let (path, target) = (folder.path().join("store.db"), folder.path().join("copy.db"));
+    drop(filled(&path, &mut Sealed::default()));
+    backup(&path, &target, at(5), &mut |_| {}).expect("a copy");
+    let tool = Connection::open(&target).expect("a tool");
+    tool.execute("UPDATE facts SET at = at + 1 WHERE seq = 2", []).expect("tampering");
+    tool.close().expect("closed");
+    let refused = SqliteStore::restore(&target).expect_err("it was changed");
+    assert!(matches!(&refused, StoreError::Inconsistent(what) if what.contains("fact 2")), "{refused}");
+}
+
+#[test]
 fn a_copy_opens_as_what_it_is_and_once_only() {
     let folder = TempDir::new().expect("a folder");
     let (path, target) = (folder.path().join("store.db"), folder.path().join("copy.db"));

@@ -84,14 +84,14 @@ fn metrics() -> Arc<Metrics> {
 /// A store that is removed at the end.
 pub struct Stored {
     pub store: SqliteStore,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stored {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let store = SqliteStore::open(folder.path().join("heliograph.db")).expect("a store");
-        Self { store, _folder: folder }
+        Self { store, folder }
     }
 }
 
@@ -255,7 +255,7 @@ pub struct Looped {
     pub running: JoinHandle<Result<(), StoreError>>,
     /// Dropped when the outbox has ended.
     progress: Option<mpsc::Sender<Progress>>,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 struct Told(mpsc::UnboundedSender<DeliveryToken>);
@@ -272,7 +272,7 @@ impl Acknowledge for Told {
 impl Looped {
     /// A loop that runs on the real clock and writes with what `writer` makes of the store.
     pub fn new(stored: Stored, clock: Clock, writer: impl FnOnce(SqliteStore) -> Box<dyn Writer>) -> Self {
-        let Stored { store, _folder } = stored;
+        let Stored { store, folder } = stored;
         let clock = Arc::new(clock);
         let roster = roster();
         let scheduler =
@@ -330,7 +330,7 @@ impl Looped {
             stop,
             running,
             progress: Some(progress),
-            _folder,
+            folder,
         }
     }
 

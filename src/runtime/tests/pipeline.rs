@@ -81,6 +81,20 @@ async fn a_request_whose_cancel_came_before_it_is_answered_as_cancelled() {
 }
 
 #[tokio::test]
+async fn a_stop_leaves_nothing_in_the_log() {
+    let mut looped = Looped::new(Stored::new(), Clock::real(), plain);
+    soon(looped.call(request("one")).await).await.expect("answered");
+    // A reader that ends last does not write, and leaves the log where it is.
+    let path = looped.folder.path().join("heliograph.db");
+    let reader = rusqlite::Connection::open(&path).expect("a reader");
+    reader.query_row("SELECT count(*) FROM facts", [], |row| row.get::<_, i64>(0)).expect("a count");
+    let log_bytes = || std::fs::metadata(path.with_extension("db-wal")).expect("a log").len();
+    assert!(log_bytes() > 0);
+    looped.end().await;
+    assert_eq!(log_bytes(), 0);
+}
+
+#[tokio::test]
 async fn after_a_failed_commit_nothing_is_acknowledged_answered_or_published_and_the_loop_ends() {
     let mut looped = Looped::new(Stored::new(), Clock::real(), |store| {
         Box::new(Noting { store, committed: Arc::default(), fails: true })

@@ -142,7 +142,7 @@ fn copy(store: &Path, part: &Path, tell: &mut (dyn FnMut(BackupStep) + Send)) ->
 }
 
 /// Reads the whole copy: its pages, what its rows refer to, and the chain of its facts up to the end that it states.
-fn check(copy: &Connection, tell: &mut (dyn FnMut(BackupStep) + Send)) -> Result<(u64, Head), StoreError> {
+pub(super) fn check(copy: &Connection, tell: &mut (dyn FnMut(BackupStep) + Send)) -> Result<(u64, Head), StoreError> {
     let broken = |what: String| StoreError::Inconsistent(format!("the copy does not hold together: {what}"));
     let verdict: String =
         copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(fault("checking the copy"))?;

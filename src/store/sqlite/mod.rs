@@ -72,7 +72,8 @@ impl SqliteStore {
     /// id from now on, and is no copy any more.
     ///
     /// # Errors
-    /// As [`SqliteStore::open`], and [`StoreError::IsNoCopy`] when it is none; nothing is created or changed then.
+    /// As [`SqliteStore::open`], [`StoreError::IsNoCopy`] when it is none; nothing is created or changed then. Every page,
+    /// reference and link of the chain is checked, and [`StoreError::Inconsistent`] says which does not hold.
     pub fn restore(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         if !path.exists() {
@@ -83,8 +84,12 @@ impl SqliteStore {
 
     fn open_as(path: &Path, opening: Opening) -> Result<Self, StoreError> {
         let (path, lock) = open::claim(path)?;
+        open::check_log_beside(&path)?;
         let mut connection = open::writer(&path)?;
         schema::migrate(&mut connection, &path, schema::MIGRATIONS)?;
+        if let Opening::Copy = opening {
+            backup::check(&connection, &mut |_| {})?;
+        }
         open::settle_life(&connection, &path, opening)?;
         open::checkpoint_whole_log(&connection, &path)?;
         open::stop_waiting(&connection)?;

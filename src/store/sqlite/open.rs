@@ -66,6 +66,28 @@ pub(super) fn claim(path: &Path) -> Result<(PathBuf, File), StoreError> {
     }
 }
 
+/// A copy stands alone: a log beside it is that of another file.
+pub(super) fn check_log_beside(path: &Path) -> Result<(), StoreError> {
+    let log = beside(path, "-wal");
+    if fs::metadata(&log).map_or(0, |found| found.len()) == 0 {
+        return Ok(());
+    }
+    if is_copy_without_log(path).unwrap_or(false) {
+        return Err(StoreError::ForeignLog { path: path.display().to_string(), log: log.display().to_string() });
+    }
+    Ok(())
+}
+
+/// What the file says by itself: as a file that nobody writes, it is read without its log. A store whose first tables are
+/// still in its log says nothing.
+fn is_copy_without_log(path: &Path) -> rusqlite::Result<bool> {
+    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?;
+    let copied_at = connection.query_row("SELECT copied_at FROM meta", [], |row| row.get::<_, Option<i64>>(0))?;
+    Ok(copied_at.is_some())
+}
+
 /// A directory that everybody may write lets anybody put another file in the store's place.
 fn check_directory(path: &Path) -> Result<(), StoreError> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
