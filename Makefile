@@ -10,11 +10,13 @@ NODE    := python3 tests/bed/with_node.py
 LISTEN  := 127.0.0.1:8321
 AT      := 2026-11-24T13:30:00Z
 
-# How much of the simulation runs, from which seed, over how many days at most, and how many requests come in an hour.
+# How much of the simulation runs, from which seed, over how many days at most, how many requests come in an hour, and
+# which of its runs: `whole` is the one with all seats of the sample roster.
 EVENTS  := 1000000
 SEED    := 1
 DAYS    := 365
 HOURLY  := 25
+ONLY    := keep
 SIMULATED := $(CARGO) nextest run $(TESTING),planted --cargo-profile simulation
 
 .PHONY: run build test install lint rust simulation simulate end-to-end ops bench clean
@@ -45,7 +47,7 @@ simulation:
 	EVENTS=$(EVENTS) SEED=$(SEED) $(SIMULATED) --test simulation --test planted
 
 simulate:
-	EVENTS=$(EVENTS) SEED=$(SEED) DAYS=$(DAYS) HOURLY=$(HOURLY) $(SIMULATED) --test simulation --no-capture keep
+	EVENTS=$(EVENTS) SEED=$(SEED) DAYS=$(DAYS) HOURLY=$(HOURLY) $(SIMULATED) --test simulation --no-capture $(ONLY)
 
 end-to-end:
 	$(CARGO) build $(TESTING)

@@ -14,6 +14,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 /// How many steps of a simulation, of each of two seeds, a bug may hide in.
 const STEPS: u64 = 30_000;
+const LOAD: simulated::Load = simulated::Load { hourly: 25, all_seats: false };
 
 fn main() -> ExitCode {
     // A bug that is caught by a panic is what is wanted; its message is told in one line.
@@ -54,7 +55,7 @@ fn by_a_story() -> Option<String> {
 
 fn by_the_simulation() -> Option<String> {
     (1..=2).find_map(|seed| {
-        let run = panic::catch_unwind(AssertUnwindSafe(|| simulated::simulate(seed, STEPS, 365, 25)));
+        let run = panic::catch_unwind(AssertUnwindSafe(|| simulated::simulate(seed, STEPS, 365, LOAD)));
         run.err().map(|why| {
             let text = why.downcast_ref::<String>().map_or("a panic", String::as_str);
             format!("the simulation of seed {seed}: {}", text.lines().next().unwrap_or_default())

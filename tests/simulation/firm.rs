@@ -64,14 +64,15 @@ fn team(text: &str) -> TeamId {
 }
 
 /// A request, the `number`th.
-pub fn request(dice: &mut Dice, number: u64, now: i64) -> WorkRequest {
+pub fn request(dice: &mut Dice, number: u64, now: i64, short: bool) -> WorkRequest {
     let (work_type, law, specialty) = dice.of(&WORK);
     let client = ClientId::new(dice.of(&CLIENTS)).expect("a client");
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let consented = Some(Consent { offshore: true, reference: Some("R-1".to_owned()) });
     let consent = if dice.one_in(4) { None } else { consented };
     let consent = if dice.one_in(50) { Some(Consent { offshore: false, reference: None }) } else { consent };
-    let effort = dice.of(&[10, 20, 45, 60, 90, 90, 120, 180, 300, 600, 1_500]);
+    let long = dice.of(&[10, 20, 45, 60, 90, 90, 120, 180, 300, 600, 1_500]);
+    let effort = if short { dice.of(&[10, 15, 20, 30, 45, 60, 60, 90, 120, 180, 600]) } else { long };
     let after = number.checked_sub(1 + u64::try_from(dice.below(20)).expect("positive")).filter(|_| dice.one_in(25));
     let not_before = (after.is_none() && dice.one_in(16)).then(|| at(now + dice.below(48) * HOUR + dice.below(HOUR)));
     WorkRequest {
@@ -203,8 +204,19 @@ pub fn reaction(dice: &mut Dice, it: &Recorded, task: Option<&Task>) -> Vec<(i64
     }
 }
 
-/// Now and then an operator has a task offered again to the team that has just turned it down.
-pub fn order(dice: &mut Dice, it: &Recorded) -> Option<(i64, Sender, Change)> {
+/// What somebody does about what was told: a firm gives up what nobody may have, an
+/// impatient one also what is late, and now and then an operator has a task
+/// offered again to the team that has just turned it down.
+pub fn order(dice: &mut Dice, it: &Recorded, impatient: bool) -> Option<(i64, Sender, Change)> {
+    let given_up = match &it.effect {
+        Effect::ReportUnroutable { .. } => !dice.one_in(10),
+        Effect::BreachSla(notice) => impatient && notice.clock.as_str() == "turnaround" && !dice.one_in(4),
+        _ => false,
+    };
+    if let (true, Some(client)) = (given_up, &it.client) {
+        let change = Change::Cancel { reason: "it takes too long".to_owned() };
+        return Some((dice.below(96 * HOUR), Sender::Client(client.clone()), change));
+    }
     let turned_down = matches!(it.effect, Effect::Lapse { .. } | Effect::Decline { .. });
     let to = it.team.clone().filter(|_| turned_down && dice.one_in(20))?;
     let change = Change::OfferTo { to, set_aside: SET_ASIDE.to_vec() };

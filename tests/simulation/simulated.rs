@@ -12,14 +12,14 @@ mod world;
 
 use std::time::Instant;
 
-pub use world::World;
+pub use world::{Load, World};
 
 /// Runs a seed for so many steps and prints what was met.
 #[expect(clippy::disallowed_methods, reason = "only to print how fast it was")]
-pub fn simulate(seed: u64, steps: u64, days: i64, hourly: i64) -> World {
+pub fn simulate(seed: u64, steps: u64, days: i64, load: Load) -> World {
     println!("seed {seed}: {steps} steps, SEED={seed} EVENTS={steps} runs it again");
     let started = Instant::now();
-    let mut world = World::new(seed, hourly);
+    let mut world = World::new(seed, load);
     let until = world.until_days(days);
     world.run(steps, until);
     let (seconds, done) = (started.elapsed().as_secs_f64(), world.steps);

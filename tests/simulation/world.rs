@@ -34,22 +34,47 @@ const SAMPLE: &str = include_str!("../../config/roster.toml");
 const ROSTERS: i64 = 6;
 
 /// The engine's rosters and their texts; made once, since that takes a while.
-static MADE: LazyLock<Vec<(Arc<Roster>, String)>> = LazyLock::new(|| (0..ROSTERS).map(made).collect());
+static FEW_SEATS: LazyLock<Vec<Made>> = LazyLock::new(|| (0..ROSTERS).map(|version| made(version, false)).collect());
+static ALL_SEATS: LazyLock<Vec<Made>> = LazyLock::new(|| (0..ROSTERS).map(|version| made(version, true)).collect());
 
-fn made(version: i64) -> (Arc<Roster>, String) {
-    let text = text(version);
+type Made = (Arc<Roster>, String);
+
+/// How much work there is for how many.
+#[derive(Debug, Clone, Copy)]
+pub struct Load {
+    /// Requests in an hour.
+    pub hourly: i64,
+    /// All seats of the sample roster and tasks of an hour or two, so that a year of much work is done; else few seats and
+    /// long tasks, so that seats are fought for.
+    pub all_seats: bool,
+}
+
+impl Load {
+    fn made(self) -> &'static [Made] {
+        if self.all_seats { &ALL_SEATS } else { &FEW_SEATS }
+    }
+
+    /// Firms send less while so many tasks are open.
+    fn busy_above(self) -> usize {
+        if self.all_seats { 4_000 } else { 900 }
+    }
+}
+
+fn made(version: i64, all_seats: bool) -> Made {
+    let text = text(version, all_seats);
     let anchor: DateTime<Utc> = START.parse().expect("an instant");
     let loaded = roster::parse(&[Source::new("roster.toml", &text)], ZoneSource::Bundled, anchor);
     (Arc::new(loaded.unwrap_or_else(|faults| panic!("{faults}")).roster), text)
 }
 
-/// The sample roster with few seats, so that they are fought for, admissions that end soon, and what each version changes.
-fn text(version: i64) -> String {
+/// The sample roster with all or few of its seats, admissions that end soon, and what each version changes.
+fn text(version: i64, all_seats: bool) -> String {
     let mut file: Table = SAMPLE.parse().expect("the sample");
     for team in file["teams"].as_array_mut().expect("teams").iter_mut().filter_map(Value::as_table_mut) {
         let id = team["id"].as_str().expect("an id").to_owned();
         if let Some(seats) = team.get("seats").and_then(Value::as_integer) {
-            team.insert("seats".into(), Value::Integer((seats / 2 + i64::from(id == "mumbai") * (version % 2)).max(1)));
+            let seats = if all_seats { seats } else { seats / 2 };
+            team.insert("seats".into(), Value::Integer((seats + i64::from(id == "mumbai") * (version % 2)).max(1)));
         }
         match &*id {
             "wellington" => drop(team.insert("vetted_until".into(), "2027-01-31".into())),
@@ -131,14 +156,15 @@ pub struct World {
     /// A task of which all that is told is printed: `WATCH=client/id`.
     watched: Option<String>,
     /// How many requests come in an hour.
-    hourly: i64,
+    load: Load,
 }
 
 impl World {
-    pub fn new(seed: u64, hourly: i64) -> Self {
+    pub fn new(seed: u64, load: Load) -> Self {
         let start = ms(START.parse().expect("an instant"));
-        let books = MADE.iter().map(|(roster, text)| (roster.digest.0.to_string(), Rc::new(Book::read(text))));
-        let (books, first) = (books.collect(), &MADE[0].0);
+        let made = load.made();
+        let books = made.iter().map(|(roster, text)| (roster.digest.0.to_string(), Rc::new(Book::read(text))));
+        let (books, first) = (books.collect(), &made[0].0);
         let scheduler = Scheduler::new(Arc::clone(first), Limits::default(), firm::at(start));
         Self {
             seed,
@@ -167,7 +193,7 @@ impl World {
             next_audit: start,
             steps: 0,
             watched: std::env::var("WATCH").ok(),
-            hourly,
+            load,
         }
     }
 
@@ -231,14 +257,14 @@ impl World {
     }
 
     fn word_of_firms(&mut self) -> Event {
-        let busy = if self.scheduler.open_count() > 900 { 4 } else { 1 };
-        self.next_request = self.now + 1 + self.dice.below(2 * busy * HOUR / self.hourly);
+        let busy = if self.scheduler.open_count() > self.load.busy_above() { 4 } else { 1 };
+        self.next_request = self.now + 1 + self.dice.below(2 * busy * HOUR / self.load.hourly);
         match self.dice.below(1_000) {
             0 => {
                 let others: Vec<i64> = (0..ROSTERS).filter(|version| *version != self.version).collect();
                 self.version = self.dice.of(&others);
                 self.count("rosters");
-                Event::RosterChanged(Arc::clone(&MADE[usize::try_from(self.version).expect("few")].0))
+                Event::RosterChanged(Arc::clone(&self.load.made()[usize::try_from(self.version).expect("few")].0))
             }
             1..10 => Event::OverrideWished(firm::wish(&mut self.dice, self.overrides, self.now)),
             10..150 => self.meddling(),
@@ -251,7 +277,7 @@ impl World {
             }
             _ => {
                 self.requests += 1;
-                let request = firm::request(&mut self.dice, self.requests, self.now);
+                let request = firm::request(&mut self.dice, self.requests, self.now, self.load.all_seats);
                 self.received(request)
             }
         }
@@ -417,12 +443,13 @@ impl World {
     }
 
     fn plan_reactions(&mut self, it: &Recorded) {
-        let (Some((id, _)), Some(team)) = (&it.task, &it.team) else { return };
-        if let Some((delay, sender, change)) = firm::order(&mut self.dice, it) {
+        let Some((id, _)) = &it.task else { return };
+        if let Some((delay, sender, change)) = firm::order(&mut self.dice, it, self.load.all_seats) {
             self.updates += 1;
             let event = firm::update(self.updates, id, sender, change);
             self.agenda.insert((self.now + delay, self.updates), event);
         }
+        let Some(team) = &it.team else { return };
         if !matches!(it.effect, Effect::Offer(_) | Effect::Accept { .. } | Effect::RequestHandoff { .. }) {
             return;
         }
