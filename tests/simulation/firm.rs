@@ -72,7 +72,7 @@ pub fn request(dice: &mut Dice, number: u64, now: i64, short: bool) -> WorkReque
     let consent = if dice.one_in(4) { None } else { consented };
     let consent = if dice.one_in(50) { Some(Consent { offshore: false, reference: None }) } else { consent };
     let long = dice.of(&[10, 20, 45, 60, 90, 90, 120, 180, 300, 600, 1_500]);
-    let effort = if short { dice.of(&[10, 15, 20, 30, 45, 60, 60, 90, 120, 180, 600]) } else { long };
+    let effort = if short { dice.of(&[5, 10, 10, 15, 20, 30, 30, 45, 60, 90, 300]) } else { long };
     let after = number.checked_sub(1 + u64::try_from(dice.below(20)).expect("positive")).filter(|_| dice.one_in(25));
     let not_before = (after.is_none() && dice.one_in(16)).then(|| at(now + dice.below(48) * HOUR + dice.below(HOUR)));
     WorkRequest {

@@ -44,7 +44,7 @@ type Made = (Arc<Roster>, String);
 pub struct Load {
     /// Requests in an hour.
     pub hourly: i64,
-    /// All seats of the sample roster and tasks of an hour or two, so that a year of much work is done; else few seats and
+    /// All seats of the sample roster and tasks of an hour, so that a year of much work is done; else few seats and
     /// long tasks, so that seats are fought for.
     pub all_seats: bool,
 }
