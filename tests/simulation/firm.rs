@@ -6,7 +6,7 @@ use heliograph::engine::event::{Event, OverrideWish};
 use heliograph::engine::id::{ClientId, RequestId, TaskId, TeamId, Term, WorkTypeId};
 use heliograph::engine::overrides::{NewOverride, OverrideKind};
 use heliograph::engine::request::{Consent, Place, Priority, RequestDigest, WorkRequest};
-use heliograph::engine::task::{Task, TaskState};
+use heliograph::engine::task::{Task, TaskState, WaitReason};
 use heliograph::engine::update::{Amendment, Change, DeclineReason, Order, Sender, SetAside, Update};
 
 use super::dice::Dice;
@@ -209,7 +209,10 @@ pub fn reaction(dice: &mut Dice, it: &Recorded, task: Option<&Task>) -> Vec<(i64
 /// offered again to the team that has just turned it down.
 pub fn order(dice: &mut Dice, it: &Recorded, impatient: bool) -> Option<(i64, Sender, Change)> {
     let given_up = match &it.effect {
-        Effect::ReportUnroutable { .. } => !dice.one_in(10),
+        Effect::ReportUnroutable { .. } => !dice.one_in(if impatient { 100 } else { 10 }),
+        Effect::RaiseEscalation { unknown, .. } => !unknown.is_empty() && !dice.one_in(10),
+        Effect::Park(waiting) => waiting.reason == WaitReason::PredecessorCancelled && !dice.one_in(10),
+        Effect::Pause { .. } | Effect::Hold { held: true } => impatient && !dice.one_in(4),
         Effect::BreachSla(notice) => impatient && notice.clock.as_str() == "turnaround" && !dice.one_in(4),
         _ => false,
     };

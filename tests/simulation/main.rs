@@ -25,6 +25,7 @@ fn meets(world: &World, steps: u64) {
             "override.changed",
             "crashes",
             "sleeps",
+            "clock set back",
             "repeats",
         ]);
         wanted.extend(["handoff.kept", "task.recalled", "task.unroutable", "task.infeasible", "task.directed"]);

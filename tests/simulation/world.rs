@@ -226,7 +226,11 @@ impl World {
     }
 
     fn step(&mut self, event: Event) {
-        let effects = self.scheduler.step(firm::at(self.now), event.clone());
+        let set_back = if self.dice.one_in(5_000) { self.dice.below(HOUR) } else { 0 };
+        if set_back > 0 {
+            self.count("clock set back");
+        }
+        let effects = self.scheduler.step(firm::at(self.now - set_back), event.clone());
         self.steps += 1;
         if self.steps.is_multiple_of(5_000) {
             self.scheduler.check_invariants().unwrap_or_else(|broken| panic!("seed {}: {broken}", self.seed));
