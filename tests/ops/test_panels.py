@@ -9,8 +9,14 @@ from prometheus import promtool
 FILLED_WITHIN_SECONDS = 90
 
 
+# A forecast is judged 72 hours after it was made, which is longer than the demo runs: until then it has series and no number.
+JUDGED_LATER = "heliograph_forecast_error_ratio"
+
+
 def is_filled(expression):
     """Keeps series that have a number: NaN is what a quantile of nothing gives."""
+    if JUDGED_LATER in expression:
+        return f"count({expression}) > 0"
     return f"({expression}) >= -Inf"
 
 
