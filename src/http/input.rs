@@ -14,7 +14,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{Id, IdKind};
 use crate::roster::MAX_TEXT_BYTES;
-use crate::wire::cut;
+use crate::wire::{cut, invalid};
 
 use super::guard::only;
 use super::limits::{DEFAULT_PAGE, MAX_PAGE, Options};
@@ -105,18 +105,9 @@ pub(super) async fn json_body(headers: &HeaderMap, body: Body, options: &Options
 /// # Errors
 /// [`Problem`] that names the field, what was sent there, and what is wrong with it.
 pub(super) fn object<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, Problem> {
-    let refused = |code, field: Option<&str>, message: String| {
-        Problem::from(match field {
-            Some(field) => Refusal::of_field(code, field, message),
-            None => Refusal::new(code, message),
-        })
-    };
-    let sent: serde_json::Value = serde_json::from_slice(body).map_err(|error| {
-        refused(RefusalCode::InvalidJson, None, format!("not valid JSON: {error}; send one JSON object"))
-    })?;
-    if !sent.is_object() {
-        return Err(refused(RefusalCode::InvalidJson, None, format!("{what} is one JSON object; send an object")));
-    }
+    let sent: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(body).map_err(|error| invalid(&error, what))?;
+    let refused = |code, field: &str, message: String| Problem::from(Refusal::of_field(code, field, message));
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body)).map_err(|error| {
         let path = error.path().to_string();
         let said = error.into_inner().to_string();
@@ -124,21 +115,17 @@ pub(super) fn object<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, 
         let said = said.rsplit_once(" at line ").map_or(&*said, |(said, _)| said);
         let named = |prefix: &str| said.strip_prefix(prefix).and_then(|rest| rest.split('`').next());
         if let Some(field) = named("missing field `") {
-            return refused(RefusalCode::MissingField, Some(field), "is missing".into());
+            return refused(RefusalCode::MissingField, field, "is missing".into());
         }
         if let Some(field) = named("duplicate field `") {
-            return refused(RefusalCode::DuplicateKey, Some(field), "is there twice; send it once".into());
+            return refused(RefusalCode::DuplicateKey, field, "is there twice; send it once".into());
         }
         if let Some((_, known)) = said.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected "))
         {
-            return refused(
-                RefusalCode::UnknownField,
-                Some(&path),
-                format!("is no field of {what}; there are {known}"),
-            );
+            return refused(RefusalCode::UnknownField, &path, format!("is no field of {what}; there are {known}"));
         }
         let shown = sent.get(&path).map_or_else(String::new, |value| cut(&value.to_string()).to_owned());
-        refused(RefusalCode::InvalidField, Some(&path), format!("{shown} cannot be used: {said}"))
+        refused(RefusalCode::InvalidField, &path, format!("{shown} cannot be used: {said}"))
     })
 }
 

@@ -16,8 +16,7 @@ use super::values::{MAX_COST_CENTS, MAX_DURATION_MINUTES, MAX_TEXT_CHARS};
 use super::work_types::{HANDOFFS, MAX_EFFORT_MINUTES, MAX_WORK_TYPES, PRESENCES};
 use super::{calendars, clients};
 use crate::engine::process;
-use crate::engine::roster::MAX_SEATS;
-use crate::engine::roster::MAX_TEAMS;
+use crate::engine::roster::{MAX_SEATS, MAX_TEAMS};
 
 /// Ids of teams, clients, calendars, policies and processes.
 const ID: &str = "^[a-z0-9][a-z0-9-]{0,62}$";

@@ -53,7 +53,7 @@ pub(super) fn check(body: &[u8], max_bytes: usize, max_depth: usize) -> Result<&
 }
 
 /// What the JSON parser said, as a refusal.
-pub(super) fn invalid(error: &serde_json::Error, what: &str) -> Refusal {
+pub(crate) fn invalid(error: &serde_json::Error, what: &str) -> Refusal {
     let message = if error.is_data() {
         format!("{what} is one JSON object; send an object")
     } else {

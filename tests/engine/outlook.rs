@@ -1,6 +1,7 @@
 //! The outlook of the hours ahead, with figures worked out by hand.
 
 use heliograph::engine::outlook::{Ahead, Demand, WEEK_HOURS, hour_of, outlook};
+use heliograph::engine::overrides::OverrideKind;
 use heliograph::engine::roster::{Capacity, Team};
 
 use crate::world::*;
@@ -55,6 +56,16 @@ fn booked_and_expected_work_is_done_in_the_open_time_of_the_teams_and_the_rest_i
     let retired = Team { retired: true, ..two_in_london() };
     let it = ahead(vec![retired], &demand);
     assert_eq!((it.teams.len(), it.capacity_minutes, it.left_minutes), (0, 0, 4_300));
+}
+
+#[test]
+fn a_drain_takes_its_hours_from_the_capacity() {
+    let mut world = World::new(MONDAY, roster(vec![two_in_london()]));
+    let drain =
+        crate::overrides::wish("london", OverrideKind::Drain, Some("2026-11-24T00:00:00Z"), "2026-11-25T00:00:00Z");
+    crate::overrides::set(&mut world, drain).0.expect("set");
+    let found = outlook(world.scheduler.roster(), &known_for(0), at(MONDAY));
+    assert_eq!(found.capabilities[0].capacity_minutes, 2 * 8 * 60 * 2);
 }
 
 #[test]

@@ -35,6 +35,8 @@ async fn what_is_no_purge_is_refused_and_goes_no_further() {
     for wish in [wrong, json!({}), json!({"client": "Acme", "matter": "M", "author": "A", "reason": "b"})] {
         server.post(PATH, &wish.to_string()).await.problem(422);
     }
+    let positional = server.post(PATH, r#"["acme-llp", "M 1", "Ann", "the client asks for it", false]"#).await;
+    assert_eq!(positional.problem(400)["code"], "invalid_json");
     assert!(server.backend.state().purges.is_empty());
     let refusal = Refusal::of_field(RefusalCode::UnknownTask, "matter", "no such matter");
     server.backend.state().purged = PurgeAnswer::Refused(refusal);

@@ -14,6 +14,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 /// How many steps of a simulation, of each of two seeds, a bug may hide in.
 const STEPS: u64 = 30_000;
+/// Few seats, which are fought for.
 const LOAD: simulated::Load = simulated::Load { hourly: 25, all_seats: false };
 
 fn main() -> ExitCode {

@@ -14,7 +14,7 @@ use heliograph::engine::overrides::Overrides;
 use heliograph::engine::roster::Roster;
 use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
 use heliograph::engine::task::{Arrival, Task, TaskState};
-use heliograph::engine::update::{KeptUpdate, Sender};
+use heliograph::engine::update::{Change, KeptUpdate, Sender};
 use heliograph::engine::walls::Walls;
 use heliograph::roster::zones::ZoneSource;
 use heliograph::roster::{self, Source};
@@ -155,7 +155,7 @@ pub struct World {
     pub steps: u64,
     /// A task of which all that is told is printed: `WATCH=client/id`.
     watched: Option<String>,
-    /// How many requests come in an hour.
+    /// How much work comes, and for how many.
     load: Load,
 }
 
@@ -449,9 +449,7 @@ impl World {
     fn plan_reactions(&mut self, it: &Recorded) {
         let Some((id, _)) = &it.task else { return };
         if let Some((delay, sender, change)) = firm::order(&mut self.dice, it, self.load.all_seats) {
-            self.updates += 1;
-            let event = firm::update(self.updates, id, sender, change);
-            self.agenda.insert((self.now + delay, self.updates), event);
+            self.send_later(delay, id, sender, change);
         }
         let Some(team) = &it.team else { return };
         if !matches!(it.effect, Effect::Offer(_) | Effect::Accept { .. } | Effect::RequestHandoff { .. }) {
@@ -459,10 +457,14 @@ impl World {
         }
         let task = self.scheduler.task(id).cloned();
         for (delay, change) in firm::reaction(&mut self.dice, it, task.as_ref()) {
-            self.updates += 1;
-            let event = firm::update(self.updates, id, Sender::Team(team.clone()), change);
-            self.agenda.insert((self.now + delay, self.updates), event);
+            self.send_later(delay, id, Sender::Team(team.clone()), change);
         }
+    }
+
+    fn send_later(&mut self, delay: i64, task: &TaskId, sender: Sender, change: Change) {
+        self.updates += 1;
+        let event = firm::update(self.updates, task, sender, change);
+        self.agenda.insert((self.now + delay, self.updates), event);
     }
 
     /// The process dies before the batch is on disk. Another one starts from the store, and the broker delivers again what

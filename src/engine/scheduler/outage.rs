@@ -217,8 +217,7 @@ impl Scheduler {
         // A team that never closes has no shift end.
         let shift_end = calendar.shift_end(stood_from, min_gap).unwrap_or(DateTime::<Utc>::MAX_UTC);
         let stood_ms = offer.stood_ms.saturating_add(stood.num_milliseconds());
-        let until = self.offer_until(team, offer.priority, (offer.at, stood_ms), shift_end);
-        Some(Offer { stood_ms, until, until_shift_end: until >= shift_end, ..offer.clone() })
+        Some(self.limited(Offer { stood_ms, ..offer.clone() }, team, shift_end))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::engine::planted::planted;
 use crate::engine::roster::{Acceptance, HandoffRule, Moment, TeamIndex};
 use crate::engine::routing;
 use crate::engine::task::{
-    Active, Arrival, ClosedBecause, HandoffState, Notes, Offer, Passing, Task, TaskState, TurnDownCause,
+    Active, Arrival, ClosedBecause, HandoffState, Notes, Passing, Task, TaskState, TurnDownCause,
 };
 use crate::engine::update::DeclineReason;
 
@@ -266,7 +266,6 @@ impl Scheduler {
 
     /// Proposes an owned task to the team that is to have it next.
     fn offer_pass(&mut self, arrival: Arrival, to: TeamIndex) {
-        let now = self.now;
         let roster = Arc::clone(&self.board.roster);
         let team = roster.team(to);
         let Some(shift_end) = self.board.load(to).open_shift_end() else { return };
@@ -274,20 +273,10 @@ impl Scheduler {
         if self.board.walls.clear(&team.id, &task.client, &task.matter).is_err() {
             return;
         }
-        let priority = task.priority;
-        let until = self.offer_until(to, priority, (now, 0), shift_end);
-        let assignment = task.assignments + 1;
+        let offer = self.new_offer(task, to, shift_end);
+        let assignment = offer.assignment;
         let implicit = team.acceptance == Acceptance::Implicit;
-        let brief = self.brief(task, team, assignment, until);
-        let offer = Offer {
-            team: team.id.clone(),
-            assignment,
-            at: now,
-            until,
-            until_shift_end: until >= shift_end,
-            priority,
-            stood_ms: 0,
-        };
+        let brief = self.brief(task, team, assignment, offer.until);
         self.change(arrival, |task| {
             task.assignments = assignment;
             if let TaskState::Active(active) = &mut task.state
@@ -470,10 +459,10 @@ impl Scheduler {
         let Some(task) = self.task_of(arrival) else { return };
         let Some(offer) = task.handoff_offer() else { return };
         let shift_end = self.board.load(target).shift_end.unwrap_or(self.now);
-        let until = self.offer_until(target, offer.priority, (offer.at, offer.stood_ms), shift_end);
+        let refitted = self.limited(offer.clone(), target, shift_end);
         self.change_active(arrival, |active| {
             if let Some(offer) = active.handoff.passing.as_mut().and_then(|passing| passing.offer.as_mut()) {
-                (offer.until, offer.until_shift_end) = (until, until >= shift_end);
+                *offer = refitted;
             }
         });
     }

@@ -11,7 +11,6 @@ use crate::engine::explain::{Decision, Filter};
 use crate::engine::forecast;
 use crate::engine::id::{RequestId, TeamId};
 use crate::engine::planted::planted;
-use crate::engine::request::Priority;
 use crate::engine::roster::{Acceptance, Moment, PayloadOn, Team, TeamIndex};
 use crate::engine::routing::{self, Outcome};
 use crate::engine::sla;
@@ -95,20 +94,10 @@ impl Scheduler {
         let shift_end = self.board.load(index).open_shift_end().unwrap_or(now);
         let charged = self.charge_offer(arrival);
         let Some(task) = self.task_of(arrival) else { return };
-        let priority = task.priority;
-        let until = self.offer_until(index, priority, (now, 0), shift_end);
-        let assignment = task.assignments + 1;
+        let offer = self.new_offer(task, index, shift_end);
+        let assignment = offer.assignment;
         let implicit = team.acceptance == Acceptance::Implicit;
-        let brief = self.brief(task, team, assignment, until);
-        let offer = Offer {
-            team: team.id.clone(),
-            assignment,
-            at: now,
-            until,
-            until_shift_end: until >= shift_end,
-            priority,
-            stood_ms: 0,
-        };
+        let brief = self.brief(task, team, assignment, offer.until);
         self.change(arrival, |task| {
             (task.assignments, task.charged) = (assignment, charged);
             task.state = TaskState::Offered(offer);
@@ -149,22 +138,32 @@ impl Scheduler {
         }
     }
 
-    /// The end of an offer: its limit in the team's open time and what of that it stood still, or the shift end when that
-    /// comes first.
-    pub(super) fn offer_until(
-        &self,
-        team: TeamIndex,
-        priority: Priority,
-        (offered_at, stood_ms): (DateTime<Utc>, i64),
-        shift_end: DateTime<Utc>,
-    ) -> DateTime<Utc> {
+    /// The next offer of a task, to a team whose shift ends then.
+    pub(super) fn new_offer(&self, task: &Task, index: TeamIndex, shift_end: DateTime<Utc>) -> Offer {
+        let unlimited = Offer {
+            team: self.board.roster.team(index).id.clone(),
+            assignment: task.assignments + 1,
+            at: self.now,
+            until: shift_end,
+            until_shift_end: true,
+            priority: task.priority,
+            stood_ms: 0,
+        };
+        self.limited(unlimited, index, shift_end)
+    }
+
+    /// An offer with its end by the team's hours: its limit in open time and what of that it stood still, or the shift end
+    /// when that comes first.
+    pub(super) fn limited(&self, offer: Offer, team: TeamIndex, shift_end: DateTime<Utc>) -> Offer {
         let roster = &self.board.roster;
-        let limit = roster.routing.offer_limit_minutes[priority.rank()];
-        let limit = TimeDelta::minutes(i64::from(limit)) + TimeDelta::milliseconds(stood_ms);
-        if planted("offer-lapses-over-lunch") {
-            return shift_end.min(offered_at + limit);
-        }
-        roster.team(team).calendar.add(offered_at, limit, &[]).map_or(shift_end, |until| until.min(shift_end))
+        let limit = roster.routing.offer_limit_minutes[offer.priority.rank()];
+        let limit = TimeDelta::minutes(i64::from(limit)) + TimeDelta::milliseconds(offer.stood_ms);
+        let until = if planted("offer-lapses-over-lunch") {
+            shift_end.min(offer.at + limit)
+        } else {
+            roster.team(team).calendar.add(offer.at, limit, &[]).map_or(shift_end, |until| until.min(shift_end))
+        };
+        Offer { until, until_shift_end: until >= shift_end, ..offer }
     }
 
     /// The offered team owns the task.

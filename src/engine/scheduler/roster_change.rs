@@ -145,10 +145,10 @@ impl Scheduler {
             return;
         }
         let shift_end = load.shift_end.unwrap_or(self.now);
-        let until = self.offer_until(team, offer.priority, (offer.at, offer.stood_ms), shift_end);
+        let refitted = self.limited(offer.clone(), team, shift_end);
         self.change(arrival, |task| {
             if let TaskState::Offered(offer) = &mut task.state {
-                (offer.until, offer.until_shift_end) = (until, until >= shift_end);
+                *offer = refitted;
             }
         });
     }
