@@ -25,6 +25,7 @@ mod roster;
 mod routes;
 mod server;
 mod stall;
+mod standby;
 mod writes;
 
 pub use backend::{
@@ -44,3 +45,4 @@ pub use purges::{PurgeAnswer, PurgeOutcome, PurgeRequest};
 pub use roster::{Consequence, Consequences, NoPlan, RosterPlan, RosterRefusal};
 pub use routes::{Method, Operation, ROUTES, Route};
 pub use server::serve;
+pub use standby::{Standby, serve_standby};

@@ -8,6 +8,7 @@ mod fields;
 mod http;
 mod keeping;
 mod secret;
+mod store;
 
 use std::fmt;
 use std::fs;
@@ -23,6 +24,7 @@ pub use fields::SettingsFault;
 pub use http::{DEFAULT_PORT, Http, MAX_BODY_BYTES};
 pub use keeping::Keeping;
 pub use secret::Secret;
+pub use store::{DEFAULT_LEASE_SECONDS, Postgres, Store};
 
 /// Bytes of a settings file at most.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -55,13 +57,6 @@ pub struct Settings {
     pub limits: Limits,
     /// `[keeping]`.
     pub keeping: Keeping,
-}
-
-/// Where state is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Store {
-    /// The SQLite file.
-    pub path: PathBuf,
 }
 
 /// Where the roster is read from.
@@ -173,9 +168,7 @@ pub fn load(
 
 fn read(fields: &mut Fields) -> Settings {
     Settings {
-        store: fields.section("store", |store| Store {
-            path: store.path("path").unwrap_or_else(|| PathBuf::from("heliograph.db")),
-        }),
+        store: fields.section("store", store::read),
         amqp: fields.section("amqp", amqp::read),
         http: fields.section("http", http::read),
         roster: fields.section("roster", |roster| Roster {
