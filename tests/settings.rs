@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use heliograph::settings::{self, LogLevel, Secret, Settings, SettingsFaults, Topology};
+use heliograph::settings::{self, LogLevel, Secret, Settings, SettingsFaults, Store, Topology};
 
 /// Loads a file of this text under this environment.
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsFaults> {

@@ -46,7 +46,8 @@ impl Clock {
     }
 
     /// The clock of `serve`: the wall clock. Built with the feature `test-clock`, `HELIOGRAPH_TEST_CLOCK` (an RFC 3339
-    /// instant, a comma and a speed) gives another start and speed.
+    /// instant, a comma and a speed) gives another start and speed. With a comma and seconds since boot behind that, the
+    /// instant was then, so that a process that is started again goes on with the same clock.
     ///
     /// # Errors
     /// What is wrong with the variable.
@@ -54,9 +55,15 @@ impl Clock {
         #[cfg(feature = "test-clock")]
         if let Ok(text) = std::env::var("HELIOGRAPH_TEST_CLOCK") {
             let fault = || format!("HELIOGRAPH_TEST_CLOCK is {text:?}; give an RFC 3339 instant, a comma and a speed");
-            let (base, speed) = text.split_once(',').ok_or_else(fault)?;
+            let (base, rest) = text.split_once(',').ok_or_else(fault)?;
             let base = DateTime::parse_from_rfc3339(base).map_err(|_| fault())?;
-            return Ok(Self::starting(base.to_utc(), speed.parse().map_err(|_| fault())?));
+            let (speed, origin) = rest.split_once(',').map_or((rest, None), |(speed, origin)| (speed, Some(origin)));
+            let mut clock = Self::starting(base.to_utc(), speed.parse().map_err(|_| fault())?);
+            if let Some(origin) = origin {
+                let seconds = origin.parse().map_err(|_| fault())?;
+                clock.booted_base = Duration::try_from_secs_f64(seconds).map_err(|_| fault())?;
+            }
+            return Ok(clock);
         }
         Ok(Self::real())
     }

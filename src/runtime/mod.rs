@@ -6,6 +6,7 @@ mod committer;
 mod decided;
 mod decider;
 pub mod demo;
+pub mod faults;
 mod forgetting;
 mod gateway;
 pub mod hindsight;

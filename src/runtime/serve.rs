@@ -247,6 +247,7 @@ pub async fn start(
     stop: impl Future<Output = ()>,
 ) -> Result<Option<Running>, ServeError> {
     let restored = options.restored;
+    failpoint!("recover", StoreError::at_step("recover").into());
     match options.settings.store.clone() {
         Store::Sqlite { path } => {
             let store = if restored { SqliteStore::restore(path)? } else { SqliteStore::open(path)? };
