@@ -10,6 +10,7 @@ mod caller;
 mod costs;
 mod documents;
 mod events;
+mod gate;
 mod guard;
 mod health;
 mod input;
@@ -20,6 +21,7 @@ mod overrides;
 mod problem;
 mod processes;
 mod purges;
+mod rates;
 mod reads;
 mod roster;
 mod routes;
@@ -32,9 +34,10 @@ pub use backend::{
     TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 pub use costs::{CostList, CostView};
+pub use gate::TokensInForce;
 pub use limits::{
-    ANSWER_WITHIN, BODY_WITHIN, HEADERS_WITHIN, HEARTBEAT_EVERY, MAX_ARRAY, MAX_PAGE, MAX_WAIT_SECONDS, Options,
-    STALLED_WITHIN,
+    ANSWER_WITHIN, BODY_WITHIN, HEADERS_WITHIN, HEARTBEAT_EVERY, MAX_ARRAY, MAX_PAGE, MAX_WAIT_SECONDS,
+    MAX_WRONG_TOKENS, Options, STALLED_WITHIN,
 };
 pub use openapi::document as openapi;
 pub use overrides::{OverrideAnswer, OverrideList, OverrideOutcome, OverrideRequest};

@@ -1,5 +1,7 @@
 //! Accepts connections and serves them, within limits, until told to stop.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Backend;
+use super::gate::{Gate, Peer};
 use super::guard;
 use super::limits::{MAX_HEAD_BYTES, MAX_TURNED_AWAY, Options, Places, STALLED_WITHIN};
 use super::problem::Problem;
@@ -30,17 +35,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve<B: Backend>(listener: TcpListener, backend: B, options: Options, stop: CancellationToken) {
     let options = Arc::new(options);
     let places = Arc::new(Places::of(&options));
-    let app = App { backend, options: Arc::clone(&options), places, stop: stop.clone() };
+    let gate = Arc::new(Gate::new(options.tokens.clone(), options.requests_per_second));
+    let app = App { backend, options: Arc::clone(&options), places, gate, stop: stop.clone() };
     let (open, full) = (router(app), turning_away(&options));
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     let mut served = JoinSet::new();
-    while let Some((stream, spare)) = next(&listener, &turned_away, &mut served, &stop).await {
+    while let Some(((stream, peer), spare)) = next(&listener, &turned_away, &mut served, &stop).await {
         let (router, place) = match Arc::clone(&connections).try_acquire_owned() {
             Ok(place) => (open.clone(), place),
             Err(_) => (full.clone(), spare),
         };
-        served.spawn(connection(stream, router, place, options.headers_within, stop.clone()));
+        let service = FromPeer { peer: Peer(peer), router: TowerToHyperService::new(router) };
+        served.spawn(connection(stream, service, place, options.headers_within, stop.clone()));
     }
     drop(listener);
     let all_ended = async { while served.join_next().await.is_some() {} };
@@ -56,7 +63,7 @@ async fn next(
     turned_away: &Arc<Semaphore>,
     served: &mut JoinSet<()>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<((TcpStream, IpAddr), OwnedSemaphorePermit)> {
     let accepted = async {
         let spare = Arc::clone(turned_away).acquire_owned().await.ok()?;
         Some((accept(listener).await, spare))
@@ -72,10 +79,10 @@ async fn next(
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, peer)) => return (stream, peer.ip()),
             Err(error) => {
                 tracing::warn!(%error, "http connection not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -84,10 +91,27 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
+/// The router for one connection: every request of it comes from the same other end.
+struct FromPeer {
+    peer: Peer,
+    router: TowerToHyperService<Router>,
+}
+
+impl Service<hyper::Request<Incoming>> for FromPeer {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = <TowerToHyperService<Router> as Service<hyper::Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: hyper::Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
+}
+
 /// Serves one connection to its end.
 async fn connection(
     stream: TcpStream,
-    router: Router,
+    service: FromPeer,
     place: OwnedSemaphorePermit,
     headers_within: Duration,
     stop: CancellationToken,
@@ -100,7 +124,7 @@ async fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(headers_within)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(stream, TowerToHyperService::new(router));
+        .serve_connection(stream, service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -24,6 +24,7 @@ use crate::wire::fact::FactSeq;
 
 use super::clock::Clock;
 use super::committer::Committer;
+use super::credentials::Credentials;
 use super::decider::{Decider, DeciderParts};
 use super::forgetting::{Forgetter, Rules as ForgettingRules};
 use super::gateway::{Gateway, GatewayParts};
@@ -229,14 +230,18 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
     let address = listener.local_addr().map_err(fault)?;
     // From here on parts run; nothing fails any more.
-    let Core { gateway, roster: in_force, stop, consumer, pipeline, outbox } =
+    let Core { gateway, roster: in_force, status, stop, consumer, pipeline, outbox } =
         core(recovery, links, &settings, &roster, &clock)?;
     let stop_http = CancellationToken::new();
+    let credentials = Credentials::of(&settings.http, status);
     let http_options = http::Options {
+        tokens: credentials.tokens(),
+        requests_per_second: settings.http.requests_per_second,
         hosts: settings.http.hosts.clone(),
         max_body_bytes: usize::try_from(settings.http.max_body_bytes).unwrap_or(usize::MAX),
         ..http::Options::default()
     };
+    tokio::spawn(credentials.follow(stop_http.clone()));
     let serving = http::serve(listener, gateway.clone(), http_options, stop_http.clone());
     let http = Part::spawn("the HTTP server", async {
         serving.await;
@@ -251,6 +256,7 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
 struct Core {
     gateway: Gateway,
     roster: Arc<Roster>,
+    status: Arc<Status>,
     stop: CancellationToken,
     consumer: Option<Arc<Consumer>>,
     pipeline: Part,
@@ -368,11 +374,11 @@ fn core(
         has_broker: settings.amqp.is_some(),
         clock: Arc::clone(clock),
         events_for: TimeDelta::days(settings.keeping.events_days.into()),
-        status,
+        status: Arc::clone(&status),
         metrics: Arc::clone(&metrics),
     });
     tokio::spawn(outlook::write_down(gateway.clone(), intake_sender, Arc::clone(clock), metrics, stop.clone()));
-    Ok(Core { gateway, roster, stop, consumer, pipeline, outbox })
+    Ok(Core { gateway, roster, status, stop, consumer, pipeline, outbox })
 }
 
 /// A failure of the outbox shows in readiness.

@@ -1,5 +1,6 @@
 //! How the daemon is, for `/livez` and `/readyz`.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +14,21 @@ use super::clock::{Difference, Stopwatch};
 
 /// The loop is alive when it ticked within this time.
 const ALIVE_WITHIN: Duration = Duration::from_secs(15);
+
+/// A file that is read again while the daemon runs, and whose last good content stays in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum File {
+    /// `http.tokens_file`.
+    Tokens,
+}
+
+impl File {
+    fn check(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+        }
+    }
+}
 
 /// What the loop and the links say of themselves.
 #[derive(Debug)]
@@ -28,6 +44,8 @@ struct Inner {
     roster: String,
     /// What is wrong with the roster that was read last, while one before it stays in force.
     roster_fault: Option<String>,
+    /// The files that callers are known by, and what is wrong with those that were read last.
+    files: BTreeMap<File, Option<String>>,
     clock: String,
     /// Whether what was sent in an outage is being read.
     drains: bool,
@@ -45,6 +63,7 @@ impl Status {
             store_fault: None,
             roster,
             roster_fault: None,
+            files: BTreeMap::new(),
             clock,
             drains: false,
             links: Vec::new(),
@@ -84,6 +103,11 @@ impl Status {
         self.lock().roster_fault = fault;
     }
 
+    /// What is wrong with a file that was read last; nothing any more when it is mended.
+    pub fn file_read(&self, file: File, fault: Option<String>) {
+        self.lock().files.insert(file, fault);
+    }
+
     /// Whether the wall clock stepped away from engine time, so that no timer may fire.
     #[must_use]
     pub fn clock_stepped(&self) -> bool {
@@ -101,6 +125,13 @@ impl Status {
             check("outage", inner.drained(), "nothing is left of one"),
             Check { name: "leadership", ok: true, detail: "the only daemon on its store".into() },
         ];
+        checks.extend(inner.files.iter().map(|(file, fault)| {
+            let detail = match fault {
+                None => "as they were read last".into(),
+                Some(fault) => format!("those before the ones that were read last are in force: {fault}"),
+            };
+            Check { name: file.check(), ok: true, detail }
+        }));
         if inner.links.is_empty() {
             checks.push(Check { name: "broker", ok: true, detail: "none is configured".into() });
         }

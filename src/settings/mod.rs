@@ -8,6 +8,7 @@ mod fields;
 mod http;
 mod keeping;
 mod secret;
+pub mod tokens;
 
 use std::fmt;
 use std::fs;
@@ -19,8 +20,8 @@ use toml::de::DeTable;
 use self::fields::Fields;
 
 pub use amqp::{Amqp, AmqpTls, MAX_MESSAGE_BYTES, Prefix, Topology};
-pub use fields::SettingsFault;
-pub use http::{DEFAULT_PORT, Http, MAX_BODY_BYTES};
+pub use fields::{SettingsFault, read_secret};
+pub use http::{DEFAULT_PORT, Http, MAX_BODY_BYTES, TokensFile};
 pub use keeping::Keeping;
 pub use secret::Secret;
 

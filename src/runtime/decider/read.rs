@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::broker::{Delivery, Intake};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode};
-use crate::engine::id::TaskId;
+use crate::engine::id::{ClientId, TaskId};
 use crate::engine::update::{Sender, Update};
 use crate::http::{SubmitAnswer, UpdateAnswer};
 use crate::store::StoreError;
@@ -37,9 +37,10 @@ impl Decider {
     pub(super) fn read(&mut self, inbound: Inbound, ready: &mut Vec<Ready>, calls: &mut Calls, decided: &mut Decided) {
         match inbound {
             Inbound::Delivery(delivery) => ready.push(self.read_delivery(delivery)),
-            Inbound::Requests { bodies, reply } => {
+            Inbound::Requests { bodies, clients, reply } => {
                 calls.push((reply, bodies.len()));
-                let parsed = bodies.iter().map(|body| request::parse(body, &self.rules).map(Box::new));
+                let read = |body| request::parse(body, &self.rules).and_then(|it| from_one_of(it, clients.as_deref()));
+                let parsed = bodies.iter().map(|body| read(body).map(Box::new));
                 ready.extend(parsed.map(|it| Ready::Request(it, From::HttpCall)));
             }
             Inbound::Update { body, task, sender, reply } => {
@@ -118,6 +119,20 @@ impl Decider {
         let mut found = if asked.is_empty() { Vec::new() } else { self.reader.ended(&asked)? }.into_iter();
         Ok(counts.into_iter().map(|count| found.by_ref().take(count).flatten().collect()).collect())
     }
+}
+
+/// A request over HTTP is of a client for whom the caller speaks.
+fn from_one_of(
+    parsed: request::Parsed,
+    clients: Option<&[ClientId]>,
+) -> Result<request::Parsed, request::RefusedRequest> {
+    let client = &parsed.request.client;
+    if clients.is_none_or(|clients| clients.contains(client)) {
+        return Ok(parsed);
+    }
+    let message = format!("the token does not speak for client {client}; it needs the role submit:{client}");
+    let refusal = Refusal::of_field(RefusalCode::Identity, "client", message);
+    Err(request::RefusedRequest { refusal, client: None, id: None })
 }
 
 /// An update over HTTP is about the task that the call names.

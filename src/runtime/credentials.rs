@@ -1,0 +1,67 @@
+//! What callers over HTTP are known by, read again on SIGHUP.
+//!
+//! A file is taken whole or not at all: one with faults leaves what was read before in force, and says so in the log and in
+//! `/readyz` until it is mended.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::TokensInForce;
+use crate::settings::Http;
+use crate::settings::tokens::{self, Tokens};
+
+use super::status::{File, Status};
+
+/// The files of the settings, and what was read of them.
+pub struct Credentials {
+    tokens: Option<(PathBuf, watch::Sender<Arc<Tokens>>)>,
+    status: Arc<Status>,
+}
+
+impl Credentials {
+    /// What the settings have read already.
+    #[must_use]
+    pub fn of(settings: &Http, status: Arc<Status>) -> Self {
+        let tokens = settings.tokens.as_ref().map(|file| {
+            status.file_read(File::Tokens, None);
+            (file.path.clone(), watch::Sender::new(Arc::new(file.tokens.clone())))
+        });
+        Self { tokens, status }
+    }
+
+    /// The tokens in force, as they change.
+    #[must_use]
+    pub fn tokens(&self) -> Option<TokensInForce> {
+        self.tokens.as_ref().map(|(_, tokens)| tokens.subscribe())
+    }
+
+    /// Reads the files again each time the process is told to, until `stop`.
+    pub async fn follow(self, stop: CancellationToken) {
+        let Ok(mut hang_up) = signal(SignalKind::hangup()) else { return };
+        while stop.run_until_cancelled(hang_up.recv()).await.flatten().is_some() {
+            self.read_tokens().await;
+        }
+    }
+
+    async fn read_tokens(&self) {
+        let Some((path, in_force)) = &self.tokens else { return };
+        let path = path.clone();
+        let read = tokio::task::spawn_blocking(move || tokens::read(&path)).await;
+        match read.unwrap_or_else(|_| Err(vec!["reading it was broken off".into()])) {
+            Ok(tokens) => {
+                tracing::info!(tokens = tokens.count(), "http tokens are read");
+                in_force.send_replace(Arc::new(tokens));
+                self.status.file_read(File::Tokens, None);
+            }
+            Err(faults) => {
+                let fault = faults.join("; ");
+                tracing::error!(fault, "the http tokens that were read last are not in force; those before them stay");
+                self.status.file_read(File::Tokens, Some(fault));
+            }
+        }
+    }
+}
