@@ -100,7 +100,7 @@ fn every_fault_is_found_at_once_with_field_value_limit_and_what_to_do() {
     http.hosts = a list: use a list of at most 100 texts, none empty
     http.listen = "localhost": use an address and a port, such as "127.0.0.1:8321"
     http.max_body_bytes = "many": use a whole number from 1024 to 67108864
-    http.tls is not a setting; known here are listen, behind_proxy, tokens_file, requests_per_second, hosts, max_body_bytes
+    http.tls.key_file is not given: a certificate needs its key
     limits.batch = 1.5: use a whole number from 1 to 10000
     limits.max_open_tasks = "-1" from the environment: use a whole number from 1 to 10000000
     log.level = "loud": use "error" or "warn" or "info" or "debug" or "trace"
@@ -116,17 +116,32 @@ fn a_section_that_is_no_table_is_a_fault_that_does_not_show_it() {
 }
 
 #[test]
-fn an_address_off_loopback_needs_a_proxy_and_what_would_not_protect_it_is_no_setting() {
+fn an_address_off_loopback_needs_tokens_and_tls_or_a_proxy() {
     let open = "[http]\nlisten = \"0.0.0.0:80\"\n";
-    let refusal = "http.listen = \"0.0.0.0:80\" is reached from outside: put a proxy in front that does TLS and checks \
-                   its callers and set http.behind_proxy = true, or listen on 127.0.0.1";
-    assert_eq!(faults(open, &[]), [refusal]);
-    let protected = format!("{open}behind_proxy = true\n");
-    let faults_of_tls = faults(&format!("{protected}tls = {{ key_file = \"k\" }}\n"), &[]);
-    assert!(faults_of_tls.len() == 1 && faults_of_tls[0].contains("is not a setting"), "{faults_of_tls:?}");
-    assert!(load(&format!("{open}behind_proxy = true\n"), &[]).is_ok());
+    let refusal = |lacking: &str| {
+        let rule = "or http.behind_proxy = true where a proxy in front does TLS, or listen on 127.0.0.1";
+        format!("http.listen = \"0.0.0.0:80\" is reached from outside: set {lacking}, {rule}")
+    };
+    let (_folder, tokens) = with_tokens(&tokens::line(&"ann".parse().unwrap(), &[Role::Read], "hgt_1"), 0o600);
+    let tokens = tokens.trim_start_matches("[http]\n");
+    let tls = "tls = { certificate_file = \"c\", key_file = \"k\" }\n";
+    let certificates = "http.tls.certificate_file and http.tls.key_file";
+    assert_eq!(faults(open, &[]), [refusal(&format!("http.tokens_file, {certificates}"))]);
+    assert_eq!(faults(&format!("{open}{tokens}"), &[]), [refusal(certificates)]);
+    assert_eq!(faults(&format!("{open}{tls}"), &[]), [refusal("http.tokens_file")]);
+    for good in [format!("{open}{tokens}{tls}"), format!("{open}behind_proxy = true\n")] {
+        assert!(load(&good, &[]).is_ok(), "{good}");
+    }
     assert!(load("[http]\nlisten = \"[::1]:0\"\n", &[]).is_ok());
     assert_eq!(faults("[http]\nlisten = \"[::]:1\"\n", &[]).len(), 1);
+    let half = "[http.tls]\nclient_ca_file = \"a\"\n";
+    let why = "http.tls.certificate_file is not given: callers are asked for certificates over TLS only";
+    assert_eq!(faults(half, &[]), [why]);
+    let key = "http.tls.key_file is not given: a certificate needs its key";
+    assert_eq!(
+        faults(&format!("{open}tls = {{ certificate_file = \"c\" }}\n"), &[]),
+        [refusal("http.tokens_file"), key.into()]
+    );
 }
 
 /// A folder with a file of tokens, and the settings that name it.

@@ -12,6 +12,7 @@ use ureq::{Body, Error};
 
 use super::failure::Failure;
 use super::output::on_one_line;
+use super::tls::TlsArguments;
 use crate::settings::{self, Secret};
 
 /// Where a daemon listens by default.
@@ -48,6 +49,8 @@ pub(super) struct CallerArguments {
     /// File with the token to call with [default: that in HELIOGRAPH_TOKEN, else none]
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 impl CallerArguments {
@@ -90,7 +93,7 @@ impl DaemonArguments {
     /// The daemon that the arguments or the environment name.
     ///
     /// # Errors
-    /// An address that is not `http://HOST[:PORT]`.
+    /// An address that is not `http://HOST[:PORT]` or `https://HOST[:PORT]`, a token or certificates that cannot be used.
     pub(super) fn daemon(&self) -> Result<Daemon, Failure> {
         Self::at(self.url.clone(), &self.caller)
     }
@@ -100,7 +103,7 @@ impl DaemonArguments {
     /// # Errors
     /// As [`DaemonArguments::daemon`].
     pub(super) fn unknown_to(&self) -> Result<Daemon, Failure> {
-        Self::reached(self.url.clone(), None)
+        Self::reached(self.url.clone(), None, &self.caller.tls)
     }
 
     /// The daemon at an address; the default one without.
@@ -108,16 +111,23 @@ impl DaemonArguments {
     /// # Errors
     /// As [`DaemonArguments::daemon`].
     pub(super) fn at(url: Option<String>, caller: &CallerArguments) -> Result<Daemon, Failure> {
-        Self::reached(url, caller.token()?)
+        Self::reached(url, caller.token()?, &caller.tls)
     }
 
-    fn reached(url: Option<String>, token: Option<Secret>) -> Result<Daemon, Failure> {
+    fn reached(url: Option<String>, token: Option<Secret>, tls: &TlsArguments) -> Result<Daemon, Failure> {
         let url = url.or_else(|| variable(URL_VARIABLE)).unwrap_or_else(|| DEFAULT_URL.to_owned());
-        let authority = url.strip_prefix("http://").unwrap_or_default().trim_end_matches('/');
-        if authority.is_empty() || authority.contains(['/', '?', '#', '@']) || authority.contains(char::is_whitespace) {
+        let (scheme, authority) = url.trim_end_matches('/').split_once("://").unwrap_or_default();
+        let is_authority = !authority.is_empty()
+            && !authority.contains(['/', '?', '#', '@'])
+            && !authority.contains(char::is_whitespace);
+        if !is_authority || !["http", "https"].contains(&scheme) {
+            let message = format!("the address of the daemon {url:?} is not http://HOST:PORT or https://HOST:PORT");
+            return Err(Failure::Usage(message));
+        }
+        let is_plain = scheme == "http";
+        if token.is_some() && is_plain && !is_loopback(authority) {
             return Err(Failure::Usage(format!(
-                "the address of the daemon {url:?} is not http://HOST:PORT; for https, go through the proxy that \
-                 ends it or a tunnel"
+                "{url:?} is another machine, and the token would cross the network in clear; use https"
             )));
         }
         let agent = Agent::config_builder()
@@ -128,15 +138,9 @@ impl DaemonArguments {
             .timeout_connect(Some(CONNECT_WITHIN))
             .timeout_recv_response(Some(ANSWER_WITHIN))
             .timeout_recv_body(Some(ANSWER_WITHIN))
-            .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        if token.is_some() && !is_loopback(authority) {
-            return Err(Failure::Usage(format!(
-                "{url:?} is another machine, and the token would cross the network in clear; go through a tunnel"
-            )));
-        }
-        Ok(Daemon { agent, url: format!("http://{authority}"), token })
+            .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")));
+        let agent = if is_plain { agent } else { agent.tls_config(tls.config()?) };
+        Ok(Daemon { agent: agent.build().new_agent(), url: format!("{scheme}://{authority}"), token })
     }
 }
 

@@ -36,6 +36,7 @@ mod schema;
 mod serve;
 mod submit;
 mod tasks;
+mod tls;
 mod token;
 mod update;
 mod version;

@@ -168,7 +168,8 @@ fn failure(error: ServeError) -> Failure {
 /// The first line of stdout; programs wait for it.
 fn say_where(running: &Running) -> Result<(), Failure> {
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{}", running.address)?;
+    let scheme = if running.has_tls { "https" } else { "http" };
+    writeln!(stdout, "listening on {scheme}://{}", running.address)?;
     stdout.flush()?;
     Ok(())
 }

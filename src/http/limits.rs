@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::gate::TokensInForce;
+use super::tls::CertificatesInForce;
 
 /// A request's head must be there after this long; an idle connection is closed after it.
 pub const HEADERS_WITHIN: Duration = Duration::from_secs(10);
@@ -42,6 +43,8 @@ pub(super) const MAX_COUNTED_CALLERS: usize = 4_096;
 /// How the server is set up.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// What the server shows and wants of callers; without it there is no TLS.
+    pub certificates: Option<CertificatesInForce>,
     /// Who may call; without it everybody may do everything.
     pub tokens: Option<TokensInForce>,
     /// Requests a second of one token, and of one address for what needs none; unlimited where there are no tokens.
@@ -71,6 +74,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            certificates: None,
             tokens: None,
             requests_per_second: 500,
             hosts: Vec::new(),

@@ -27,6 +27,7 @@ mod roster;
 mod routes;
 mod server;
 mod stall;
+mod tls;
 mod writes;
 
 pub use backend::{
@@ -47,3 +48,4 @@ pub use purges::{PurgeAnswer, PurgeOutcome, PurgeRequest};
 pub use roster::{Consequence, Consequences, NoPlan, RosterPlan, RosterRefusal};
 pub use routes::{Method, Operation, ROUTES, Route};
 pub use server::serve;
+pub use tls::{Certificates, CertificatesInForce, read_certificates};

@@ -14,9 +14,11 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Backend;
@@ -26,6 +28,7 @@ use super::limits::{MAX_HEAD_BYTES, MAX_TURNED_AWAY, Options, Places, STALLED_WI
 use super::problem::Problem;
 use super::routes::{App, router};
 use super::stall::Stall;
+use super::tls::Certificates;
 
 /// How long accepting pauses after it failed, as it does when the process has no file handles left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -47,7 +50,8 @@ pub async fn serve<B: Backend>(listener: TcpListener, backend: B, options: Optio
             Err(_) => (full.clone(), spare),
         };
         let service = FromPeer { peer: Peer(peer), router: TowerToHyperService::new(router) };
-        served.spawn(connection(stream, service, place, options.headers_within, stop.clone()));
+        let certificates = options.certificates.as_ref().map(|it| it.borrow().clone());
+        served.spawn(reached(stream, certificates, service, place, options.headers_within, stop.clone()));
     }
     drop(listener);
     let all_ended = async { while served.join_next().await.is_some() {} };
@@ -108,17 +112,37 @@ impl Service<hyper::Request<Incoming>> for FromPeer {
     }
 }
 
-/// Serves one connection to its end.
-async fn connection(
+/// Serves one connection to its end, after its handshake where there is one.
+async fn reached(
     stream: TcpStream,
+    certificates: Option<Certificates>,
+    service: FromPeer,
+    place: OwnedSemaphorePermit,
+    headers_within: Duration,
+    stop: CancellationToken,
+) {
+    // Answers are small and complete; without this, each would wait for the caller's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let Some(Certificates(config)) = certificates else {
+        return connection(stream, service, place, headers_within, stop).await;
+    };
+    let handshake = tokio::time::timeout(headers_within, TlsAcceptor::from(config).accept(stream));
+    match stop.run_until_cancelled(handshake).await {
+        Some(Ok(Ok(stream))) => connection(stream, service, place, headers_within, stop).await,
+        Some(Ok(Err(error))) => tracing::debug!(%error, "http handshake failed"),
+        Some(Err(_)) => tracing::debug!("http handshake took too long"),
+        None => {}
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     service: FromPeer,
     place: OwnedSemaphorePermit,
     headers_within: Duration,
     stop: CancellationToken,
 ) {
     let _place = place;
-    // Answers are small and complete; without this, each would wait for the caller's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
     let stream = TokioIo::new(Stall::after(STALLED_WITHIN, stream));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -95,6 +95,9 @@ pub enum ServeError {
         /// The last committed instant.
         last: DateTime<Utc>,
     },
+    /// Certificates of HTTP cannot be used.
+    #[error("{0}")]
+    Certificates(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -118,6 +121,7 @@ impl ServeError {
         match self {
             Self::Roster(_)
             | Self::RosterLacks(_)
+            | Self::Certificates(_)
             | Self::Store(StoreError::IsCopy { .. } | StoreError::IsNoCopy { .. } | StoreError::ForeignLog { .. }) => {
                 true
             }
@@ -137,6 +141,8 @@ pub struct Running {
     pub gateway: Gateway,
     /// Where HTTP listens.
     pub address: SocketAddr,
+    /// Whether callers speak TLS.
+    pub has_tls: bool,
     /// The roster in force.
     pub roster: Arc<Roster>,
     /// Tells the time.
@@ -225,16 +231,18 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
         Some(amqp) => Some(links::reach(amqp, &settings, &recovery.roster).await?),
         None => None,
     };
+    let status = Arc::new(Status::new(recovery.roster.digest.0.to_string(), clock.description()));
+    let credentials = Credentials::of(&settings.http, Arc::clone(&status)).map_err(ServeError::Certificates)?;
     let listen = settings.http.listen;
     let fault = |source| ServeError::Listen { address: listen, source };
     let listener = TcpListener::bind(listen).await.map_err(fault)?;
     let address = listener.local_addr().map_err(fault)?;
     // From here on parts run; nothing fails any more.
-    let Core { gateway, roster: in_force, status, stop, consumer, pipeline, outbox } =
-        core(recovery, links, &settings, &roster, &clock)?;
+    let Core { gateway, roster: in_force, stop, consumer, pipeline, outbox } =
+        core(recovery, links, &settings, &roster, &clock, status)?;
     let stop_http = CancellationToken::new();
-    let credentials = Credentials::of(&settings.http, status);
     let http_options = http::Options {
+        certificates: credentials.certificates(),
         tokens: credentials.tokens(),
         requests_per_second: settings.http.requests_per_second,
         hosts: settings.http.hosts.clone(),
@@ -249,14 +257,26 @@ pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
     });
     notify::ready();
     notify::watch(gateway.clone(), &stop_http);
-    Ok(Running { gateway, address, roster: in_force, clock, stop, stop_http, consumer, pipeline, outbox, http })
+    let has_tls = settings.http.tls.is_some();
+    Ok(Running {
+        gateway,
+        address,
+        has_tls,
+        roster: in_force,
+        clock,
+        stop,
+        stop_http,
+        consumer,
+        pipeline,
+        outbox,
+        http,
+    })
 }
 
 /// The loop with its links to the store and the broker.
 struct Core {
     gateway: Gateway,
     roster: Arc<Roster>,
-    status: Arc<Status>,
     stop: CancellationToken,
     consumer: Option<Arc<Consumer>>,
     pipeline: Part,
@@ -269,11 +289,11 @@ fn core(
     settings: &Settings,
     source: &RosterSource,
     clock: &Arc<Clock>,
+    status: Arc<Status>,
 ) -> Result<Core, ServeError> {
     let Recovery { roster, new_text, scheduler, sealer, incarnation, watermark, undelivered, readers, .. } = recovery;
     let started_at = scheduler.now();
     let metrics = recovery.metrics;
-    let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
     let view = Arc::clone(scheduler.roster());
     let in_force = InForce::new(Adopted { roster: view, base: Arc::clone(&roster) });
@@ -374,11 +394,11 @@ fn core(
         has_broker: settings.amqp.is_some(),
         clock: Arc::clone(clock),
         events_for: TimeDelta::days(settings.keeping.events_days.into()),
-        status: Arc::clone(&status),
+        status,
         metrics: Arc::clone(&metrics),
     });
     tokio::spawn(outlook::write_down(gateway.clone(), intake_sender, Arc::clone(clock), metrics, stop.clone()));
-    Ok(Core { gateway, roster, status, stop, consumer, pipeline, outbox })
+    Ok(Core { gateway, roster, stop, consumer, pipeline, outbox })
 }
 
 /// A failure of the outbox shows in readiness.

@@ -20,12 +20,15 @@ const ALIVE_WITHIN: Duration = Duration::from_secs(15);
 pub enum File {
     /// `http.tokens_file`.
     Tokens,
+    /// Those of `http.tls`.
+    Certificates,
 }
 
 impl File {
     fn check(self) -> &'static str {
         match self {
             Self::Tokens => "tokens",
+            Self::Certificates => "certificates",
         }
     }
 }

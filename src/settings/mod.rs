@@ -21,7 +21,7 @@ use self::fields::Fields;
 
 pub use amqp::{Amqp, AmqpTls, MAX_MESSAGE_BYTES, Prefix, Topology};
 pub use fields::{SettingsFault, read_secret};
-pub use http::{DEFAULT_PORT, Http, MAX_BODY_BYTES, TokensFile};
+pub use http::{DEFAULT_PORT, Http, HttpTls, MAX_BODY_BYTES, TokensFile};
 pub use keeping::Keeping;
 pub use secret::Secret;
 

@@ -190,6 +190,14 @@ class Daemon:
         self._process = None
 
 
+def eventually(holds):
+    """Waits until something holds that nobody tells of."""
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        time.sleep(0.02)
+
+
 def task_path(task):
     """The address of a task."""
     return "/api/v1/tasks/" + urllib.parse.quote(task, safe="")

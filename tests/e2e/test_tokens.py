@@ -5,7 +5,7 @@ import subprocess
 import urllib.error
 
 import pytest
-from daemon import BINARY, Daemon, task_path
+from daemon import BINARY, Daemon, eventually, task_path
 
 MORNING = "2026-11-24T10:00:00Z"  # London is open
 REQUEST = {"client": "thames-llp", "matter": "M-1", "work_type": "drafting_pleadings", "jurisdiction": "GB-ENG"}
@@ -121,14 +121,12 @@ def test_a_token_comes_and_goes_with_its_line_and_a_faulty_file_changes_nothing(
     callers.write(["ann operate canary-of-a-token"])
     daemon.hang_up()
     daemon.token = callers.tokens["zoe"]
-    while "tokens:1: the last word" not in daemon.check("tokens")[1]:
-        pass
+    eventually(lambda: "tokens:1: the last word" in daemon.check("tokens")[1])
     assert daemon.check("tokens")[0] and "canary" not in daemon.log()
     assert calls.get("zoe", "/api/v1/tasks")[0] == 200
     callers.write(callers.lines.values())
     daemon.hang_up()
-    while daemon.check("tokens")[1] != "as they were read last":
-        pass
+    eventually(lambda: daemon.check("tokens")[1] == "as they were read last")
     assert calls.get("ann", "/api/v1/tasks")[0] == 200
 
 
