@@ -13,7 +13,7 @@ use super::problem::Problem;
 use super::routes::{App, Operation};
 
 /// The media type of the metrics.
-const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /livez`: whether the loop ticked lately.
 pub(super) async fn live<B: Backend>(State(app): State<App<B>>) -> impl IntoResponse {
@@ -29,12 +29,7 @@ pub(super) async fn ready<B: Backend>(
     caller: Caller,
     uri: Uri,
 ) -> Result<impl IntoResponse, Problem> {
-    let params = Params::of(Operation::Ready, &uri)?;
-    let wants_active = match params.text("role") {
-        None => false,
-        Some("active") => true,
-        Some(_) => return Err(Problem::parameter("role", "can only be active")),
-    };
+    let wants_active = wants_active(&uri)?;
     let health = app.backend.health();
     let ready = health.checks.iter().all(|check| check.ok) && (health.role == Role::Active || !wants_active);
     let mut checks = health.checks;
@@ -42,6 +37,15 @@ pub(super) async fn ready<B: Backend>(
         checks.iter_mut().for_each(|check| check.detail.clear());
     }
     Ok((status(ready), Json(Readiness { ready, role: health.role, checks })))
+}
+
+/// Whether only an active daemon counts as ready.
+pub(super) fn wants_active(uri: &Uri) -> Result<bool, Problem> {
+    match Params::of(Operation::Ready, uri)?.text("role") {
+        None => Ok(false),
+        Some("active") => Ok(true),
+        Some(_) => Err(Problem::parameter("role", "can only be active")),
+    }
 }
 
 /// `GET /metrics`.

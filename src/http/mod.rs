@@ -27,6 +27,7 @@ mod roster;
 mod routes;
 mod server;
 mod stall;
+mod standby;
 mod tls;
 mod writes;
 
@@ -48,4 +49,5 @@ pub use purges::{PurgeAnswer, PurgeOutcome, PurgeRequest};
 pub use roster::{Consequence, Consequences, NoPlan, RosterPlan, RosterRefusal};
 pub use routes::{Method, Operation, ROUTES, Route};
 pub use server::serve;
+pub use standby::{Standby, serve_standby};
 pub use tls::{Certificates, CertificatesInForce, read_certificates};

@@ -40,11 +40,21 @@ pub async fn serve<B: Backend>(listener: TcpListener, backend: B, options: Optio
     let places = Arc::new(Places::of(&options));
     let gate = Arc::new(Gate::new(options.tokens.clone(), options.requests_per_second));
     let app = App { backend, options: Arc::clone(&options), places, gate, stop: stop.clone() };
-    let (open, full) = (router(app), turning_away(&options));
+    serve_router(&listener, router(app), &options, stop).await;
+}
+
+/// Serves a router's addresses until `stop`.
+pub(super) async fn serve_router(
+    listener: &TcpListener,
+    open: Router,
+    options: &Arc<Options>,
+    stop: CancellationToken,
+) {
+    let full = turning_away(options);
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     let mut served = JoinSet::new();
-    while let Some(((stream, peer), spare)) = next(&listener, &turned_away, &mut served, &stop).await {
+    while let Some(((stream, peer), spare)) = next(listener, &turned_away, &mut served, &stop).await {
         let (router, place) = match Arc::clone(&connections).try_acquire_owned() {
             Ok(place) => (open.clone(), place),
             Err(_) => (full.clone(), spare),
@@ -53,7 +63,6 @@ pub async fn serve<B: Backend>(listener: TcpListener, backend: B, options: Optio
         let certificates = options.certificates.as_ref().map(|it| it.borrow().clone());
         served.spawn(reached(stream, certificates, service, place, options.headers_within, stop.clone()));
     }
-    drop(listener);
     let all_ended = async { while served.join_next().await.is_some() {} };
     if tokio::time::timeout(options.stop_within, all_ended).await.is_err() {
         tracing::warn!(connections = served.len(), "http connections cut off at the stop");

@@ -13,6 +13,7 @@ pub mod hindsight;
 mod identity;
 pub mod in_force;
 mod intake;
+mod leadership;
 mod links;
 mod notify;
 mod observe;
@@ -23,6 +24,7 @@ mod recovery;
 mod reload;
 pub mod serve;
 mod snapshot;
+mod standby;
 mod status;
 #[cfg(test)]
 mod tests;
