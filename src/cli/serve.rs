@@ -63,8 +63,9 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     let logs = start_logs(&settings)?;
     let roster = RosterSource::Path(settings.roster.path.clone());
     on_runtime(async {
+        let scheme = if settings.http.tls.is_some() { "https" } else { "http" };
         let options = ServeOptions { settings, roster, restored: arguments.restored, clock, logs };
-        match serve::start(options, say_where, stop_signal()).await.map_err(failure)? {
+        match serve::start(options, |address| say_where(scheme, address), stop_signal()).await.map_err(failure)? {
             Some(running) => running.until(stop_signal()).await.map_err(failure),
             None => Ok(()),
         }
@@ -88,7 +89,9 @@ pub(super) fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let logs = start_logs(&settings)?;
     on_runtime(async {
         let options = ServeOptions { settings, roster: RosterSource::Sample, restored: false, clock, logs };
-        let started = serve::start(options, say_where, std::future::pending()).await.map_err(failure)?;
+        let started = serve::start(options, |address| say_where("http", address), std::future::pending())
+            .await
+            .map_err(failure)?;
         let Some(running) = started else { return Ok(()) };
         println!("tasks: http://{0}/api/v1/tasks   events: http://{0}/api/v1/events", running.address);
         println!("why a task is where it is: heliograph why TASK --url http://{}", running.address);
@@ -166,9 +169,9 @@ fn failure(error: ServeError) -> Failure {
 }
 
 /// The first line of stdout; programs wait for it.
-fn say_where(address: SocketAddr) -> std::io::Result<()> {
+fn say_where(scheme: &str, address: SocketAddr) -> std::io::Result<()> {
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{address}")?;
+    writeln!(stdout, "listening on {scheme}://{address}")?;
     stdout.flush()
 }
 

@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 
 use super::answer::{Liveness, Readiness};
 use super::backend::{Backend, Role};
+use super::caller::Caller;
 use super::input::Params;
 use super::problem::Problem;
 use super::routes::{App, Operation};
@@ -21,11 +22,21 @@ pub(super) async fn live<B: Backend>(State(app): State<App<B>>) -> impl IntoResp
 }
 
 /// `GET /readyz`: every check, and 503 when one fails, or when an active daemon is asked for and this one stands by.
-pub(super) async fn ready<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<impl IntoResponse, Problem> {
+///
+/// Details may name tasks and files, so they are for those who may read everything.
+pub(super) async fn ready<B: Backend>(
+    State(app): State<App<B>>,
+    caller: Caller,
+    uri: Uri,
+) -> Result<impl IntoResponse, Problem> {
     let wants_active = wants_active(&uri)?;
     let health = app.backend.health();
     let ready = health.checks.iter().all(|check| check.ok) && (health.role == Role::Active || !wants_active);
-    Ok((status(ready), Json(Readiness { ready, role: health.role, checks: health.checks })))
+    let mut checks = health.checks;
+    if !caller.reads_all() {
+        checks.iter_mut().for_each(|check| check.detail.clear());
+    }
+    Ok((status(ready), Json(Readiness { ready, role: health.role, checks })))
 }
 
 /// Whether only an active daemon counts as ready.

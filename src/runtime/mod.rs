@@ -3,6 +3,7 @@
 mod candidate;
 pub mod clock;
 mod committer;
+mod credentials;
 mod decided;
 mod decider;
 pub mod demo;

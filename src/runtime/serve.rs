@@ -25,6 +25,7 @@ use crate::wire::fact::FactSeq;
 
 use super::clock::Clock;
 use super::committer::Committer;
+use super::credentials::{Credentials, Files};
 use super::decider::{Decider, DeciderParts};
 use super::forgetting::{Forgetter, Rules as ForgettingRules};
 use super::gateway::{Gateway, GatewayParts};
@@ -97,6 +98,9 @@ pub enum ServeError {
         /// The last committed instant.
         last: DateTime<Utc>,
     },
+    /// Certificates of HTTP cannot be used.
+    #[error("{0}")]
+    Certificates(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -123,6 +127,7 @@ impl ServeError {
         match self {
             Self::Roster(_)
             | Self::RosterLacks(_)
+            | Self::Certificates(_)
             | Self::Store(
                 StoreError::IsCopy { .. }
                 | StoreError::IsNoCopy { .. }
@@ -248,11 +253,12 @@ pub async fn start(
 ) -> Result<Option<Running>, ServeError> {
     let restored = options.restored;
     failpoint!("recover", StoreError::at_step("recover").into());
+    let credentials = Credentials::follow(&options.settings.http).map_err(ServeError::Certificates)?;
     match options.settings.store.clone() {
         Store::Sqlite { path } => {
             let store = if restored { SqliteStore::restore(path)? } else { SqliteStore::open(path)? };
             let opened = Opened { writer: Box::new(store), is_restored: restored, epoch: 0 };
-            let running = lead(options, opened, None, Standing::alone()).await?;
+            let running = lead(options, opened, credentials, None, Standing::alone()).await?;
             listening(running.address)?;
             Ok(Some(running))
         }
@@ -261,14 +267,14 @@ pub async fn start(
             let address = listener.local_addr()?;
             listening(address)?;
             let database = standby::options(&postgres, address);
-            let hosts = options.settings.http.hosts.clone();
-            let led = standby::until_leading(database, &listener, hosts, &options.logs, stop).await?;
+            let http_options = http_options(&options.settings.http, &credentials);
+            let led = standby::until_leading(database, &listener, http_options, &options.logs, stop).await?;
             let Some(Leading { mut store, leadership, standing }) = led else { return Ok(None) };
             if restored {
                 store.begin_new_life()?;
             }
             let opened = Opened { writer: store, is_restored: restored, epoch: leadership.epoch() };
-            lead(options, opened, Some((listener, leadership)), standing).await.map(Some)
+            lead(options, opened, credentials, Some((listener, leadership)), standing).await.map(Some)
         }
     }
 }
@@ -277,6 +283,7 @@ pub async fn start(
 async fn lead(
     options: ServeOptions,
     opened: Opened,
+    credentials: Credentials,
     stood_by: Option<(TcpListener, Leadership)>,
     standing: Standing,
 ) -> Result<Running, ServeError> {
@@ -294,13 +301,9 @@ async fn lead(
     let address = listener.local_addr()?;
     // From here on parts run; nothing fails any more.
     let Core { gateway, roster: in_force, stop, consumer, pipeline, outbox } =
-        core(recovery, links, &settings, &roster, &clock, standing)?;
+        core(recovery, links, &settings, &roster, &clock, (standing, credentials.files.clone()))?;
     let stop_http = CancellationToken::new();
-    let http_options = http::Options {
-        hosts: settings.http.hosts.clone(),
-        max_body_bytes: usize::try_from(settings.http.max_body_bytes).unwrap_or(usize::MAX),
-        ..http::Options::default()
-    };
+    let http_options = http_options(&settings.http, &credentials);
     let serving = http::serve(listener, gateway.clone(), http_options, stop_http.clone());
     let http = Part::spawn("the HTTP server", async {
         serving.await;
@@ -324,6 +327,17 @@ async fn lead(
     })
 }
 
+fn http_options(settings: &settings::Http, credentials: &Credentials) -> http::Options {
+    http::Options {
+        certificates: credentials.certificates.clone(),
+        tokens: credentials.tokens.clone(),
+        requests_per_second: settings.requests_per_second,
+        hosts: settings.hosts.clone(),
+        max_body_bytes: usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX),
+        ..http::Options::default()
+    }
+}
+
 async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
@@ -344,12 +358,13 @@ fn core(
     settings: &Settings,
     source: &RosterSource,
     clock: &Arc<Clock>,
-    standing: Standing,
+    (standing, files): (Standing, Files),
 ) -> Result<Core, ServeError> {
     let Recovery { roster, new_text, scheduler, sealer, incarnation, watermark, undelivered, readers, .. } = recovery;
     let started_at = scheduler.now();
     let metrics = recovery.metrics;
     let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description(), standing));
+    status.watch_files(files);
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
     let view = Arc::clone(scheduler.roster());
     let in_force = InForce::new(Adopted { roster: view, base: Arc::clone(&roster) });

@@ -68,7 +68,7 @@ pub fn options(of: &settings::Postgres, address: SocketAddr) -> PostgresOptions 
 pub async fn until_leading(
     options: PostgresOptions,
     listener: &TcpListener,
-    hosts: Vec<String>,
+    http_options: http::Options,
     logs: &LogCounts,
     stop: impl Future<Output = ()>,
 ) -> Result<Option<Leading>, ServeError> {
@@ -79,7 +79,7 @@ pub async fn until_leading(
         std::thread::Builder::new().name("standby".into()).spawn(move || follow(&options, &seen, &told))?
     };
     let serving = CancellationToken::new();
-    let http_options = http::Options { hosts, stop_within: ANSWERS_WITHIN, ..http::Options::default() };
+    let http_options = http::Options { stop_within: ANSWERS_WITHIN, ..http_options };
     notify::ready();
     let alive = seen.clone();
     notify::watch(move || http::Standby::is_live(&alive), &serving);

@@ -10,6 +10,7 @@ use crate::engine::roster::RosterDigest;
 use crate::http::{Check, Health, Role};
 
 use super::clock::{Difference, Stopwatch};
+use super::credentials::Files;
 
 /// The loop is alive when it ticked within this time.
 const ALIVE_WITHIN: Duration = Duration::from_secs(15);
@@ -28,6 +29,8 @@ struct Inner {
     roster: String,
     /// What is wrong with the roster that was read last, while one before it stays in force.
     roster_fault: Option<String>,
+    /// The files that callers are known by.
+    files: Files,
     clock: String,
     standing: Standing,
     /// Whether what was sent in an outage is being read.
@@ -63,6 +66,7 @@ impl Status {
             store_fault: None,
             roster,
             roster_fault: None,
+            files: Files::default(),
             clock,
             standing,
             drains: false,
@@ -103,6 +107,11 @@ impl Status {
         self.lock().roster_fault = fault;
     }
 
+    /// Watches the files that callers are known by.
+    pub fn watch_files(&self, files: Files) {
+        self.lock().files = files;
+    }
+
     /// Whether the wall clock stepped away from engine time, so that no timer may fire.
     #[must_use]
     pub fn clock_stepped(&self) -> bool {
@@ -120,6 +129,7 @@ impl Status {
             check("outage", inner.drained(), "nothing is left of one"),
             Check { name: "leadership", ok: true, detail: inner.standing.leadership.clone() },
         ];
+        checks.extend(inner.files.checks());
         if inner.links.is_empty() {
             checks.push(Check { name: "broker", ok: true, detail: "none is configured".into() });
         }

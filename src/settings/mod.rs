@@ -9,6 +9,7 @@ mod http;
 mod keeping;
 mod secret;
 mod store;
+pub mod tokens;
 
 use std::fmt;
 use std::fs;
@@ -20,8 +21,8 @@ use toml::de::DeTable;
 use self::fields::Fields;
 
 pub use amqp::{Amqp, AmqpTls, MAX_MESSAGE_BYTES, Prefix, Topology};
-pub use fields::SettingsFault;
-pub use http::{DEFAULT_PORT, Http, MAX_BODY_BYTES};
+pub use fields::{SettingsFault, read_secret};
+pub use http::{DEFAULT_PORT, Http, HttpTls, MAX_BODY_BYTES, TokensFile};
 pub use keeping::Keeping;
 pub use secret::Secret;
 pub use store::{DEFAULT_LEASE_SECONDS, Postgres, Store};

@@ -12,7 +12,10 @@ from postgres import PostgresServer
 from program import Program, binary
 
 # A block is known by its document and first line.
-PLAIN = {("README.md", "heliograph route --at 2026-11-24T15:00:00Z - <<'END'")}
+PLAIN = {
+    ("README.md", "heliograph route --at 2026-11-24T15:00:00Z - <<'END'"),
+    ("README.md", "heliograph token ops-desk operate"),
+}
 # In the order of the document, against a demo whose clock starts in New York's morning.
 WITH_A_DEMO = {
     ("README.md", "heliograph submit - <<'END'"),

@@ -356,7 +356,7 @@ impl Looped {
     /// A call over HTTP with one request; its answer.
     pub async fn call(&self, body: String) -> oneshot::Receiver<Vec<crate::http::SubmitAnswer>> {
         let (reply, answer) = oneshot::channel();
-        let call = Inbound::Requests { bodies: vec![body.into()], reply };
+        let call = Inbound::Requests { bodies: vec![body.into()], clients: None, reply };
         self.intake.send(call).await.expect("the loop runs");
         answer
     }
