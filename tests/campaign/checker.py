@@ -2,6 +2,7 @@
 
 import rules_flow
 import rules_rest
+import rules_roster
 import rules_tasks
 import rules_timers
 import rules_walls
@@ -17,6 +18,7 @@ RULES = [
     rules_timers.each_timer_once_and_never_early,
     rules_timers.nothing_is_overdue,
     rules_walls.nothing_passes_a_wall,
+    rules_roster.each_decision_names_the_roster_in_force,
     rules_rest.never_ended_by_itself,
     rules_rest.memory_is_bounded,
     rules_rest.nothing_secret_is_told,

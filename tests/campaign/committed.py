@@ -5,8 +5,8 @@ import sqlite3
 
 from records import Committed, Fact
 
-FACTS = """SELECT seq, at, type, task, task_seq, client, matter, team, addressed, with_payload, suppressed, body FROM facts
-ORDER BY seq"""
+FACTS = """SELECT seq, at, type, task, task_seq, client, matter, team, addressed, with_payload, suppressed, body,
+CAST(decision AS TEXT) ->> '$.roster' FROM facts ORDER BY seq"""
 
 
 def read(path):
@@ -16,9 +16,9 @@ def read(path):
         found = Committed()
         row = store.execute("SELECT incarnation, watermark, last_seq, last_at FROM meta").fetchone()
         found.incarnation, found.watermark, found.last_seq, found.last_at_ms = row
-        for *columns, with_payload, suppressed, body in store.execute(FACTS):
+        for *columns, with_payload, suppressed, body, decided_by in store.execute(FACTS):
             said = json.loads(body) if body else {}
-            found.facts.append(Fact(*columns, bool(with_payload), bool(suppressed), body, said))
+            found.facts.append(Fact(*columns, bool(with_payload), bool(suppressed), body, said, decided_by))
         for task, state, owner, due in store.execute("SELECT id, state, owner, next_due_at FROM tasks"):
             found.tasks[task] = (state, owner, due)
         found.updates = {id: refused is not None for id, refused in store.execute("SELECT id, refused FROM updates")}

@@ -46,6 +46,7 @@ class DaemonProcess:
         """Starts it and does not wait."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HELIOGRAPH")}
         environment |= {"HELIOGRAPH_TEST_CLOCK": self._clock, "FAILPOINTS": self.steps}
+        environment["HELIOGRAPH_TEST_WALL"] = str(self.folder / "wall")
         if self.planted:
             environment["HELIOGRAPH_PLANTED"] = self.planted
         with open(self.folder / "stderr", "ab") as errors:
@@ -116,6 +117,13 @@ class DaemonProcess:
     def kill(self):
         """Ends it at once."""
         if self.is_running():
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def end(self):
+        """Ends it at once, or finds that it has ended, as it might."""
+        if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None

@@ -45,6 +45,7 @@ class Fact:
     suppressed: bool
     body: bytes
     said: dict
+    decided_by: str | None = None  # the digest of the roster that a decision names
 
 
 @dataclass
@@ -73,6 +74,7 @@ class Leg:
     lost_queues: set = field(default_factory=set)  # teams whose queue was deleted with what was in it
     ended_itself: list = field(default_factory=list)  # what it said last, for each time
     leaks: dict = field(default_factory=dict)  # where -> text in which no canary may stand
+    rosters: set = field(default_factory=set)  # digests that were meant to come into force; any may when it is empty
     canaries: list = field(default_factory=list)
     resident_bytes: list = field(default_factory=list)
     most_resident_bytes: int = 1 << 40

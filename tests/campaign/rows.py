@@ -1,13 +1,18 @@
 """The rows of the campaign: what each does in one leg, how large a leg is, and the floor that its legs have to reach."""
 
 import random
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import checker
+import disk as small_disk
 import links
 import plans
+import reloads
 import rules_flow
 import steps
+import wall_clock
 from proxy import Proxy
 from supervisor import Supervisor
 
@@ -96,6 +101,37 @@ def broker(node, seed, is_short):
     return loaded(node, seed, plan, count, requests=1_000 if is_short else 8_000, rate=40, proxied=Proxy, clock=MORNING)
 
 
+def reload(node, seed, is_short):
+    count = 25 if is_short else 250
+    return loaded(node, seed, reloads.plan(count), figure("reloads"), requests=20 * count, rate=40, clock=MORNING)
+
+
+def clock(node, seed, is_short):
+    count = 6 if is_short else 50
+    return loaded(node, seed, wall_clock.plan(count), figure("steps"), requests=60 * count, rate=30)
+
+
+def figure(name):
+    """A figure that the plan has counted."""
+    return lambda supervisor: {name: supervisor.figures.get(name, 0)}
+
+
+def disk(node, seed, is_short):
+    """A disk that fills, and then calls that fail."""
+    full, calls = (3, 8) if is_short else (20, 80)
+    with tempfile.TemporaryDirectory(prefix="heliograph-disk-") as folder, small_disk.SmallDisk(Path(folder) / "store") as room:
+        fill, fail = small_disk.fill_again_and_again(room, full), small_disk.fail_calls(small_disk.cells(seed, calls))
+
+        def plan(leg):
+            fill(leg)
+            fail(leg)
+
+        names = ("cycles", "ends when full", "lives on when full", "calls made to fail", "of them reached")
+        counts = lambda supervisor: {name: supervisor.figures.get(name, 0) for name in names}
+        load = {"requests": 100 * full + 60 * calls, "rate": 25, "padding": 4_000}
+        return loaded(node, seed, plan, counts, store=room.path / "heliograph.db", **load)
+
+
 ROWS = {
     "kill": Row(
         "P1 to P5, P7, P9, P11, P12",
@@ -115,5 +151,24 @@ ROWS = {
         "restarted and killed",
         {"cuts": 1_000, "restarts": 100},
         broker,
+    ),
+    "disk": Row(
+        "P8, with P1 to P5 and P7",
+        "a small disk that fills under load; each system call of the store fails once, at its 1st to 100th call, with EIO and "
+        "with ENOSPC",
+        {"cycles": 100, "calls made to fail": 2_000},
+        disk,
+    ),
+    "reload": Row(
+        "P10",
+        "another roster under load: valid, faulty, half written, missing, behind a link that is swapped",
+        {"reloads": 1_000},
+        reload,
+    ),
+    "clock": Row(
+        "P4, P15",
+        "the wall clock is set by half a second to a day, forward and back; every tenth time the daemon is killed meanwhile",
+        {"steps": 200},
+        clock,
     ),
 }

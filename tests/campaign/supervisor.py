@@ -50,6 +50,7 @@ class Supervisor:
         through = self.url if self.proxy is None else self.url.replace(f":{node.port}/", f":{self.proxy.port}/")
         self.roster = self.folder / "roster.toml"
         shutil.copy(ROSTER, self.roster)
+        self.wall = self.folder / "wall"  # by how many milliseconds the wall clock is ahead
         self.daemon = DaemonProcess(self.folder, through, clock, speed, self.roster, planted, store, under)
         self.leg = Leg(canaries=[CANARY, node.password], speed=speed, most_resident_bytes=MOST_RESIDENT_BYTES)
         self.figures, self.worst = {}, {}
@@ -145,6 +146,16 @@ class Supervisor:
         """No more faults: everything that was sent is answered, everything that was decided leaves."""
         self.daemon.steps = ""
         deadline = time.monotonic() + DRAIN_WITHIN_SECONDS
+        self._settle(deadline)
+        teams.rest()
+        # What they said last.
+        self._settle(deadline)
+        self.leg.leaks["/metrics"] = self.daemon.text("/metrics")
+        self.daemon.stop()
+        while (self.listener.depth() or time.monotonic() - self.listener.last_at < QUIET_FOR_SECONDS) and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _settle(self, deadline):
         left, changed_at = None, time.monotonic()
         while not self._is_settled():
             before, left = left, self._what_is_left()
@@ -153,18 +164,13 @@ class Supervisor:
                 changed_at = time.monotonic()
             if time.monotonic() > min(deadline, changed_at + self._patience):
                 self.figures["not_drained"] = left
-                break
+                return
             if not self.daemon.is_running():
                 if len(self.daemon.ended_itself) > ENDS_BORNE:
-                    break  # what it said stands in its last words
+                    return  # what it said stands in its last words
                 self.fault("start")
                 self.daemon.start()
             time.sleep(0.2)  # neither the store nor the queues tell when they are quiet
-        teams.rest()
-        self.leg.leaks["/metrics"] = self.daemon.text("/metrics")
-        self.daemon.stop()
-        while (self.listener.depth() or time.monotonic() - self.listener.last_at < QUIET_FOR_SECONDS) and time.monotonic() < deadline:
-            time.sleep(0.1)
 
     def _is_settled(self):
         if not self.firm.is_done() or any(it.left() for it in self.publishers):

@@ -242,6 +242,18 @@ def test_a_message_that_was_kept_back_and_came_all_the_same_is_found():
     assert promises(leg) == {"P11"}
 
 
+def test_a_decision_by_another_roster_than_the_one_in_force_is_found():
+    changed = (0, "roster.changed", {"digest": "a"})
+    leg = leg_of(changed, admitted())
+    leg.committed.facts[1] = replace(leg.committed.facts[1], decided_by="a")
+    assert promises(leg) == set()
+    leg.rosters = {"b"}
+    assert promises(leg) == {"P10"}, "nobody meant it to come into force"
+    leg.rosters = set()
+    leg.committed.facts[1] = replace(leg.committed.facts[1], decided_by="b")
+    assert promises(leg) == {"P10"}
+
+
 def test_an_end_that_nobody_asked_for_memory_and_canaries_are_found():
     leg = leg_of(admitted())
     leg.ended_itself, leg.resident_bytes, leg.most_resident_bytes = ["exit 1"], [10, 20], 15
