@@ -157,7 +157,11 @@ fn start_logs(settings: &Settings) -> Result<LogCounts, Failure> {
 
 fn on_runtime(run: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?.block_on(run)
+    let runtime = runtime.map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?;
+    let ended = runtime.block_on(run);
+    // What is to be waited for was waited for: a part that hangs must not keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 fn failure(error: ServeError) -> Failure {

@@ -166,7 +166,8 @@ pub struct Running {
 
 impl Running {
     /// Waits until `signal` or until a part ends, then stops everything in order: nothing new is taken, what is decided
-    /// is written and published, connections are closed.
+    /// is written and published, connections are closed. When the leadership is lost nothing is stopped: the process is to
+    /// end.
     ///
     /// # Errors
     /// [`ServeError`] when a part failed or ended on its own.
@@ -174,7 +175,12 @@ impl Running {
         let leadership = self.leadership.take();
         let ended = tokio::select! {
             () = signal => Ok(()),
-            how = lost(leadership.as_ref()) => Err(ServeError::LeadershipLost(how)),
+            how = lost(leadership.as_ref()) => {
+                // As in a crash: what is not committed is the next leader's to do, and what this one has taken from the
+                // broker goes back to it at once.
+                tracing::error!(how, "the leadership is lost; the process ends");
+                return Err(ServeError::LeadershipLost(how));
+            }
             () = self.pipeline.ends_itself() => Err(ServeError::PartEnded(self.pipeline.name)),
             () = self.outbox.ends_itself() => Err(ServeError::PartEnded(self.outbox.name)),
             () = self.http.ends_itself() => Err(ServeError::PartEnded(self.http.name)),

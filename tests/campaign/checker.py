@@ -1,6 +1,7 @@
 """Judges a leg: a pure function from what was sent, committed and received to the promises that were broken."""
 
 import rules_flow
+import rules_pair
 import rules_rest
 import rules_roster
 import rules_tasks
@@ -17,6 +18,7 @@ RULES = [
     rules_tasks.numbers_are_dense,
     rules_timers.each_timer_once_and_never_early,
     rules_timers.nothing_is_overdue,
+    rules_pair.one_writer_an_epoch,
     rules_walls.nothing_passes_a_wall,
     rules_roster.each_decision_names_the_roster_in_force,
     rules_rest.never_ended_by_itself,

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 
+import committed_in_postgres
 from records import Committed, Fact
 
 FACTS = """SELECT seq, at, type, task, task_seq, client, matter, team, addressed, with_payload, suppressed, body,
@@ -11,6 +12,8 @@ CAST(decision AS TEXT) ->> '$.roster' FROM facts ORDER BY seq"""
 
 def read(path):
     """Everything that the checker asks for."""
+    if isinstance(path, committed_in_postgres.Database):
+        return committed_in_postgres.read(path)
     store = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         found = Committed()
@@ -31,6 +34,8 @@ def read(path):
 
 def known(path):
     """The ids of tasks and updates that a store has answered, and how far publishing is: (ids, watermark, last fact)."""
+    if isinstance(path, committed_in_postgres.Database):
+        return committed_in_postgres.known(path)
     store = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     try:
         ids = {id for (id,) in store.execute("SELECT id FROM tasks")}

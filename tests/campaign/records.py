@@ -74,6 +74,7 @@ class Leg:
     lost_queues: set = field(default_factory=set)  # teams whose queue was deleted with what was in it
     ended_itself: list = field(default_factory=list)  # what it said last, for each time
     leaks: dict = field(default_factory=dict)  # where -> text in which no canary may stand
+    writers: list = field(default_factory=list)  # of a pair: (connection, epoch) of everything that was written
     rosters: set = field(default_factory=set)  # digests that were meant to come into force; any may when it is empty
     canaries: list = field(default_factory=list)
     resident_bytes: list = field(default_factory=list)

@@ -8,6 +8,7 @@ from pathlib import Path
 import checker
 import disk as small_disk
 import links
+import pair as pairs
 import plans
 import reloads
 import rules_flow
@@ -101,6 +102,12 @@ def broker(node, seed, is_short):
     return loaded(node, seed, plan, count, requests=1_000 if is_short else 8_000, rate=40, proxied=Proxy, clock=MORNING)
 
 
+def pair(node, seed, is_short):
+    count = 7 if is_short else 35
+    with pairs.server() as server:
+        return loaded(node, seed, pairs.plan(count), figure("fail-overs"), requests=150 * count, rate=25, pair_on=server)
+
+
 def reload(node, seed, is_short):
     count = 25 if is_short else 250
     return loaded(node, seed, reloads.plan(count), figure("reloads"), requests=20 * count, rate=40, clock=MORNING)
@@ -151,6 +158,13 @@ ROWS = {
         "restarted and killed",
         {"cuts": 1_000, "restarts": 100},
         broker,
+    ),
+    "pair": Row(
+        "P6, P7, with P1 to P5",
+        "an active daemon and its standby on PostgreSQL: the active one killed, stopped beyond its lease and let go on, its "
+        "connection ended or cut, parted from the database both ways and one way, asked to stop",
+        {"fail-overs": 200},
+        pair,
     ),
     "disk": Row(
         "P8, with P1 to P5 and P7",

@@ -16,6 +16,7 @@ import pika
 import rules_timers
 from daemon_process import DaemonProcess
 from listener import Listener
+from pair import Pair
 from players import CANARY, SPEED, Firm, Teams
 from publisher import Publisher
 from records import Leg
@@ -39,7 +40,7 @@ MOST_RESIDENT_BYTES = 600 << 20
 class Supervisor:
     """Runs one leg on a broker node; `run` gives its record. The folder is kept when the leg is not content."""
 
-    def __init__(self, node, seed, requests=1000, rate=100, planted=None, proxied=None, padding=0, speed=SPEED, clock=CLOCK, store=None, under=(), patience=PATIENCE_SECONDS):
+    def __init__(self, node, seed, requests=1000, rate=100, planted=None, proxied=None, padding=0, speed=SPEED, clock=CLOCK, store=None, under=(), patience=PATIENCE_SECONDS, pair_on=None):
         self.node, self.seed, self.rng = node, seed, random.Random(f"faults {seed}")
         self._requests, self._rate, self._padding, self._speed = requests, rate, padding, speed
         self.folder = Path(tempfile.mkdtemp(prefix="heliograph-campaign-"))
@@ -51,10 +52,18 @@ class Supervisor:
         self.roster = self.folder / "roster.toml"
         shutil.copy(ROSTER, self.roster)
         self.wall = self.folder / "wall"  # by how many milliseconds the wall clock is ahead
-        self.daemon = DaemonProcess(self.folder, through, clock, speed, self.roster, planted, store, under)
+        arguments = (through, clock, speed, self.roster, planted)
+        self.daemon = (
+            Pair(self.folder, pair_on, self._database(pair_on), arguments) if pair_on else DaemonProcess(self.folder, *arguments, store, under)
+        )
         self.leg = Leg(canaries=[CANARY, node.password], speed=speed, most_resident_bytes=MOST_RESIDENT_BYTES)
         self.figures, self.worst = {}, {}
         self._done_at, self._patience = None, patience
+
+    def _database(self, server):
+        name = self.vhost.replace("-", "_")
+        server.run_sql(f"CREATE DATABASE {name}")
+        return name
 
     # --- what plans do ---
 
@@ -88,7 +97,6 @@ class Supervisor:
         sampler = threading.Thread(target=self._sample, daemon=True)
         self._sampling = True
         try:
-            self.daemon.start()
             with (
                 Publisher(self.url) as firms,
                 Publisher(self.url) as replies,
@@ -97,6 +105,7 @@ class Supervisor:
                 Firm(firms, self.seed, self._requests, self._rate, self._padding) as self.firm,
             ):
                 self.publishers, self.listener = (firms, replies), listener
+                self.daemon.start()
                 sampler.start()
                 plan(self)
                 began = time.monotonic()

@@ -175,6 +175,8 @@ impl Reloader {
                 self.parts.metrics.roster_reloaded(self.parts.clock.now(), horizon(&self.parts.in_force.roster()));
             }
             Err(NotInForce::Fault(fault)) => self.show_fault(Some(fault)),
+            // The daemon is stopping: nobody is there to take it, and that is no fault of the roster.
+            Err(NotInForce::Later(_)) if self.parts.intake.is_closed() => {}
             Err(NotInForce::Later(fault)) => {
                 self.again_at = Some(Instant::now() + AGAIN_EVERY);
                 self.show_fault(Some(fault));

@@ -62,6 +62,8 @@ pub struct Candidate {
     driver: Arc<Driver>,
     /// Would write, and until then looks at the lease.
     session: Session,
+    /// Renews the lease once there is one; connected beforehand, so that nothing is left to fail when it is taken.
+    renewing: Session,
     /// Follows the tasks.
     following: Session,
     warm: Warm,
@@ -81,7 +83,8 @@ impl Candidate {
         let durability = check_settings(&mut following)?;
         schema::migrate(&mut following)?;
         let session = driver.connect(Purpose::Write)?;
-        Ok(Self { options, driver, session, following, warm: Warm::default(), durability })
+        let renewing = driver.connect(Purpose::Write)?;
+        Ok(Self { options, driver, session, renewing, following, warm: Warm::default(), durability })
     }
 
     /// How safe a commit is.
@@ -115,10 +118,9 @@ impl Candidate {
         match lease::take(&mut self.session, &self.options.holder, self.options.lease_for)? {
             Err(leader) => Ok(Led::By(leader, Box::new(self))),
             Ok(epoch) => {
-                let renewing = self.driver.connect(Purpose::Write)?;
                 let lease = Lease {
                     driver: Arc::clone(&self.driver),
-                    session: renewing,
+                    session: self.renewing,
                     epoch,
                     lease_for: self.options.lease_for,
                 };
