@@ -54,6 +54,7 @@ def write(name, row, state):
         f"{sum(leg['seconds'] for leg in state.legs) / 60:.0f} minutes",
         f"- {listed(figures)}",
         f"- at most: {listed(worst)}",
+        *(f"- {note}" for leg in state.legs for note in leg["notes"]),
         f"- {len(violations)} violations" + "".join(f"\n  - {it}" for it in violations[:10]),
     ]
     before = sections()

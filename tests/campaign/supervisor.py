@@ -83,7 +83,7 @@ class Supervisor:
 
     def run(self, plan):
         """The whole leg; its record."""
-        self._declare()
+        self.declare()
         queues = [f"heliograph.team.{team}" for team in TEAMS]
         sampler = threading.Thread(target=self._sample, daemon=True)
         self._sampling = True
@@ -116,7 +116,7 @@ class Supervisor:
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _declare(self):
+    def declare(self):
         """The queues of the contract and the teams, so that load and listeners need not wait for the daemon."""
         connection = pika.BlockingConnection(pika.URLParameters(self.url))
         channel = connection.channel()
