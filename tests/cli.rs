@@ -14,5 +14,7 @@ mod program;
 mod route;
 #[path = "cli/submit.rs"]
 mod submit;
+#[path = "cli/token.rs"]
+mod token;
 #[path = "cli/usage.rs"]
 mod usage;

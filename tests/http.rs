@@ -1,5 +1,7 @@
 //! The daemon over HTTP, on real sockets, against a backend in memory.
 
+#[path = "http/access.rs"]
+mod access;
 #[path = "http/client.rs"]
 mod client;
 #[path = "http/documents.rs"]

@@ -1,9 +1,11 @@
 //! The service's settings: precedence, refusals, secrets.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use heliograph::settings::{self, LogLevel, Secret, Settings, SettingsFaults, Topology};
+use heliograph::settings::tokens::{self, Role};
+use heliograph::settings::{self, LogLevel, Secret, Settings, SettingsFaults, Store, Topology};
 
 /// Loads a file of this text under this environment.
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsFaults> {
@@ -98,7 +100,7 @@ fn every_fault_is_found_at_once_with_field_value_limit_and_what_to_do() {
     http.hosts = a list: use a list of at most 100 texts, none empty
     http.listen = "localhost": use an address and a port, such as "127.0.0.1:8321"
     http.max_body_bytes = "many": use a whole number from 1024 to 67108864
-    http.tls is not a setting; known here are listen, behind_proxy, hosts, max_body_bytes
+    http.tls.key_file is not given: a certificate needs its key
     limits.batch = 1.5: use a whole number from 1 to 10000
     limits.max_open_tasks = "-1" from the environment: use a whole number from 1 to 10000000
     log.level = "loud": use "error" or "warn" or "info" or "debug" or "trace"
@@ -114,19 +116,90 @@ fn a_section_that_is_no_table_is_a_fault_that_does_not_show_it() {
 }
 
 #[test]
-fn an_address_off_loopback_needs_a_proxy_and_what_would_not_protect_it_is_no_setting() {
+fn an_address_off_loopback_needs_tokens_and_tls_or_a_proxy() {
     let open = "[http]\nlisten = \"0.0.0.0:80\"\n";
-    let refusal = "http.listen = \"0.0.0.0:80\" is reached from outside: put a proxy in front that does TLS and checks \
-                   its callers and set http.behind_proxy = true, or listen on 127.0.0.1";
-    assert_eq!(faults(open, &[]), [refusal]);
-    let protected = format!("{open}behind_proxy = true\n");
-    for unknown in ["tokens_file = \"t\"\n", "tls = { key_file = \"k\" }\n", "requests_per_second = 1\n"] {
-        let faults = faults(&format!("{protected}{unknown}"), &[]);
-        assert!(faults.len() == 1 && faults[0].contains("is not a setting"), "{faults:?}");
+    let refusal = |lacking: &str| {
+        let rule = "or http.behind_proxy = true where a proxy in front does TLS, or listen on 127.0.0.1";
+        format!("http.listen = \"0.0.0.0:80\" is reached from outside: set {lacking}, {rule}")
+    };
+    let (_folder, tokens) = with_tokens(&tokens::line(&"ann".parse().unwrap(), &[Role::Read], "hgt_1"), 0o600);
+    let tokens = tokens.trim_start_matches("[http]\n");
+    let tls = "tls = { certificate_file = \"c\", key_file = \"k\" }\n";
+    let certificates = "http.tls.certificate_file and http.tls.key_file";
+    assert_eq!(faults(open, &[]), [refusal(&format!("http.tokens_file, {certificates}"))]);
+    assert_eq!(faults(&format!("{open}{tokens}"), &[]), [refusal(certificates)]);
+    assert_eq!(faults(&format!("{open}{tls}"), &[]), [refusal("http.tokens_file")]);
+    for good in [format!("{open}{tokens}{tls}"), format!("{open}behind_proxy = true\n")] {
+        assert!(load(&good, &[]).is_ok(), "{good}");
     }
-    assert!(load(&format!("{open}behind_proxy = true\n"), &[]).is_ok());
     assert!(load("[http]\nlisten = \"[::1]:0\"\n", &[]).is_ok());
     assert_eq!(faults("[http]\nlisten = \"[::]:1\"\n", &[]).len(), 1);
+    let half = "[http.tls]\nclient_ca_file = \"a\"\n";
+    let why = "http.tls.certificate_file is not given: callers are asked for certificates over TLS only";
+    assert_eq!(faults(half, &[]), [why]);
+    let key = "http.tls.key_file is not given: a certificate needs its key";
+    assert_eq!(
+        faults(&format!("{open}tls = {{ certificate_file = \"c\" }}\n"), &[]),
+        [refusal("http.tokens_file"), key.into()]
+    );
+}
+
+/// A folder with a file of tokens, and the settings that name it.
+fn with_tokens(text: &str, mode: u32) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tokens");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    let settings = format!("[http]\ntokens_file = {:?}\n", file.display().to_string());
+    (folder, settings)
+}
+
+#[test]
+fn tokens_are_read_from_their_file_and_found_by_what_is_shown_alone() {
+    let name = "ops@desk".parse().unwrap();
+    let line = tokens::line(&name, &[Role::Operate, "submit:acme-llp".parse().unwrap()], "hgt_canary");
+    let (_folder, settings) = with_tokens(&format!("# who calls\n\n  {line}  \n"), 0o640);
+    let settings = load(&settings, &[]).unwrap();
+    let held = settings.http.tokens.as_ref().unwrap();
+    assert_eq!((held.tokens.count(), settings.http.requests_per_second), (1, 500));
+    let token = held.tokens.find("hgt_canary").unwrap();
+    assert_eq!((token.name.as_str(), token.roles.len()), ("ops@desk", 2));
+    for other in ["", "hgt_canar", "hgt_canary ", "HGT_CANARY", &line] {
+        assert_eq!(held.tokens.find(other), None, "{other:?}");
+    }
+    assert!(!format!("{settings:?}").contains("canary"));
+}
+
+#[test]
+fn every_fault_of_a_file_of_tokens_is_found_at_once_by_its_line_and_shows_no_token() {
+    let good = tokens::line(&"ann".parse().unwrap(), &[Role::Read], "hgt_1");
+    let digest = good.rsplit(' ').next().unwrap();
+    let text = format!(
+        "{good}\nann operate {}\nbob reed,submit:Acme,team: {digest}\nlocal read {0}\nhgt_canary\ncleo admin hgt_canary\n",
+        digest.replace(['a', 'b'], "c")
+    );
+    let (folder, settings) = with_tokens(&text, 0o600);
+    let file = folder.path().join("tokens").display().to_string();
+    let found: Vec<_> = faults(&settings, &[]).iter().map(|it| it.replace(&file, "FILE")).collect();
+    insta::assert_snapshot!(found.join("\n"), @r#"
+    http.tokens_file FILE:2: "ann" is the name of an earlier line: give another
+    http.tokens_file FILE:3: "reed" is no role: use read, read:CLIENT, submit:CLIENT, team:ID, operate or admin
+    http.tokens_file FILE:3: role "submit:Acme": client id "Acme" is not valid: use 1 to 63 of a-z 0-9 and -, not starting with -
+    http.tokens_file FILE:3: role "team:": team id "" is not valid: use 1 to 63 of a-z 0-9 and -, not starting with -
+    http.tokens_file FILE:4: "local" is the name of a caller without a token: give another
+    http.tokens_file FILE:5: is not NAME ROLE[,ROLE...] DIGEST, three words
+    http.tokens_file FILE:6: the last word is not the SHA-256 of a token in 64 hexadecimal digits
+    "#);
+    for (text, mode, said) in [
+        (good.as_str(), 0o644, "has mode 0644: others must not read it and nobody else write it; chmod 0600 or 0640"),
+        (good.as_str(), 0o620, "has mode 0620"),
+        ("# nobody\n", 0o600, ":1: has no token, so nobody could call"),
+        (&format!("ann {} {digest}", ["read"; 33].join(",")), 0o600, ":1: has 33 roles, the limit is 32"),
+    ] {
+        let (_folder, settings) = with_tokens(text, mode);
+        let found = faults(&settings, &[]);
+        assert!(found.len() == 1 && found[0].contains(said), "{found:?}");
+    }
 }
 
 #[test]
@@ -209,4 +282,26 @@ fn what_is_kept_has_limits_and_content_goes_no_later_than_its_row() {
             "keeping.portion = 0: use a whole number from 1 to 10000",
         ]
     );
+}
+
+#[test]
+fn a_database_is_the_store_when_one_is_named_and_its_password_is_never_shown() {
+    let url = "postgresql://heliograph:hunter2@db.example:5432/heliograph";
+    let read =
+        load("[store]\npath = \"heliograph.db\"\nlease_seconds = 9", &[("HELIOGRAPH__STORE__POSTGRES", url)]).unwrap();
+    let Store::Postgres(postgres) = &read.store else { panic!("{:?}", read.store) };
+    assert_eq!((postgres.url.reveal(), postgres.lease_seconds, postgres.allow_plain_remote), (url, 9, false));
+    assert!(!format!("{read:?}").contains("hunter2"));
+    for (wrong, because) in [
+        ("postgres = \"mysql://a:hunter2@b/c\"", "store.postgres is not of the form postgresql://"),
+        ("postgres = \"postgresql://a:hunter2@b\"", "store.postgres is not of the form postgresql://"),
+        ("postgres = \"postgresql://a:hunter2@b/c?sslmode=disable\"", "store.postgres has sslmode=disable"),
+        ("lease_seconds = 1", "store.lease_seconds = 1: use a whole number from 2 to 60"),
+    ] {
+        let faults = load(&format!("[store]\n{wrong}"), &[]).unwrap_err().to_string();
+        assert!(faults.contains(because) && !faults.contains("hunter2"), "{wrong}: {faults}");
+    }
+    let plain = "[store]\npostgres = \"postgresql://a@b/c?sslmode=disable\"\nallow_plain_remote = true";
+    assert!(load(plain, &[]).is_ok());
+    assert!(load("[store]\npostgres = \"postgresql://a@127.0.0.1:1/c?sslmode=disable\"", &[]).is_ok());
 }

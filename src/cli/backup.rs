@@ -9,6 +9,7 @@ use super::configuration;
 use super::failure::Failure;
 use super::output::Output;
 use crate::runtime::clock;
+use crate::settings::Store;
 use crate::store::sqlite::{BackedUp, BackupStep, backup};
 
 /// Between two lines about the progress where nobody watches, in per cent.
@@ -27,8 +28,12 @@ pub(super) struct BackupArguments {
 pub(super) fn run(arguments: &BackupArguments, output: &mut Output) -> Result<(), Failure> {
     let settings = configuration::load(arguments.settings.as_deref())
         .map_err(|faults| Failure::Configuration(faults.to_string()))?;
+    let Store::Sqlite { path: store } = &settings.store else {
+        let message = "store.postgres is set: copy that database with pg_dump; `serve --restored` goes on with a copy";
+        return Err(Failure::Usage(message.into()));
+    };
     let mut progress = Progress::default();
-    let done = backup(&settings.store.path, &arguments.path, clock::wall(), &mut |step| progress.show(step));
+    let done = backup(store, &arguments.path, clock::wall(), &mut |step| progress.show(step));
     progress.end();
     let BackedUp { bytes, facts, head } = done.map_err(|error| Failure::Failed(error.to_string()))?;
     let link: String = head.link.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use super::configuration;
 use super::failure::{self, Failure};
 use super::output::Output;
+use crate::http;
 use crate::roster::zones::ZoneSource;
 use crate::roster::{self, Finding, Loaded};
 use crate::runtime::clock;
-use crate::settings::SettingsFault;
+use crate::settings::{Settings, SettingsFault};
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,10 @@ pub(super) struct CheckArguments {
 
 pub(super) fn run(arguments: &CheckArguments, output: &mut Output) -> Result<(), Failure> {
     let (settings, of_settings) = match configuration::load(arguments.settings.as_deref()) {
-        Ok(settings) => (Some(settings), Vec::new()),
+        Ok(settings) => {
+            let of_files = certificates(&settings);
+            (Some(settings), of_files)
+        }
         Err(faults) => (None, faults.0),
     };
     let path = arguments.roster.clone().or_else(|| settings.as_ref().map(|settings| settings.roster.path.clone()));
@@ -59,6 +63,13 @@ pub(super) fn run(arguments: &CheckArguments, output: &mut Output) -> Result<(),
         }
     }
     if is_valid { Ok(()) } else { Err(Failure::Faulty) }
+}
+
+/// What is wrong with the files of certificates.
+fn certificates(settings: &Settings) -> Vec<SettingsFault> {
+    let read = settings.http.tls.as_ref().map(http::read_certificates);
+    let faults = read.and_then(Result::err).into_iter();
+    faults.map(|message| SettingsFault { field: String::new(), message }).collect()
 }
 
 fn summary(loaded: &Loaded) -> String {

@@ -1,15 +1,19 @@
 //! Talking to a daemon over HTTP.
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use ureq::Agent;
 use ureq::http::Response;
+use ureq::{Agent, RequestBuilder};
 use ureq::{Body, Error};
 
 use super::failure::Failure;
 use super::output::on_one_line;
+use super::tls::TlsArguments;
+use crate::settings::{self, Secret};
 
 /// Where a daemon listens by default.
 const DEFAULT_URL: &str = "http://127.0.0.1:8321";
@@ -26,18 +30,36 @@ const MAX_SHOWN_CHARS: usize = 200;
 /// Status of a daemon that cannot answer now.
 const UNAVAILABLE: u16 = 503;
 
+/// Environment variable with the caller's token.
+const TOKEN_VARIABLE: &str = "HELIOGRAPH_TOKEN";
+
 /// Which daemon.
 #[derive(Debug, clap::Args)]
 pub(super) struct DaemonArguments {
     /// Address of the daemon [default: HELIOGRAPH_URL, else http://127.0.0.1:8321]
     #[arg(long, value_name = "URL")]
     url: Option<String>,
+    #[command(flatten)]
+    caller: CallerArguments,
 }
 
-impl DaemonArguments {
-    /// The daemon at an address; the default one without.
-    pub(super) fn of(url: Option<String>) -> Self {
-        Self { url }
+/// By what the daemon knows the caller.
+#[derive(Debug, clap::Args)]
+pub(super) struct CallerArguments {
+    /// File with the token to call with [default: that in HELIOGRAPH_TOKEN, else none]
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsArguments,
+}
+
+impl CallerArguments {
+    /// The token of the file or of the environment.
+    fn token(&self) -> Result<Option<Secret>, Failure> {
+        let Some(path) = &self.token_file else { return Ok(variable(TOKEN_VARIABLE).map(|token| Secret::new(&token))) };
+        let fault = |why: String| Failure::Failed(format!("--token-file {}: {why}", path.display()));
+        let secret = settings::read_secret(path).map_err(fault)?;
+        Ok(Some(secret))
     }
 }
 
@@ -46,6 +68,7 @@ impl DaemonArguments {
 pub(super) struct Daemon {
     agent: Agent,
     url: String,
+    token: Option<Secret>,
 }
 
 /// An answer of the daemon.
@@ -70,14 +93,41 @@ impl DaemonArguments {
     /// The daemon that the arguments or the environment name.
     ///
     /// # Errors
-    /// An address that is not `http://HOST[:PORT]`.
+    /// An address that is not `http://HOST[:PORT]` or `https://HOST[:PORT]`, a token or certificates that cannot be used.
     pub(super) fn daemon(&self) -> Result<Daemon, Failure> {
-        let url = self.url.clone().or_else(|| variable(URL_VARIABLE)).unwrap_or_else(|| DEFAULT_URL.to_owned());
-        let authority = url.strip_prefix("http://").unwrap_or_default().trim_end_matches('/');
-        if authority.is_empty() || authority.contains(['/', '?', '#', '@']) || authority.contains(char::is_whitespace) {
+        Self::at(self.url.clone(), &self.caller)
+    }
+
+    /// The daemon as one who asks only what needs no token: none is sent.
+    ///
+    /// # Errors
+    /// As [`DaemonArguments::daemon`].
+    pub(super) fn unknown_to(&self) -> Result<Daemon, Failure> {
+        Self::reached(self.url.clone(), None, &self.caller.tls)
+    }
+
+    /// The daemon at an address; the default one without.
+    ///
+    /// # Errors
+    /// As [`DaemonArguments::daemon`].
+    pub(super) fn at(url: Option<String>, caller: &CallerArguments) -> Result<Daemon, Failure> {
+        Self::reached(url, caller.token()?, &caller.tls)
+    }
+
+    fn reached(url: Option<String>, token: Option<Secret>, tls: &TlsArguments) -> Result<Daemon, Failure> {
+        let url = url.or_else(|| variable(URL_VARIABLE)).unwrap_or_else(|| DEFAULT_URL.to_owned());
+        let (scheme, authority) = url.trim_end_matches('/').split_once("://").unwrap_or_default();
+        let is_authority = !authority.is_empty()
+            && !authority.contains(['/', '?', '#', '@'])
+            && !authority.contains(char::is_whitespace);
+        if !is_authority || !["http", "https"].contains(&scheme) {
+            let message = format!("the address of the daemon {url:?} is not http://HOST:PORT or https://HOST:PORT");
+            return Err(Failure::Usage(message));
+        }
+        let is_plain = scheme == "http";
+        if token.is_some() && is_plain && !is_loopback(authority) {
             return Err(Failure::Usage(format!(
-                "the address of the daemon {url:?} is not http://HOST:PORT; for https, go through the proxy that \
-                 ends it or a tunnel"
+                "{url:?} is another machine, and the token would cross the network in clear; use https"
             )));
         }
         let agent = Agent::config_builder()
@@ -88,10 +138,9 @@ impl DaemonArguments {
             .timeout_connect(Some(CONNECT_WITHIN))
             .timeout_recv_response(Some(ANSWER_WITHIN))
             .timeout_recv_body(Some(ANSWER_WITHIN))
-            .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        Ok(Daemon { agent, url: format!("http://{authority}") })
+            .user_agent(concat!("heliograph/", env!("CARGO_PKG_VERSION")));
+        let agent = if is_plain { agent } else { agent.tls_config(tls.config()?) };
+        Ok(Daemon { agent: agent.build().new_agent(), url: format!("{scheme}://{authority}"), token })
     }
 }
 
@@ -123,7 +172,7 @@ impl Daemon {
     /// The daemon does not answer, says no, or answers something else.
     pub(super) fn post_as<T: DeserializeOwned>(&self, media: &str, path: &str, body: &[u8]) -> Result<T, Failure> {
         let request = self.agent.post(format!("{}{path}", self.url)).header("content-type", media);
-        let reply = self.reply(request.send(body))?;
+        let reply = self.reply(self.signed(request).send(body))?;
         self.document(reply)
     }
 
@@ -132,7 +181,7 @@ impl Daemon {
     /// # Errors
     /// The daemon does not answer, says no, or answers something else.
     pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        let reply = self.reply(self.agent.delete(format!("{}{path}", self.url)).call())?;
+        let reply = self.reply(self.signed(self.agent.delete(format!("{}{path}", self.url))).call())?;
         self.document(reply)
     }
 
@@ -141,7 +190,15 @@ impl Daemon {
     /// # Errors
     /// The daemon does not answer.
     pub(super) fn ask(&self, path: &str) -> Result<Reply, Failure> {
-        self.reply(self.agent.get(format!("{}{path}", self.url)).call())
+        self.reply(self.signed(self.agent.get(format!("{}{path}", self.url))).call())
+    }
+
+    /// A request with the caller's token.
+    fn signed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("authorization", format!("Bearer {}", token.reveal())),
+            None => request,
+        }
     }
 
     fn reply(&self, answer: Result<Response<Body>, Error>) -> Result<Reply, Failure> {
@@ -187,6 +244,16 @@ impl std::fmt::Display for Problem {
         f.write_str(&on_one_line(said))?;
         self.code.as_ref().map_or(Ok(()), |code| write!(f, " ({})", on_one_line(code)))
     }
+}
+
+/// Whether a host with or without a port is this machine.
+fn is_loopback(authority: &str) -> bool {
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => host,
+        _ => authority,
+    };
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Text as one segment of a path or one value behind the question mark (RFC 3986).

@@ -17,7 +17,7 @@ pub(super) struct HealthcheckArguments {
 }
 
 pub(super) fn run(arguments: &HealthcheckArguments, output: &mut Output) -> Result<(), Failure> {
-    let daemon = arguments.daemon.daemon()?;
+    let daemon = arguments.daemon.unknown_to()?;
     let path = if arguments.live { "/livez" } else { "/readyz" };
     let reply = daemon.ask(path)?;
     let is_well = (200..300).contains(&reply.status);

@@ -36,6 +36,8 @@ mod schema;
 mod serve;
 mod submit;
 mod tasks;
+mod tls;
+mod token;
 mod update;
 mod version;
 mod why;
@@ -63,7 +65,7 @@ struct Arguments {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 not done, or the answer is no; 2 usage; 3 changes; 69 daemon unreachable; 78 settings or roster at fault.
-Environment: HELIOGRAPH_URL for commands that talk to a daemon; HELIOGRAPH__SECTION__KEY for settings; NO_COLOR.";
+Environment: HELIOGRAPH_URL and HELIOGRAPH_TOKEN for commands that talk to a daemon; HELIOGRAPH__SECTION__KEY for settings; NO_COLOR.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -113,6 +115,8 @@ enum Command {
     Purge(purge::PurgeArguments),
     /// Copy the store, while a daemon runs on it or not
     Backup(backup::BackupArguments),
+    /// Make a token for callers over HTTP: prints it, and behind it the line for http.tokens_file
+    Token(token::TokenArguments),
     /// Print a schema of the contract
     Schema(schema::SchemaArguments),
     /// Print a script that completes commands in a shell
@@ -172,6 +176,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::OfferTo(arguments) => orders::offer_to(&arguments, &mut output),
         Command::Purge(arguments) => purge::run(arguments, &mut output),
         Command::Backup(arguments) => backup::run(&arguments, &mut output),
+        Command::Token(arguments) => token::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),
         Command::Completions(arguments) => completions::run(&arguments, &mut Arguments::command(), &mut output),
         Command::Man(arguments) => man::run(&arguments, Arguments::command(), &mut output),

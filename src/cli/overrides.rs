@@ -125,8 +125,16 @@ fn add(team: TeamId, kind: Kind, seats: Option<u32>, terms: Terms, output: &mut 
     let Terms { from, until, by } = terms;
     let daemon = by.daemon.daemon()?;
     let word = kind.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    let request =
-        OverrideRequest { team, kind: word, seats, from, until, author: by.author, reason: by.reason, preview: true };
+    let request = OverrideRequest {
+        team,
+        kind: word,
+        seats,
+        from,
+        until,
+        author: Some(by.author),
+        reason: by.reason,
+        preview: true,
+    };
     let tried: OverrideOutcome = daemon.post(PATH, &body(&request)?)?;
     confirm(&tried, by.yes, output)?;
     let done: OverrideOutcome = daemon.post(PATH, &body(&OverrideRequest { preview: false, ..request })?)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::daemon::{Daemon, DaemonArguments};
+use super::daemon::{CallerArguments, Daemon, DaemonArguments};
 use super::failure::{self, Failure};
 use super::output::Output;
 use crate::engine::difference::{Change, Difference};
@@ -23,6 +23,8 @@ pub(super) struct PlanArguments {
     /// Address of the daemon [default: HELIOGRAPH_URL, else http://127.0.0.1:8321]
     #[arg(long, value_name = "URL")]
     against: Option<String>,
+    #[command(flatten)]
+    caller: CallerArguments,
     /// Bring it into force, unless roster or overrides change meanwhile
     #[arg(long)]
     apply: bool,
@@ -34,7 +36,7 @@ pub(super) struct PlanArguments {
 pub(super) fn run(arguments: &PlanArguments, output: &mut Output) -> Result<(), Failure> {
     let Loaded { text, .. } = roster::load(&arguments.roster, ZoneSource::Auto, clock::wall())
         .map_err(|faults| Failure::Configuration(faults.to_string()))?;
-    let daemon = DaemonArguments::of(arguments.against.clone()).daemon()?;
+    let daemon = DaemonArguments::at(arguments.against.clone(), &arguments.caller)?;
     let plan: RosterPlan = send(&daemon, "/api/v1/roster/plan", &text)?;
     if arguments.apply {
         return apply(arguments, &daemon, &plan, &text, output);

@@ -36,7 +36,7 @@ pub(super) struct PurgeArguments {
 pub(super) fn run(arguments: PurgeArguments, output: &mut Output) -> Result<(), Failure> {
     let PurgeArguments { matter, client, author, reason, dry_run, yes, daemon } = arguments;
     let daemon = daemon.daemon()?;
-    let request = PurgeRequest { client, matter, author, reason, dry_run: true };
+    let request = PurgeRequest { client, matter, author: Some(author), reason, dry_run: true };
     if dry_run || !yes {
         let found: PurgeOutcome = daemon.post(PATH, &body(&request)?)?;
         if dry_run && output.is_json() {

@@ -16,8 +16,8 @@ use super::instant;
 use crate::runtime::clock::{self, Clock};
 use crate::runtime::demo;
 use crate::runtime::faults;
-use crate::runtime::serve::{self, RosterSource, Running, ServeError, ServeOptions};
-use crate::settings::{LogFormat, LogLevel, Settings};
+use crate::runtime::serve::{self, RosterSource, ServeError, ServeOptions};
+use crate::settings::{LogFormat, LogLevel, Settings, Store};
 use crate::telemetry::logs::{self, Format, LogCounts};
 
 /// The fastest clock of a demo: a week in ten minutes and a bit.
@@ -63,9 +63,12 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     let logs = start_logs(&settings)?;
     let roster = RosterSource::Path(settings.roster.path.clone());
     on_runtime(async {
-        let running = start(ServeOptions { settings, roster, restored: arguments.restored, clock, logs }).await?;
-        say_where(&running)?;
-        running.until(stop_signal()).await.map_err(failure)
+        let scheme = if settings.http.tls.is_some() { "https" } else { "http" };
+        let options = ServeOptions { settings, roster, restored: arguments.restored, clock, logs };
+        match serve::start(options, |address| say_where(scheme, address), stop_signal()).await.map_err(failure)? {
+            Some(running) => running.until(stop_signal()).await.map_err(failure),
+            None => Ok(()),
+        }
     })
 }
 
@@ -79,15 +82,17 @@ pub(super) fn demo(arguments: &DemoArguments) -> Result<(), Failure> {
     let (data, _removed_at_the_end) = data_folder(arguments.data.as_deref())?;
     // A demo is the same wherever it runs: neither a settings file nor the environment changes it.
     let mut settings = crate::settings::load(None, []).map_err(|faults| Failure::Configuration(faults.to_string()))?;
-    settings.store.path = data.join("demo.db");
+    settings.store = Store::Sqlite { path: data.join("demo.db") };
     settings.http.listen = arguments.listen;
     settings.log.level = LogLevel::Warn;
     let clock = Clock::starting(arguments.at.unwrap_or_else(clock::wall), arguments.speed);
     let logs = start_logs(&settings)?;
     on_runtime(async {
-        let running =
-            start(ServeOptions { settings, roster: RosterSource::Sample, restored: false, clock, logs }).await?;
-        say_where(&running)?;
+        let options = ServeOptions { settings, roster: RosterSource::Sample, restored: false, clock, logs };
+        let started = serve::start(options, |address| say_where("http", address), std::future::pending())
+            .await
+            .map_err(failure)?;
+        let Some(running) = started else { return Ok(()) };
         println!("tasks: http://{0}/api/v1/tasks   events: http://{0}/api/v1/events", running.address);
         println!("why a task is where it is: heliograph why TASK --url http://{}", running.address);
         let stop = CancellationToken::new();
@@ -155,10 +160,6 @@ fn on_runtime(run: impl Future<Output = Result<(), Failure>>) -> Result<(), Fail
     runtime.map_err(|error| Failure::Failed(format!("cannot start threads: {error}")))?.block_on(run)
 }
 
-async fn start(options: ServeOptions) -> Result<Running, Failure> {
-    serve::start(options).await.map_err(failure)
-}
-
 fn failure(error: ServeError) -> Failure {
     if error.is_configuration() {
         Failure::Configuration(error.to_string())
@@ -168,11 +169,10 @@ fn failure(error: ServeError) -> Failure {
 }
 
 /// The first line of stdout; programs wait for it.
-fn say_where(running: &Running) -> Result<(), Failure> {
+fn say_where(scheme: &str, address: SocketAddr) -> std::io::Result<()> {
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{}", running.address)?;
-    stdout.flush()?;
-    Ok(())
+    writeln!(stdout, "listening on {scheme}://{address}")?;
+    stdout.flush()
 }
 
 /// SIGINT or SIGTERM; a second one ends the process at once.

@@ -13,7 +13,7 @@ use crate::engine::id::{ClientId, RequestId, TaskId, TeamId};
 use crate::engine::update::Sender;
 use crate::runtime::clock;
 use crate::wire::Rules;
-use crate::wire::update::{self, SenderHint};
+use crate::wire::update::{self, LOCAL_OPERATOR, SenderHint};
 
 /// Arguments of `update`.
 #[derive(Debug, clap::Args)]
@@ -103,7 +103,7 @@ impl UpdateArguments {
     /// Who sends it, as the daemon will see it.
     fn sender(&self) -> SenderHint {
         let by_name = self.team.is_some() || self.client.is_some();
-        if by_name { SenderHint::InBody } else { SenderHint::Known(Sender::Operator("local".into())) }
+        if by_name { SenderHint::InBody } else { SenderHint::Known(Sender::Operator(LOCAL_OPERATOR.into())) }
     }
 
     /// The update as JSON: what was given, under the names of the contract.

@@ -5,6 +5,7 @@
 //! [`Backend::committed_for`] tell.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use chrono::{DateTime, Utc};
@@ -34,8 +35,13 @@ use super::roster::{NoPlan, RosterPlan};
 
 /// The daemon behind the routes.
 pub trait Backend: Clone + Send + Sync + 'static {
-    /// Handles work requests, each the raw bytes of one, and answers them in the same order after the commit.
-    fn submit(&self, requests: Vec<Bytes>) -> impl Future<Output = Vec<SubmitAnswer>> + Send;
+    /// Handles work requests, each the raw bytes of one, and answers them in the same order after the commit. One of a
+    /// client that is not among `clients` is refused; without it, those of all clients are taken.
+    fn submit(
+        &self,
+        requests: Vec<Bytes>,
+        clients: Option<Arc<[ClientId]>>,
+    ) -> impl Future<Output = Vec<SubmitAnswer>> + Send;
 
     /// Handles an update and answers after the commit. A body that names another task than `task` is refused.
     fn update(&self, task: TaskId, body: Bytes, sender: SenderHint) -> impl Future<Output = UpdateAnswer> + Send;
@@ -97,6 +103,9 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// # Errors
     /// [`NoSuchTeam`] when it has none.
     fn has_team(&self, team: &TeamId) -> Result<(), NoSuchTeam>;
+
+    /// Whether a wall stands between a team and a matter.
+    fn is_walled(&self, team: &TeamId, client: &ClientId, matter: &MatterId) -> bool;
 
     /// All teams of the roster in force, in the order of their ids.
     ///
@@ -396,6 +405,6 @@ pub struct Check {
     pub name: &'static str,
     /// Whether it is as it should be.
     pub ok: bool,
-    /// What is seen, without secrets.
+    /// What is seen, without secrets; empty for a caller that may not read everything.
     pub detail: String,
 }

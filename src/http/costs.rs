@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::cost::{Cost, CostBy, CostQuery};
 
+use crate::settings::tokens::RoleKind;
+
 use super::backend::Backend;
+use super::caller::Caller;
 use super::input::{AN_INSTANT, Params};
 use super::problem::Problem;
 use super::routes::{App, Operation};
@@ -42,11 +45,17 @@ impl From<Cost> for CostView {
 }
 
 /// `GET /api/v1/costs`.
-pub(super) async fn costs<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<Json<CostList>, Problem> {
+pub(super) async fn costs<B: Backend>(
+    State(app): State<App<B>>,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<CostList>, Problem> {
     let params = Params::of(Operation::Costs, &uri)?;
     let by = match params.text("by") {
         None | Some("client") => CostBy::Client,
-        Some("team") => CostBy::Team,
+        Some("team") if caller.reads_all() => CostBy::Team,
+        // What a team worked is worked for all its clients.
+        Some("team") => return Err(Problem::not_allowed(&[RoleKind::Read])),
         Some(_) => return Err(Problem::parameter("by", "is neither client nor team")),
     };
     let instant = |name| {
@@ -59,6 +68,7 @@ pub(super) async fn costs<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Re
     if until <= from {
         return Err(Problem::parameter("until", "is not after from; give a later instant"));
     }
-    let costs = app.backend.costs(CostQuery { by, from, until }).await?;
+    let mut costs = app.backend.costs(CostQuery { by, from, until }).await?;
+    costs.retain(|cost| caller.reads_all() || cost.of.parse().is_ok_and(|client| caller.reads_client(&client)));
     Ok(Json(CostList { costs: costs.into_iter().map(CostView::from).collect() }))
 }

@@ -1,7 +1,8 @@
 //! What holds for every address: which hosts, how long an answer may take, and the headers that keep browsers strict.
 //!
-//! The list of hosts is what stops a web page elsewhere from reaching a loopback port by a name of its own; there is
-//! no CORS, and writes need a content type that a foreign page cannot send.
+//! The list of hosts is what stops a web page elsewhere from reaching a loopback port by a name of its own; a page that says
+//! where it comes from must come from one of them. There is no CORS, and writes need a content type that a foreign page
+//! cannot send.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,7 +35,8 @@ pub(super) fn around<S: Clone + Send + Sync + 'static>(router: Router<S>, option
 }
 
 async fn guarded(State(options): State<Arc<Options>>, request: Request, next: Next) -> Response {
-    let mut response = match check_host(&request, &options.hosts) {
+    let checked = check_host(&request, &options.hosts).and_then(|()| check_origin(request.headers(), &options.hosts));
+    let mut response = match checked {
         Err(problem) => problem.into_response(),
         Ok(()) => tokio::time::timeout(ANSWER_WITHIN, next.run(request)).await.unwrap_or_else(|_| too_slow()),
     };
@@ -58,6 +60,16 @@ fn check_host(request: &Request, hosts: &[String]) -> Result<(), Problem> {
     }
     let detail = "the host is not one of this server; use a loopback address, or name the host in http.hosts";
     Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "wrong_host", "Wrong host", detail))
+}
+
+/// A browser names the page that calls; other programs name none.
+fn check_origin(headers: &HeaderMap, hosts: &[String]) -> Result<(), Problem> {
+    let is_ours = |origin: &str| origin.split_once("://").is_some_and(|(_, host)| is_allowed(host, hosts));
+    if !headers.contains_key(header::ORIGIN) || only(headers, &header::ORIGIN).is_some_and(is_ours) {
+        return Ok(());
+    }
+    let detail = "a page of another host may not call; open it from a host of this server";
+    Err(Problem::new(StatusCode::FORBIDDEN, "wrong_origin", "Wrong origin", detail))
 }
 
 /// The value of a header that stands once.

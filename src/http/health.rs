@@ -7,12 +7,13 @@ use axum::response::IntoResponse;
 
 use super::answer::{Liveness, Readiness};
 use super::backend::{Backend, Role};
+use super::caller::Caller;
 use super::input::Params;
 use super::problem::Problem;
 use super::routes::{App, Operation};
 
 /// The media type of the metrics.
-const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(super) const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// `GET /livez`: whether the loop ticked lately.
 pub(super) async fn live<B: Backend>(State(app): State<App<B>>) -> impl IntoResponse {
@@ -21,16 +22,30 @@ pub(super) async fn live<B: Backend>(State(app): State<App<B>>) -> impl IntoResp
 }
 
 /// `GET /readyz`: every check, and 503 when one fails, or when an active daemon is asked for and this one stands by.
-pub(super) async fn ready<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<impl IntoResponse, Problem> {
-    let params = Params::of(Operation::Ready, &uri)?;
-    let wants_active = match params.text("role") {
-        None => false,
-        Some("active") => true,
-        Some(_) => return Err(Problem::parameter("role", "can only be active")),
-    };
+///
+/// Details may name tasks and files, so they are for those who may read everything.
+pub(super) async fn ready<B: Backend>(
+    State(app): State<App<B>>,
+    caller: Caller,
+    uri: Uri,
+) -> Result<impl IntoResponse, Problem> {
+    let wants_active = wants_active(&uri)?;
     let health = app.backend.health();
     let ready = health.checks.iter().all(|check| check.ok) && (health.role == Role::Active || !wants_active);
-    Ok((status(ready), Json(Readiness { ready, role: health.role, checks: health.checks })))
+    let mut checks = health.checks;
+    if !caller.reads_all() {
+        checks.iter_mut().for_each(|check| check.detail.clear());
+    }
+    Ok((status(ready), Json(Readiness { ready, role: health.role, checks })))
+}
+
+/// Whether only an active daemon counts as ready.
+pub(super) fn wants_active(uri: &Uri) -> Result<bool, Problem> {
+    match Params::of(Operation::Ready, uri)?.text("role") {
+        None => Ok(false),
+        Some("active") => Ok(true),
+        Some(_) => Err(Problem::parameter("role", "can only be active")),
+    }
 }
 
 /// `GET /metrics`.

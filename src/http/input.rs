@@ -85,6 +85,12 @@ impl Params {
     }
 }
 
+/// What a list is asked for: what the caller asks, else the one thing that the caller may see. A caller that asks for
+/// another one is given nothing of it, since what is not for the caller is left out.
+pub(super) fn one_of_both<T: Clone>(asked: Option<T>, own: Option<&T>) -> Option<T> {
+    asked.or_else(|| own.cloned())
+}
+
 /// The highest number that a fact or an arrival can have: the store's integers are signed, of 64 bits.
 pub(super) const MAX_CURSOR: u64 = i64::MAX.unsigned_abs();
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::gate::TokensInForce;
+use super::tls::CertificatesInForce;
+
 /// A request's head must be there after this long; an idle connection is closed after it.
 pub const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// A request's body must be there this long after its head.
@@ -32,9 +35,20 @@ pub(super) const EVENTS_BATCH: usize = 200;
 /// A stream of events that has caught up reads again after this long at the earliest.
 pub(super) const EVENTS_PAUSE: Duration = Duration::from_millis(20);
 
+/// Wrong tokens of one address in a minute; further ones are told to wait.
+pub const MAX_WRONG_TOKENS: u64 = 30;
+/// Tokens and addresses whose calls are counted at once.
+pub(super) const MAX_COUNTED_CALLERS: usize = 4_096;
+
 /// How the server is set up.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
+    /// What the server shows and wants of callers; without it there is no TLS.
+    pub certificates: Option<CertificatesInForce>,
+    /// Who may call; without it everybody may do everything.
+    pub tokens: Option<TokensInForce>,
+    /// Requests a second of one token, and of one address for what needs none; unlimited where there are no tokens.
+    pub requests_per_second: u64,
     /// Host names that callers may use beside `localhost` and loopback addresses, in lower case, without port.
     pub hosts: Vec<String>,
     /// Most bytes of a body.
@@ -60,6 +74,9 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            certificates: None,
+            tokens: None,
+            requests_per_second: 500,
             hosts: Vec::new(),
             max_body_bytes: 8 * 1024 * 1024,
             max_connections: 1_024,

@@ -13,6 +13,7 @@ use crate::wire::fact::FactSeq;
 
 use super::answer::MessageList;
 use super::backend::{Backend, Mailbox, TeamMessage};
+use super::caller::Caller;
 use super::input::{InPath, Params};
 use super::limits::MAX_WAIT_SECONDS;
 use super::problem::Problem;
@@ -21,6 +22,7 @@ use super::routes::{App, Operation};
 /// `GET /api/v1/teams/{id}/messages`.
 pub(super) async fn read<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     InPath(team): InPath<TeamKind>,
     uri: Uri,
 ) -> Result<Json<MessageList>, Problem> {
@@ -28,6 +30,9 @@ pub(super) async fn read<B: Backend>(
     let after = params.cursor("after")?.map(FactSeq);
     let wait = Duration::from_secs(params.number("wait", MAX_WAIT_SECONDS)?.unwrap_or(0));
     let limit = params.limit()?;
+    if !caller.is_team(&team) {
+        return Err(unknown(&team));
+    }
     app.backend.has_team(&team)?;
     let mut committed = app.backend.committed_for(&team).ok_or_else(|| unknown(&team))?;
     committed.mark_unchanged();

@@ -10,6 +10,7 @@ mod caller;
 mod costs;
 mod documents;
 mod events;
+mod gate;
 mod guard;
 mod health;
 mod input;
@@ -20,11 +21,14 @@ mod overrides;
 mod problem;
 mod processes;
 mod purges;
+mod rates;
 mod reads;
 mod roster;
 mod routes;
 mod server;
 mod stall;
+mod standby;
+mod tls;
 mod writes;
 
 pub use backend::{
@@ -32,9 +36,10 @@ pub use backend::{
     TeamMessage, TeamView, Unavailable, UpdateAnswer,
 };
 pub use costs::{CostList, CostView};
+pub use gate::TokensInForce;
 pub use limits::{
-    ANSWER_WITHIN, BODY_WITHIN, HEADERS_WITHIN, HEARTBEAT_EVERY, MAX_ARRAY, MAX_PAGE, MAX_WAIT_SECONDS, Options,
-    STALLED_WITHIN,
+    ANSWER_WITHIN, BODY_WITHIN, HEADERS_WITHIN, HEARTBEAT_EVERY, MAX_ARRAY, MAX_PAGE, MAX_WAIT_SECONDS,
+    MAX_WRONG_TOKENS, Options, STALLED_WITHIN,
 };
 pub use openapi::document as openapi;
 pub use overrides::{OverrideAnswer, OverrideList, OverrideOutcome, OverrideRequest};
@@ -44,3 +49,5 @@ pub use purges::{PurgeAnswer, PurgeOutcome, PurgeRequest};
 pub use roster::{Consequence, Consequences, NoPlan, RosterPlan, RosterRefusal};
 pub use routes::{Method, Operation, ROUTES, Route};
 pub use server::serve;
+pub use standby::{Standby, serve_standby};
+pub use tls::{Certificates, CertificatesInForce, read_certificates};

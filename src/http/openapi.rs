@@ -20,6 +20,12 @@ use super::purges::{PurgeOutcome, PurgeRequest};
 use super::roster::RosterPlan;
 use super::routes::{Operation, ROUTES, Route};
 
+/// The name of the one way in which callers are known.
+const TOKEN: &str = "token";
+
+const ABOUT_TOKENS: &str = "A token of the daemon's file, with one of the roles that the operation names or one above: admin \
+                            over operate over read. A daemon that knows no tokens asks for none.";
+
 /// The document (OpenAPI 3.1).
 #[must_use]
 pub fn document() -> Value {
@@ -42,7 +48,10 @@ pub fn document() -> Value {
             "description": "Follow-the-sun task scheduler. Answers show committed state only.",
         },
         "paths": paths,
-        "components": { "schemas": schemas },
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { TOKEN: { "type": "http", "scheme": "bearer", "description": ABOUT_TOKENS } },
+        },
     })
 }
 
@@ -53,6 +62,10 @@ fn operation(route: &Route, types: &mut SchemaGenerator) -> Value {
         "parameters": parameters(route),
         "responses": responses(route.operation, types),
     });
+    if !route.roles.is_empty() {
+        let roles: Vec<_> = route.roles.iter().map(|role| role.as_str()).collect();
+        whole["security"] = json!([{ TOKEN: roles }]);
+    }
     if let Some((media, body)) = request_body(route.operation, types) {
         whole["requestBody"] = json!({ "required": true, "content": { media: { "schema": body } } });
     }

@@ -14,6 +14,7 @@ use crate::engine::id::TeamId;
 use crate::engine::overrides::{NewOverride, Override, OverrideKind};
 
 use super::backend::{Backend, Unavailable};
+use super::caller::Caller;
 use super::input::{Params, json_body, object, whole_number};
 use super::problem::Problem;
 use super::roster::Consequences;
@@ -53,8 +54,9 @@ pub struct OverrideRequest {
     #[serde(deserialize_with = "super::input::instant")]
     #[schemars(with = "String")]
     pub until: DateTime<Utc>,
-    /// Who sets it.
-    pub author: String,
+    /// Who sets it; a caller with a token is its name, whatever stands here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// Why.
     pub reason: String,
     /// Only say what it would bring about at once.
@@ -63,7 +65,7 @@ pub struct OverrideRequest {
 }
 
 impl OverrideRequest {
-    fn wish(self) -> Result<OverrideWish, Problem> {
+    fn wish(self, caller: &Caller) -> Result<OverrideWish, Problem> {
         let kind = match (self.kind.as_str(), self.seats) {
             ("close", None) => OverrideKind::Close,
             ("open", None) => OverrideKind::Open,
@@ -74,8 +76,14 @@ impl OverrideRequest {
             _ => return Err(invalid("kind", "can only be close, open, seats or drain")),
         };
         let Self { team, from, until, author, reason, .. } = self;
+        let author = caller.author(author).ok_or_else(missing_author)?;
         Ok(OverrideWish::Set(Box::new(NewOverride { team, kind, from, until, author, reason })))
     }
+}
+
+fn missing_author() -> Problem {
+    let message = "is missing; say who sets it";
+    Refusal::of_field(crate::engine::event::RefusalCode::MissingField, "author", message).into()
 }
 
 fn invalid(field: &str, message: &str) -> Problem {
@@ -111,6 +119,7 @@ pub(super) async fn list<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Res
 /// `POST /api/v1/overrides`.
 pub(super) async fn set<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -120,24 +129,22 @@ pub(super) async fn set<B: Backend>(
     let body = json_body(&headers, body, &app.options).await?;
     let request: OverrideRequest = object(&body, "an override")?;
     let preview = request.preview;
-    answered(app.backend.override_team(request.wish()?, preview).await, StatusCode::CREATED)
+    answered(app.backend.override_team(request.wish(&caller)?, preview).await, StatusCode::CREATED)
 }
 
 /// `DELETE /api/v1/overrides/{id}`.
 pub(super) async fn remove<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     Path(id): Path<String>,
     uri: Uri,
 ) -> Result<Response, Problem> {
     let params = Params::of(Operation::RemoveOverride, &uri)?;
     let id = whole_number("id", &id, 1, super::input::MAX_CURSOR)?;
-    let given = |name| {
-        params
-            .text(name)
-            .map(str::to_owned)
-            .ok_or_else(|| Problem::parameter(name, format!("is missing; give ?{name}=TEXT")))
-    };
-    let wish = OverrideWish::Remove { id, author: given("author")?, reason: given("reason")? };
+    let given = |name: &str| params.text(name).map(str::to_owned);
+    let missing = |name| Problem::parameter(name, format!("is missing; give ?{name}=TEXT"));
+    let author = caller.author(given("author")).ok_or_else(|| missing("author"))?;
+    let wish = OverrideWish::Remove { id, author, reason: given("reason").ok_or_else(|| missing("reason"))? };
     let preview = params.parsed::<bool>("preview")?.unwrap_or(false);
     answered(app.backend.override_team(wish, preview).await, StatusCode::OK)
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::InvalidId;
+use crate::settings::tokens::RoleKind;
 
 use super::backend::{NoSuchTeam, Unavailable};
 
@@ -67,6 +68,24 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
     }
 
+    /// Nobody knows who calls.
+    pub(super) fn unknown_caller(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unknown_caller", "Who calls is not known", detail)
+    }
+
+    /// The caller is known and may not do this.
+    pub(super) fn not_allowed(roles: &[RoleKind]) -> Self {
+        let words: Vec<_> = roles.iter().map(|role| role.as_str()).collect();
+        let detail = format!("the token has none of the roles for this address: {}", words.join(", "));
+        Self::new(StatusCode::FORBIDDEN, "not_allowed", "Not allowed", detail)
+    }
+
+    /// The caller calls too often.
+    pub(super) fn too_often(detail: &str) -> Self {
+        let detail = format!("{detail}; wait, and look at http.requests_per_second");
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_often", "Too often", detail)
+    }
+
     /// A limit on how many do the same at once is reached.
     pub(super) fn busy(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, "Too many at once", detail)
@@ -102,7 +121,7 @@ impl IntoResponse for Problem {
         let status = self.status_code();
         let mut response = (status, Json(self)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
         response

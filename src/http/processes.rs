@@ -16,7 +16,7 @@ use crate::wire::process_view::{ProcessBrief, ProcessView};
 use super::answer::{FactView, HistoryPage};
 use super::backend::{Backend, ProcessFilter};
 use super::caller::Caller;
-use super::input::{InPath, Params};
+use super::input::{InPath, Params, one_of_both};
 use super::problem::Problem;
 use super::routes::{App, Operation};
 
@@ -44,11 +44,15 @@ pub(super) struct ProcessPage {
 }
 
 /// `GET /api/v1/processes`.
-pub(super) async fn list<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<Json<ProcessPage>, Problem> {
+pub(super) async fn list<B: Backend>(
+    State(app): State<App<B>>,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<ProcessPage>, Problem> {
     let params = Params::of(Operation::Processes, &uri)?;
     let limit = params.limit()?;
     let filter = ProcessFilter {
-        client: params.parsed("client")?,
+        client: one_of_both(params.parsed("client")?, caller.sight().0),
         matter: params.parsed("matter")?,
         state: params.text("state").map(state).transpose()?,
         after: params.cursor("cursor")?.map(Arrival),
@@ -56,7 +60,7 @@ pub(super) async fn list<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Res
     };
     let found = app.backend.processes(filter).await?;
     let next = found.last().filter(|_| found.len() >= limit).map(|process| process.arrival.0.to_string());
-    let processes = found.iter().filter(|process| Caller::Operator.may_see_process(process));
+    let processes = found.iter().filter(|process| caller.may_see_process(process));
     Ok(Json(ProcessPage { processes: processes.map(ProcessBrief::from).collect(), next }))
 }
 
@@ -68,31 +72,33 @@ fn state(text: &str) -> Result<&'static str, Problem> {
 /// `GET /api/v1/processes/{id}`.
 pub(super) async fn show<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     InPath(id): InPath<TaskKind>,
     uri: Uri,
 ) -> Result<Json<ProcessView>, Problem> {
     Params::of(Operation::Process, &uri)?;
-    let ProcessReport { process, tasks, forecast } = visible(&app, &id).await?;
+    let ProcessReport { process, tasks, forecast } = visible(&app, &caller, &id).await?;
     Ok(Json(ProcessView::of(&process, &tasks, forecast.as_ref())))
 }
 
 /// `GET /api/v1/processes/{id}/history`.
 pub(super) async fn history<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     InPath(id): InPath<TaskKind>,
     uri: Uri,
 ) -> Result<Json<HistoryPage>, Problem> {
     let params = Params::of(Operation::ProcessHistory, &uri)?;
     let limit = params.limit()?;
     let after = FactSeq(params.cursor("after")?.unwrap_or(0));
-    visible(&app, &id).await?;
+    visible(&app, &caller, &id).await?;
     let facts = app.backend.history(&id, after, limit).await?;
     let next = facts.last().filter(|_| facts.len() >= limit).map(|fact| fact.seq.0);
     Ok(Json(HistoryPage { facts: facts.iter().map(FactView::from).collect(), next }))
 }
 
 /// The process, when there is one and the caller may know of it.
-pub(super) async fn visible<B: Backend>(app: &App<B>, id: &TaskId) -> Result<ProcessReport, Problem> {
-    let found = app.backend.process(id).await?.filter(|found| Caller::Operator.may_see_process(&found.process));
+pub(super) async fn visible<B: Backend>(app: &App<B>, caller: &Caller, id: &TaskId) -> Result<ProcessReport, Problem> {
+    let found = app.backend.process(id).await?.filter(|found| caller.may_see_process(&found.process));
     found.ok_or_else(|| Problem::not_found(format!("there is no process {id}")))
 }

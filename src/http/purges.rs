@@ -12,6 +12,7 @@ use crate::engine::event::Refusal;
 use crate::engine::id::{ClientId, MatterId, TaskId};
 
 use super::backend::{Backend, Unavailable};
+use super::caller::Caller;
 use super::input::{Params, json_body, object};
 use super::problem::Problem;
 use super::routes::{App, Operation};
@@ -27,8 +28,9 @@ pub struct PurgeRequest {
     /// Its matter.
     #[schemars(with = "String")]
     pub matter: MatterId,
-    /// Who asks for it.
-    pub author: String,
+    /// Who asks for it; a caller with a token is its name, whatever stands here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
     /// Why.
     pub reason: String,
     /// Only say what would be emptied.
@@ -69,6 +71,7 @@ pub enum PurgeAnswer {
 /// `POST /api/v1/purges`.
 pub(super) async fn purge<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -76,7 +79,8 @@ pub(super) async fn purge<B: Backend>(
     Params::of(Operation::Purge, &uri)?;
     let _place = place(&app)?;
     let body = json_body(&headers, body, &app.options).await?;
-    let request: PurgeRequest = object(&body, "a purge")?;
+    let mut request: PurgeRequest = object(&body, "a purge")?;
+    request.author = caller.author(request.author);
     let is_dry = request.dry_run;
     match app.backend.purge(request).await {
         PurgeAnswer::Taken(outcome) => {

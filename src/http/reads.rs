@@ -14,7 +14,7 @@ use crate::wire::view::TaskView;
 use super::answer::{ExplanationView, FactView, HistoryPage, TaskPage, TeamList};
 use super::backend::{Backend, TaskFilter};
 use super::caller::Caller;
-use super::input::{InPath, Params, whole_number};
+use super::input::{InPath, Params, one_of_both, whole_number};
 use super::problem::Problem;
 use super::processes;
 use super::routes::{App, Operation};
@@ -23,19 +23,25 @@ use super::routes::{App, Operation};
 const STATES: [&str; 5] = ["waiting", "offered", "active", "completed", "cancelled"];
 
 /// `GET /api/v1/tasks`.
-pub(super) async fn tasks<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<Json<TaskPage>, Problem> {
+pub(super) async fn tasks<B: Backend>(
+    State(app): State<App<B>>,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<TaskPage>, Problem> {
     let params = Params::of(Operation::Tasks, &uri)?;
     let limit = params.limit()?;
+    let (client, team) = caller.sight();
     let filter = TaskFilter {
-        client: params.parsed("client")?,
-        team: params.parsed("team")?,
+        client: one_of_both(params.parsed("client")?, client),
+        team: one_of_both(params.parsed("team")?, team),
         state: params.text("state").map(state).transpose()?,
         after: params.cursor("cursor")?.map(Arrival),
         limit,
     };
     let tasks = app.backend.tasks(filter).await?;
     let next = tasks.last().filter(|_| tasks.len() >= limit).map(|task| task.arrival.0.to_string());
-    let tasks = tasks.iter().filter(|task| Caller::Operator.may_see(task)).map(TaskView::from).collect();
+    let seen = tasks.iter().filter(|task| caller.may_see(task, &app.backend));
+    let tasks = seen.map(|task| shown(TaskView::from(task), task, &caller)).collect();
     Ok(Json(TaskPage { tasks, next }))
 }
 
@@ -47,22 +53,33 @@ fn state(text: &str) -> Result<&'static str, Problem> {
 /// `GET /api/v1/tasks/{id}`.
 pub(super) async fn task<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     InPath(id): InPath<TaskKind>,
     uri: Uri,
 ) -> Result<Json<TaskView>, Problem> {
     Params::of(Operation::Task, &uri)?;
-    let task = visible(&app, &id).await?;
-    Ok(Json(TaskView::with_ledger(&task, &app.backend.segments(&id).await?)))
+    let task = visible(&app, &caller, &id).await?;
+    let view = TaskView::with_ledger(&task, &app.backend.segments(&id).await?);
+    Ok(Json(shown(view, &task, &caller)))
+}
+
+/// A task as a caller may see it: a team is told nothing of what other teams said to it.
+fn shown(mut view: TaskView, task: &Task, caller: &Caller) -> TaskView {
+    if !caller.reads_client(&task.client) {
+        view.turn_downs.retain(|it| caller.teams().any(|own| own.as_str() == it.team));
+    }
+    view
 }
 
 /// `GET /api/v1/tasks/{id}/explanation`.
 pub(super) async fn explanation<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     InPath(id): InPath<TaskKind>,
     uri: Uri,
 ) -> Result<Json<ExplanationView>, Problem> {
     let team = Params::of(Operation::Explanation, &uri)?.parsed("team")?;
-    visible(&app, &id).await?;
+    visible(&app, &caller, &id).await?;
     team.as_ref().map_or(Ok(()), |team| app.backend.has_team(team))?;
     let explanation = app.backend.explanation(&id, team.as_ref()).await?.ok_or_else(|| unknown(&id))?;
     Ok(Json(explanation.into()))
@@ -71,30 +88,38 @@ pub(super) async fn explanation<B: Backend>(
 /// `GET /api/v1/tasks/{id}/history`.
 pub(super) async fn history<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     InPath(id): InPath<TaskKind>,
     uri: Uri,
 ) -> Result<Json<HistoryPage>, Problem> {
     let params = Params::of(Operation::History, &uri)?;
     let limit = params.limit()?;
     let after = FactSeq(params.cursor("after")?.unwrap_or(0));
-    visible(&app, &id).await?;
+    let task = visible(&app, &caller, &id).await?;
     let facts = app.backend.history(&id, after, limit).await?;
     let next = facts.last().filter(|_| facts.len() >= limit).map(|fact| fact.seq.0);
-    Ok(Json(HistoryPage { facts: facts.iter().map(FactView::from).collect(), next }))
+    let seen = facts.iter().filter(|fact| caller.may_see_step(fact, &task.client));
+    Ok(Json(HistoryPage { facts: seen.map(FactView::from).collect(), next }))
 }
 
 /// `GET /api/v1/teams`.
-pub(super) async fn teams<B: Backend>(State(app): State<App<B>>, uri: Uri) -> Result<Json<TeamList>, Problem> {
+pub(super) async fn teams<B: Backend>(
+    State(app): State<App<B>>,
+    caller: Caller,
+    uri: Uri,
+) -> Result<Json<TeamList>, Problem> {
     Params::of(Operation::Teams, &uri)?;
-    Ok(Json(TeamList { teams: app.backend.teams().await? }))
+    let mut teams = app.backend.teams().await?;
+    teams.retain(|team| caller.reads_all() || caller.is_team(&team.id));
+    Ok(Json(TeamList { teams }))
 }
 
 /// The task, when there is one and the caller may know of it.
-async fn visible<B: Backend>(app: &App<B>, id: &TaskId) -> Result<Task, Problem> {
-    let task = app.backend.task(id).await?.filter(|task| Caller::Operator.may_see(task));
+async fn visible<B: Backend>(app: &App<B>, caller: &Caller, id: &TaskId) -> Result<Task, Problem> {
+    let task = app.backend.task(id).await?.filter(|task| caller.may_see(task, &app.backend));
     match task {
         Some(task) => Ok(task),
-        None if processes::visible(app, id).await.is_ok() => Err(Problem::not_found(format!(
+        None if processes::visible(app, caller, id).await.is_ok() => Err(Problem::not_found(format!(
             "{id} is a process, not a task; see /api/v1/processes, or name a step of it"
         ))),
         None => Err(unknown(id)),

@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware;
 use axum::routing::{MethodRouter, delete, get, post};
 use tokio_util::sync::CancellationToken;
 
+use crate::settings::tokens::RoleKind::{self, Admin, Operate, Read, ReadOf, Submit, Team};
+
 use super::backend::Backend;
+use super::gate::{self, Door, Gate};
 use super::limits::{Options, Places};
 use super::problem::Problem;
 use super::{costs, documents, events, guard, health, messages, overrides, processes, purges, reads, roster, writes};
@@ -21,6 +25,9 @@ pub struct Route {
     pub path: &'static str,
     /// What it does; names it in the OpenAPI document.
     pub operation: Operation,
+    /// Who may use it where the daemon knows tokens: one of these roles, or one that stands above; of all callers when
+    /// there is none. What a caller with one of them sees there is in `caller.rs`.
+    pub roles: &'static [RoleKind],
     /// What it is for, in a line.
     pub summary: &'static str,
     /// Parameters behind the question mark.
@@ -120,12 +127,16 @@ pub enum Operation {
 
 const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1 to 500; 100 when absent." };
 
+/// What says nothing about clients, teams and their work needs no token.
+const EVERYBODY: &[RoleKind] = &[];
+
 /// Every address.
 pub const ROUTES: [Route; 27] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
         operation: Operation::Submit,
+        roles: &[Submit],
         summary: "Submit one work request, or an array of at most 1000, answered per element after the commit",
         query: &[],
     },
@@ -133,6 +144,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/tasks",
         operation: Operation::Tasks,
+        roles: &[Read, ReadOf, Team],
         summary: "List tasks in order of arrival",
         query: &[
             Parameter { name: "client", about: "Only this client's." },
@@ -146,6 +158,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/tasks/{id}",
         operation: Operation::Task,
+        roles: &[Read, ReadOf, Team],
         summary: "Show a task; the id is percent-encoded, since it has a slash",
         query: &[],
     },
@@ -153,6 +166,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/tasks/{id}/explanation",
         operation: Operation::Explanation,
+        roles: &[Read, ReadOf],
         summary: "Say why a task is where it is: the stored decision, and every team's verdict as of then and as of now",
         query: &[Parameter {
             name: "team",
@@ -163,6 +177,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/tasks/{id}/history",
         operation: Operation::History,
+        roles: &[Read, ReadOf, Team],
         summary: "List the facts of a task in sequence",
         query: &[Parameter { name: "after", about: "Only facts with a higher number." }, LIMIT],
     },
@@ -170,6 +185,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/processes",
         operation: Operation::Processes,
+        roles: &[Read, ReadOf],
         summary: "List processes in order of arrival, with how far each is",
         query: &[
             Parameter { name: "client", about: "Only this client's." },
@@ -183,6 +199,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/processes/{id}",
         operation: Operation::Process,
+        roles: &[Read, ReadOf],
         summary: "Show a process: its steps with derived deadlines and slack, its progress, and its critical path",
         query: &[],
     },
@@ -190,6 +207,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/processes/{id}/history",
         operation: Operation::ProcessHistory,
+        roles: &[Read, ReadOf],
         summary: "List the facts of a process in sequence; those of a step stand with its task",
         query: &[Parameter { name: "after", about: "Only facts with a higher number." }, LIMIT],
     },
@@ -197,6 +215,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Post,
         path: "/api/v1/tasks/{id}/updates",
         operation: Operation::Update,
+        roles: &[Submit, Team, Operate],
         summary: "Send an update of a team, a firm or, when it names neither, an operator; the id may be a process's",
         query: &[],
     },
@@ -204,6 +223,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/teams",
         operation: Operation::Teams,
+        roles: &[Read, Team],
         summary: "List all teams with their hours and their load",
         query: &[],
     },
@@ -211,6 +231,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/teams/{id}/messages",
         operation: Operation::Messages,
+        roles: &[Team],
         summary: "Give a team its messages, for teams with delivery = \"http\"",
         query: &[
             Parameter {
@@ -226,6 +247,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Post,
         path: "/api/v1/roster/plan",
         operation: Operation::PlanRoster,
+        roles: &[Operate],
         summary: "Say what a roster would change: entries, tasks, and what keeps it from coming into force",
         query: &[],
     },
@@ -233,6 +255,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Post,
         path: "/api/v1/roster/apply",
         operation: Operation::ApplyRoster,
+        roles: &[Operate],
         summary: "Bring a roster into force",
         query: &[
             Parameter {
@@ -246,6 +269,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/coverage",
         operation: Operation::Coverage,
+        roles: &[Read],
         summary: "Show when anybody is open for each capability in the days ahead, the gaps, and single points of failure",
         query: &[Parameter { name: "days", about: "How many days, 1 to 92; 14 when absent." }],
     },
@@ -253,6 +277,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/forecast",
         operation: Operation::Forecast,
+        roles: &[Read],
         summary: "Show what is booked and expected per capability in the next 72 hours, against open capacity, and the past error",
         query: &[],
     },
@@ -260,6 +285,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/costs",
         operation: Operation::Costs,
+        roles: &[Read, ReadOf],
         summary: "Sum what was worked on tasks that ended in a span of time, and what it cost, by client or by team",
         query: &[
             Parameter { name: "by", about: "client or team; client when absent." },
@@ -271,6 +297,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/overrides",
         operation: Operation::Overrides,
+        roles: &[Read],
         summary: "List the overrides that stand or are to come",
         query: &[],
     },
@@ -278,6 +305,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Post,
         path: "/api/v1/overrides",
         operation: Operation::SetOverride,
+        roles: &[Operate],
         summary: "Close, open, drain a team or set its seats for a time; with preview, say what that would bring about",
         query: &[],
     },
@@ -285,6 +313,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Delete,
         path: "/api/v1/overrides/{id}",
         operation: Operation::RemoveOverride,
+        roles: &[Operate],
         summary: "End an override before its time",
         query: &[
             Parameter { name: "author", about: "Who ends it." },
@@ -296,6 +325,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Post,
         path: "/api/v1/purges",
         operation: Operation::Purge,
+        roles: &[Admin],
         summary: "Empty the closed tasks of a matter of payload and notes before their time; 202 when that goes on for long",
         query: &[],
     },
@@ -303,6 +333,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/api/v1/events",
         operation: Operation::Events,
+        roles: &[Read, ReadOf, Team],
         summary: "Stream events as they are committed, as server-sent events; from now on without a number",
         query: &[Parameter {
             name: "after",
@@ -314,6 +345,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/metrics",
         operation: Operation::Metrics,
+        roles: EVERYBODY,
         summary: "Metrics as Prometheus text",
         query: &[],
     },
@@ -321,6 +353,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/livez",
         operation: Operation::Live,
+        roles: EVERYBODY,
         summary: "Whether the daemon lives",
         query: &[],
     },
@@ -328,6 +361,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/readyz",
         operation: Operation::Ready,
+        roles: EVERYBODY,
         summary: "Whether the daemon is ready, check by check",
         query: &[Parameter { name: "role", about: "With active, a standby is not ready." }],
     },
@@ -335,6 +369,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/schemas/{kind}",
         operation: Operation::Schema,
+        roles: EVERYBODY,
         summary: "A schema of the contract: request, update, event, roster or asyncapi",
         query: &[],
     },
@@ -342,6 +377,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/openapi.json",
         operation: Operation::OpenApi,
+        roles: EVERYBODY,
         summary: "This API as an OpenAPI document",
         query: &[],
     },
@@ -349,6 +385,7 @@ pub const ROUTES: [Route; 27] = [
         method: Method::Get,
         path: "/",
         operation: Operation::Index,
+        roles: EVERYBODY,
         summary: "A page that lists these addresses",
         query: &[],
     },
@@ -433,6 +470,7 @@ pub(super) struct App<B> {
     pub(super) backend: B,
     pub(super) options: Arc<Options>,
     pub(super) places: Arc<Places>,
+    pub(super) gate: Arc<Gate>,
     /// Ends streams and long polls.
     pub(super) stop: CancellationToken,
 }
@@ -441,7 +479,9 @@ pub(super) struct App<B> {
 pub(super) fn router<B: Backend>(app: App<B>) -> Router {
     let mut router = Router::new();
     for route in &ROUTES {
-        router = router.route(route.path, route.operation.handler::<B>());
+        let door = Door { gate: Arc::clone(&app.gate), roles: route.roles };
+        let guarded = route.operation.handler::<B>().route_layer(middleware::from_fn_with_state(door, gate::admit));
+        router = router.route(route.path, guarded);
     }
     let router = router.fallback(no_such_address).method_not_allowed_fallback(wrong_method);
     guard::around(router, &app.options).with_state(app)

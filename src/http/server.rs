@@ -1,5 +1,7 @@
 //! Accepts connections and serves them, within limits, until told to stop.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,19 +10,25 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::backend::Backend;
+use super::gate::{Gate, Peer};
 use super::guard;
 use super::limits::{MAX_HEAD_BYTES, MAX_TURNED_AWAY, Options, Places, STALLED_WITHIN};
 use super::problem::Problem;
 use super::routes::{App, router};
 use super::stall::Stall;
+use super::tls::Certificates;
 
 /// How long accepting pauses after it failed, as it does when the process has no file handles left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -30,19 +38,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve<B: Backend>(listener: TcpListener, backend: B, options: Options, stop: CancellationToken) {
     let options = Arc::new(options);
     let places = Arc::new(Places::of(&options));
-    let app = App { backend, options: Arc::clone(&options), places, stop: stop.clone() };
-    let (open, full) = (router(app), turning_away(&options));
+    let gate = Arc::new(Gate::new(options.tokens.clone(), options.requests_per_second));
+    let app = App { backend, options: Arc::clone(&options), places, gate, stop: stop.clone() };
+    serve_router(&listener, router(app), &options, stop).await;
+}
+
+/// Serves a router's addresses until `stop`.
+pub(super) async fn serve_router(
+    listener: &TcpListener,
+    open: Router,
+    options: &Arc<Options>,
+    stop: CancellationToken,
+) {
+    let full = turning_away(options);
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     let mut served = JoinSet::new();
-    while let Some((stream, spare)) = next(&listener, &turned_away, &mut served, &stop).await {
+    while let Some(((stream, peer), spare)) = next(listener, &turned_away, &mut served, &stop).await {
         let (router, place) = match Arc::clone(&connections).try_acquire_owned() {
             Ok(place) => (open.clone(), place),
             Err(_) => (full.clone(), spare),
         };
-        served.spawn(connection(stream, router, place, options.headers_within, stop.clone()));
+        let service = FromPeer { peer: Peer(peer), router: TowerToHyperService::new(router) };
+        let certificates = options.certificates.as_ref().map(|it| it.borrow().clone());
+        served.spawn(reached(stream, certificates, service, place, options.headers_within, stop.clone()));
     }
-    drop(listener);
     let all_ended = async { while served.join_next().await.is_some() {} };
     if tokio::time::timeout(options.stop_within, all_ended).await.is_err() {
         tracing::warn!(connections = served.len(), "http connections cut off at the stop");
@@ -56,7 +76,7 @@ async fn next(
     turned_away: &Arc<Semaphore>,
     served: &mut JoinSet<()>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<((TcpStream, IpAddr), OwnedSemaphorePermit)> {
     let accepted = async {
         let spare = Arc::clone(turned_away).acquire_owned().await.ok()?;
         Some((accept(listener).await, spare))
@@ -72,10 +92,10 @@ async fn next(
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, peer)) => return (stream, peer.ip()),
             Err(error) => {
                 tracing::warn!(%error, "http connection not accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -84,23 +104,60 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// Serves one connection to its end.
-async fn connection(
+/// The router for one connection: every request of it comes from the same other end.
+struct FromPeer {
+    peer: Peer,
+    router: TowerToHyperService<Router>,
+}
+
+impl Service<hyper::Request<Incoming>> for FromPeer {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = <TowerToHyperService<Router> as Service<hyper::Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: hyper::Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.peer);
+        self.router.call(request)
+    }
+}
+
+/// Serves one connection to its end, after its handshake where there is one.
+async fn reached(
     stream: TcpStream,
-    router: Router,
+    certificates: Option<Certificates>,
+    service: FromPeer,
+    place: OwnedSemaphorePermit,
+    headers_within: Duration,
+    stop: CancellationToken,
+) {
+    // Answers are small and complete; without this, each would wait for the caller's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let Some(Certificates(config)) = certificates else {
+        return connection(stream, service, place, headers_within, stop).await;
+    };
+    let handshake = tokio::time::timeout(headers_within, TlsAcceptor::from(config).accept(stream));
+    match stop.run_until_cancelled(handshake).await {
+        Some(Ok(Ok(stream))) => connection(stream, service, place, headers_within, stop).await,
+        Some(Ok(Err(error))) => tracing::debug!(%error, "http handshake failed"),
+        Some(Err(_)) => tracing::debug!("http handshake took too long"),
+        None => {}
+    }
+}
+
+async fn connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    service: FromPeer,
     place: OwnedSemaphorePermit,
     headers_within: Duration,
     stop: CancellationToken,
 ) {
     let _place = place;
-    // Answers are small and complete; without this, each would wait for the caller's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
     let stream = TokioIo::new(Stall::after(STALLED_WITHIN, stream));
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(headers_within)
         .max_buf_size(MAX_HEAD_BYTES)
-        .serve_connection(stream, TowerToHyperService::new(router));
+        .serve_connection(stream, service);
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

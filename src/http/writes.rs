@@ -22,6 +22,7 @@ use super::routes::{App, Operation};
 /// `POST /api/v1/requests`.
 pub(super) async fn submit<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     uri: Uri,
     headers: HeaderMap,
     body: Body,
@@ -30,9 +31,9 @@ pub(super) async fn submit<B: Backend>(
     let _place = place(&app)?;
     let body = json_body(&headers, body, &app.options).await?;
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return submit_array(&app, &body).await;
+        return submit_array(&app, &caller, &body).await;
     }
-    let answer = app.backend.submit(vec![body]).await.into_iter().next();
+    let answer = app.backend.submit(vec![body], caller.submits_for()).await.into_iter().next();
     match answer.ok_or_else(|| unanswered(0, 1))? {
         SubmitAnswer::Refused(refusal) => Err(refusal.into()),
         SubmitAnswer::Unavailable(unavailable) => Err(unavailable.into()),
@@ -54,10 +55,10 @@ fn submitted_one(answer: SubmitAnswer) -> Response {
     response
 }
 
-async fn submit_array<B: Backend>(app: &App<B>, body: &Bytes) -> Result<Response, Problem> {
+async fn submit_array<B: Backend>(app: &App<B>, caller: &Caller, body: &Bytes) -> Result<Response, Problem> {
     let requests = elements(body)?;
     let count = requests.len();
-    let answers = if count == 0 { Vec::new() } else { app.backend.submit(requests).await };
+    let answers = if count == 0 { Vec::new() } else { app.backend.submit(requests, caller.submits_for()).await };
     if answers.len() != count {
         return Err(unanswered(answers.len(), count));
     }
@@ -89,6 +90,7 @@ fn unanswered(answers: usize, requests: usize) -> Problem {
 /// `POST /api/v1/tasks/{id}/updates`.
 pub(super) async fn update<B: Backend>(
     State(app): State<App<B>>,
+    caller: Caller,
     InPath(task): InPath<TaskKind>,
     uri: Uri,
     headers: HeaderMap,
@@ -97,7 +99,7 @@ pub(super) async fn update<B: Backend>(
     Params::of(Operation::Update, &uri)?;
     let _place = place(&app)?;
     let body = json_body(&headers, body, &app.options).await?;
-    let sender = Caller::Operator.sender(&body);
+    let sender = caller.sender(&body)?;
     match app.backend.update(task.clone(), body, sender).await {
         UpdateAnswer::Applied => Ok(Json(Applied::to(&task))),
         UpdateAnswer::Refused(refusal) => Err(refusal.into()),

@@ -71,7 +71,7 @@ async fn send_requests(gateway: Gateway, clock: Arc<Clock>, mut firm: Firm) {
     let mut from = clock.now();
     while let Some(due) = firm.next(from) {
         until(&clock, due.at).await;
-        gateway.submit(vec![Bytes::from(due.body)]).await;
+        gateway.submit(vec![Bytes::from(due.body)], None).await;
         from = due.at;
     }
 }

@@ -11,7 +11,7 @@ use crate::engine::coverage::{self, Coverage};
 use crate::engine::effect::WorkMessage;
 use crate::engine::event::OverrideWish;
 use crate::engine::explain::Decision;
-use crate::engine::id::{TaskId, TeamId};
+use crate::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use crate::engine::outlook::{self, Outlook};
 use crate::engine::overrides::Override;
 use crate::engine::process::Process;
@@ -192,12 +192,12 @@ fn stopping() -> Unavailable {
 }
 
 impl Backend for Gateway {
-    async fn submit(&self, requests: Vec<Bytes>) -> Vec<SubmitAnswer> {
+    async fn submit(&self, requests: Vec<Bytes>, clients: Option<Arc<[ClientId]>>) -> Vec<SubmitAnswer> {
         let count = requests.len();
         for _ in 0..count {
             self.shared.metrics.received(Queue::HttpRequests);
         }
-        let answers = self.ask(|reply| Inbound::Requests { bodies: requests, reply }).await;
+        let answers = self.ask(|reply| Inbound::Requests { bodies: requests, clients, reply }).await;
         answers.unwrap_or_else(|error| vec![SubmitAnswer::Unavailable(error); count])
     }
 
@@ -314,6 +314,10 @@ impl Backend for Gateway {
         }
         let known = roster.teams.iter().map(|team| team.id.as_str());
         Err(NoSuchTeam { team: team.clone(), nearest: nearest(team.as_str(), known) })
+    }
+
+    fn is_walled(&self, team: &TeamId, client: &ClientId, matter: &MatterId) -> bool {
+        self.shared.walls.stand(team, client, matter)
     }
 
     async fn messages(&self, team: &TeamId, after: Option<FactSeq>, limit: usize) -> Result<Mailbox, Unavailable> {

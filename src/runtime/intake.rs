@@ -1,6 +1,7 @@
 //! What reaches the one loop, and how it is answered once its facts are on disk.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -9,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::broker;
 use crate::engine::event::OverrideWish;
 use crate::engine::explain::{Obstacle, Verdict};
-use crate::engine::id::{TaskId, TeamId};
+use crate::engine::id::{ClientId, TaskId, TeamId};
 use crate::engine::overrides::Override;
 use crate::engine::scheduler::{Census, ProcessForecast};
 use crate::engine::sla::SlaPicture;
@@ -34,6 +35,8 @@ pub enum Inbound {
     Requests {
         /// The bodies, unread.
         bodies: Vec<Bytes>,
+        /// Whose requests the caller may send; those of any client without it.
+        clients: Option<Arc<[ClientId]>>,
         /// Where the answers go.
         reply: oneshot::Sender<Vec<SubmitAnswer>>,
     },

@@ -3,6 +3,7 @@
 mod candidate;
 pub mod clock;
 mod committer;
+mod credentials;
 mod decided;
 mod decider;
 pub mod demo;
@@ -13,6 +14,7 @@ pub mod hindsight;
 mod identity;
 pub mod in_force;
 mod intake;
+mod leadership;
 mod links;
 mod notify;
 mod observe;
@@ -23,6 +25,7 @@ mod recovery;
 mod reload;
 pub mod serve;
 mod snapshot;
+mod standby;
 mod status;
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,6 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::Backend;
-
-use super::gateway::Gateway;
-
 /// The daemon takes work.
 pub fn ready() {
     tell(NotifyState::Ready);
@@ -24,8 +20,8 @@ pub fn stopping() {
     tell(NotifyState::Stopping);
 }
 
-/// Tells the watchdog that the loop is alive, twice in each of its periods, until `stop`.
-pub fn watch(gateway: Gateway, stop: &CancellationToken) {
+/// Tells the watchdog that the daemon is alive, twice in each of its periods, until `stop`.
+pub fn watch(is_live: impl Fn() -> bool + Send + 'static, stop: &CancellationToken) {
     let mut period_us = 0;
     if !sd_notify::watchdog_enabled(false, &mut period_us) {
         return;
@@ -34,7 +30,7 @@ pub fn watch(gateway: Gateway, stop: &CancellationToken) {
     let stop = stop.clone();
     tokio::spawn(async move {
         while stop.run_until_cancelled(every.tick()).await.is_some() {
-            if gateway.health().live {
+            if is_live() {
                 tell(NotifyState::Watchdog);
             }
         }

@@ -12,7 +12,6 @@ use crate::engine::walls::Walls;
 use crate::roster::zones::ZoneSource;
 use crate::roster::{self, Faults, Loaded};
 use crate::settings::Settings;
-use crate::store::sqlite::SqliteStore;
 use crate::store::{Reader, Recovered, RosterVersion, StoreError, Writer};
 use crate::telemetry::Metrics;
 use crate::telemetry::logs::LogCounts;
@@ -48,7 +47,7 @@ pub struct Recovery {
     /// Messages that could not be delivered.
     pub undelivered: Vec<(FactSeq, TeamId)>,
     /// The store's one writer.
-    pub store: SqliteStore,
+    pub store: Box<dyn Writer>,
     /// Its readers.
     pub readers: Readers,
     /// Metrics.
@@ -65,6 +64,16 @@ pub struct Readers {
     pub for_http: Vec<Box<dyn Reader>>,
 }
 
+/// A store that this daemon may write.
+pub struct Opened {
+    /// The store.
+    pub writer: Box<dyn Writer>,
+    /// Whether it began a new life, as a copy in its original's place.
+    pub is_restored: bool,
+    /// The number of the leadership under which it is written; 0 without a lease.
+    pub epoch: u64,
+}
+
 /// Loads the roster, recovers the store, and checks that the clock and the roster go on from it.
 ///
 /// # Errors
@@ -73,27 +82,25 @@ pub struct Readers {
 pub fn recover(
     settings: &Settings,
     source: &RosterSource,
-    restored: bool,
+    opened: Opened,
     clock: &Clock,
     logs: &LogCounts,
 ) -> Result<Recovery, ServeError> {
-    failpoint!("recover", StoreError::at_step("recover").into());
-    let path = &settings.store.path;
-    let mut store = if restored { SqliteStore::restore(path)? } else { SqliteStore::open(path)? };
     failpoint!("opened", StoreError::at_step("opened").into());
+    let Opened { writer: mut store, is_restored, epoch } = opened;
     let mut recovered = store.recover()?;
     if planted("timers-in-memory-only") {
         recovered.open.iter_mut().for_each(|task| task.clocks.clear());
     }
     failpoint!("recovered", StoreError::at_step("recovered").into());
-    if restored {
+    if is_restored {
         tracing::warn!(incarnation = &*recovered.incarnation, "a copy goes on in the place of its original");
     }
     let now = start_time(clock, recovered.last_at)?;
     let zones = zone_source(settings.zones.source);
     let candidate = load_roster(source, zones, now);
     let Chosen { roster, new_text, fault } = choose(candidate, &recovered, store.reader()?.as_mut(), zones, now)?;
-    let metrics = Arc::new(metrics(settings, &roster, logs));
+    let metrics = Arc::new(metrics(settings, &roster, epoch, logs));
     metrics.roster_reloaded(now, horizon(&roster));
     let mut walls = Walls::default();
     recovered.walls.iter().for_each(|wall| walls.add(wall));
@@ -131,7 +138,7 @@ pub fn recover(
         incarnation: recovered.incarnation,
         watermark: recovered.watermark,
         undelivered: recovered.undelivered,
-        readers: readers(&store)?,
+        readers: readers(&*store)?,
         store,
         metrics,
         roster,
@@ -221,7 +228,7 @@ fn roster_before(version: &RosterVersion, zones: ZoneSource, now: DateTime<Utc>)
     }
 }
 
-fn readers(store: &SqliteStore) -> Result<Readers, StoreError> {
+fn readers(store: &dyn Writer) -> Result<Readers, StoreError> {
     let for_http = (0..READERS).map(|_| store.reader()).collect::<Result<_, _>>()?;
     Ok(Readers { for_decider: store.reader()?, for_outbox: store.reader()?, for_http })
 }
@@ -233,7 +240,7 @@ fn load_roster(source: &RosterSource, zones: ZoneSource, now: DateTime<Utc>) -> 
     }
 }
 
-fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
+fn metrics(settings: &Settings, roster: &Roster, epoch: u64, logs: &LogCounts) -> Metrics {
     let policies: Vec<_> = roster.sla.values().cloned().collect();
     let zones = roster::zones::Zones::open(zone_source(settings.zones.source));
     let source = zones.as_ref().map_or("", |zones| zones.version().source.as_str());
@@ -244,6 +251,7 @@ fn metrics(settings: &Settings, roster: &Roster, logs: &LogCounts) -> Metrics {
         tzdata_source: source,
         policies: &policies,
         broker: settings.amqp.is_some(),
+        epoch,
     };
     Metrics::new(setup, logs)
 }

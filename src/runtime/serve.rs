@@ -14,29 +14,33 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::{BrokerError, Consumer};
 use crate::engine::roster::Roster;
 use crate::engine::scheduler::Missing;
-use crate::http;
+use crate::http::{self, Backend};
 use crate::roster::{self, Faults};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, Store};
 use crate::store::StoreError;
+use crate::store::sqlite::SqliteStore;
 use crate::telemetry::logs::LogCounts;
 use crate::wire::Rules;
 use crate::wire::fact::FactSeq;
 
 use super::clock::Clock;
 use super::committer::Committer;
+use super::credentials::{Credentials, Files};
 use super::decider::{Decider, DeciderParts};
 use super::forgetting::{Forgetter, Rules as ForgettingRules};
 use super::gateway::{Gateway, GatewayParts};
 use super::in_force::{Adopted, InForce};
 use super::intake::INTAKE_LIMIT;
+use super::leadership::Leadership;
 use super::links::{self, Links};
 use super::notify;
 use super::outbox::{Outbox, OutboxParts};
 use super::outlook;
 use super::pipeline::{Acknowledge, Pipeline, PipelineParts};
-use super::recovery::{self, Recovery};
+use super::recovery::{self, Opened, Recovery};
 use super::reload::{Reloader, ReloaderParts};
-use super::status::Status;
+use super::standby::{self, Leading};
+use super::status::{Standing, Status};
 use super::walls::WallsInForce;
 
 /// How long the outbox may publish after a stop.
@@ -94,6 +98,9 @@ pub enum ServeError {
         /// The last committed instant.
         last: DateTime<Utc>,
     },
+    /// Certificates of HTTP cannot be used.
+    #[error("{0}")]
+    Certificates(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -102,9 +109,12 @@ pub enum ServeError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The operating system gave no thread.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[from] std::io::Error),
+    /// The operating system gave no thread, or nobody reads what is printed.
+    #[error("cannot go on: {0}")]
+    System(#[from] std::io::Error),
+    /// Another daemon may lead, so that this one must not.
+    #[error("the leadership is lost: {0}; start again to stand by")]
+    LeadershipLost(String),
     /// A part of the daemon ended on its own.
     #[error("{0} ended unexpectedly; the daemon stops")]
     PartEnded(&'static str),
@@ -117,14 +127,19 @@ impl ServeError {
         match self {
             Self::Roster(_)
             | Self::RosterLacks(_)
-            | Self::Store(StoreError::IsCopy { .. } | StoreError::IsNoCopy { .. } | StoreError::ForeignLog { .. }) => {
-                true
-            }
+            | Self::Certificates(_)
+            | Self::Store(
+                StoreError::IsCopy { .. }
+                | StoreError::IsNoCopy { .. }
+                | StoreError::ForeignLog { .. }
+                | StoreError::Refused { .. },
+            ) => true,
             Self::Store(_)
             | Self::Broker(_)
             | Self::ClockBehind { .. }
             | Self::Listen { .. }
-            | Self::Thread(_)
+            | Self::System(_)
+            | Self::LeadershipLost(_)
             | Self::PartEnded(_) => false,
         }
     }
@@ -140,6 +155,7 @@ pub struct Running {
     pub roster: Arc<Roster>,
     /// Tells the time.
     pub clock: Arc<Clock>,
+    leadership: Option<Leadership>,
     stop: CancellationToken,
     stop_http: CancellationToken,
     consumer: Option<Arc<Consumer>>,
@@ -155,11 +171,13 @@ impl Running {
     /// # Errors
     /// [`ServeError`] when a part failed or ended on its own.
     pub async fn until(mut self, signal: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let on_its_own = tokio::select! {
-            () = signal => None,
-            () = self.pipeline.ends_itself() => Some(self.pipeline.name),
-            () = self.outbox.ends_itself() => Some(self.outbox.name),
-            () = self.http.ends_itself() => Some(self.http.name),
+        let leadership = self.leadership.take();
+        let ended = tokio::select! {
+            () = signal => Ok(()),
+            how = lost(leadership.as_ref()) => Err(ServeError::LeadershipLost(how)),
+            () = self.pipeline.ends_itself() => Err(ServeError::PartEnded(self.pipeline.name)),
+            () = self.outbox.ends_itself() => Err(ServeError::PartEnded(self.outbox.name)),
+            () = self.http.ends_itself() => Err(ServeError::PartEnded(self.http.name)),
         };
         notify::stopping();
         self.stop.cancel();
@@ -171,8 +189,19 @@ impl Running {
         }
         self.stop_http.cancel();
         self.http.end().await;
-        self.pipeline.result.and(self.outbox.result).and(self.http.result)?;
-        on_its_own.map_or(Ok(()), |part| Err(ServeError::PartEnded(part)))
+        // Nothing is written any more: another daemon need not wait for the lease's end.
+        if let Some(leadership) = leadership {
+            leadership.give_back().await;
+        }
+        self.pipeline.result.and(self.outbox.result).and(self.http.result).and(ended)
+    }
+}
+
+/// Waits until the leadership is lost; a daemon without one has its store for good.
+async fn lost(leadership: Option<&Leadership>) -> String {
+    match leadership {
+        Some(leadership) => leadership.lost().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -212,39 +241,105 @@ impl Part {
     }
 }
 
-/// Starts a daemon: recovers the store, checks the roster against it, reaches the broker, listens.
+/// Starts a daemon: opens the store, or stands by until it leads; recovers, checks the roster, reaches the broker, listens.
+/// `listening` is told where HTTP is once that answers. `None` when `stop` came while it stood by.
 ///
 /// # Errors
 /// [`ServeError`]; nothing runs then.
-pub async fn start(options: ServeOptions) -> Result<Running, ServeError> {
-    let ServeOptions { settings, roster, restored, clock, logs } = options;
+pub async fn start(
+    options: ServeOptions,
+    listening: impl FnOnce(SocketAddr) -> std::io::Result<()>,
+    stop: impl Future<Output = ()>,
+) -> Result<Option<Running>, ServeError> {
+    let restored = options.restored;
+    failpoint!("recover", StoreError::at_step("recover").into());
+    let credentials = Credentials::follow(&options.settings.http).map_err(ServeError::Certificates)?;
+    match options.settings.store.clone() {
+        Store::Sqlite { path } => {
+            let store = if restored { SqliteStore::restore(path)? } else { SqliteStore::open(path)? };
+            let opened = Opened { writer: Box::new(store), is_restored: restored, epoch: 0 };
+            let running = lead(options, opened, credentials, None, Standing::alone()).await?;
+            listening(running.address)?;
+            Ok(Some(running))
+        }
+        Store::Postgres(postgres) => {
+            let listener = listen(options.settings.http.listen).await?;
+            let address = listener.local_addr()?;
+            listening(address)?;
+            let database = standby::options(&postgres, address);
+            let http_options = http_options(&options.settings.http, &credentials);
+            let led = standby::until_leading(database, &listener, http_options, &options.logs, stop).await?;
+            let Some(Leading { mut store, leadership, standing }) = led else { return Ok(None) };
+            if restored {
+                store.begin_new_life()?;
+            }
+            let opened = Opened { writer: store, is_restored: restored, epoch: leadership.epoch() };
+            lead(options, opened, credentials, Some((listener, leadership)), standing).await.map(Some)
+        }
+    }
+}
+
+/// Goes on with a store that this daemon may write.
+async fn lead(
+    options: ServeOptions,
+    opened: Opened,
+    credentials: Credentials,
+    stood_by: Option<(TcpListener, Leadership)>,
+    standing: Standing,
+) -> Result<Running, ServeError> {
+    let ServeOptions { settings, roster, restored: _, clock, logs } = options;
     let clock = Arc::new(clock);
-    let recovery = recovery::recover(&settings, &roster, restored, &clock, &logs)?;
+    let recovery = recovery::recover(&settings, &roster, opened, &clock, &logs)?;
     let links = match &settings.amqp {
         Some(amqp) => Some(links::reach(amqp, &settings, &recovery.roster).await?),
         None => None,
     };
-    let listen = settings.http.listen;
-    let fault = |source| ServeError::Listen { address: listen, source };
-    let listener = TcpListener::bind(listen).await.map_err(fault)?;
-    let address = listener.local_addr().map_err(fault)?;
+    let (listener, leadership) = match stood_by {
+        Some((listener, leadership)) => (listener, Some(leadership)),
+        None => (listen(settings.http.listen).await?, None),
+    };
+    let address = listener.local_addr()?;
     // From here on parts run; nothing fails any more.
     let Core { gateway, roster: in_force, stop, consumer, pipeline, outbox } =
-        core(recovery, links, &settings, &roster, &clock)?;
+        core(recovery, links, &settings, &roster, &clock, (standing, credentials.files.clone()))?;
     let stop_http = CancellationToken::new();
-    let http_options = http::Options {
-        hosts: settings.http.hosts.clone(),
-        max_body_bytes: usize::try_from(settings.http.max_body_bytes).unwrap_or(usize::MAX),
-        ..http::Options::default()
-    };
+    let http_options = http_options(&settings.http, &credentials);
     let serving = http::serve(listener, gateway.clone(), http_options, stop_http.clone());
     let http = Part::spawn("the HTTP server", async {
         serving.await;
         Ok(())
     });
     notify::ready();
-    notify::watch(gateway.clone(), &stop_http);
-    Ok(Running { gateway, address, roster: in_force, clock, stop, stop_http, consumer, pipeline, outbox, http })
+    let alive = gateway.clone();
+    notify::watch(move || alive.health().live, &stop_http);
+    Ok(Running {
+        gateway,
+        address,
+        roster: in_force,
+        clock,
+        leadership,
+        stop,
+        stop_http,
+        consumer,
+        pipeline,
+        outbox,
+        http,
+    })
+}
+
+fn http_options(settings: &settings::Http, credentials: &Credentials) -> http::Options {
+    http::Options {
+        certificates: credentials.certificates.clone(),
+        tokens: credentials.tokens.clone(),
+        requests_per_second: settings.requests_per_second,
+        hosts: settings.hosts.clone(),
+        max_body_bytes: usize::try_from(settings.max_body_bytes).unwrap_or(usize::MAX),
+        ..http::Options::default()
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })
 }
 
 /// The loop with its links to the store and the broker.
@@ -263,11 +358,13 @@ fn core(
     settings: &Settings,
     source: &RosterSource,
     clock: &Arc<Clock>,
+    (standing, files): (Standing, Files),
 ) -> Result<Core, ServeError> {
     let Recovery { roster, new_text, scheduler, sealer, incarnation, watermark, undelivered, readers, .. } = recovery;
     let started_at = scheduler.now();
     let metrics = recovery.metrics;
-    let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
+    let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description(), standing));
+    status.watch_files(files);
     let (committed, committed_watch) = watch::channel(sealer.head().seq);
     let view = Arc::clone(scheduler.roster());
     let in_force = InForce::new(Adopted { roster: view, base: Arc::clone(&roster) });
@@ -280,7 +377,7 @@ fn core(
         has_broker: settings.amqp.is_some(),
     };
     let forgetter = Forgetter::new(rules, Arc::clone(&metrics), purged);
-    let committer = Committer::start(Box::new(recovery.store), Arc::clone(&metrics), Some(forgetter))?;
+    let committer = Committer::start(recovery.store, Arc::clone(&metrics), Some(forgetter))?;
     let (intake_sender, intake) = mpsc::channel(INTAKE_LIMIT);
     let (consumer, publisher) = match &links {
         Some(links) => {

@@ -10,6 +10,7 @@ use crate::engine::roster::RosterDigest;
 use crate::http::{Check, Health, Role};
 
 use super::clock::{Difference, Stopwatch};
+use super::credentials::Files;
 
 /// The loop is alive when it ticked within this time.
 const ALIVE_WITHIN: Duration = Duration::from_secs(15);
@@ -28,16 +29,36 @@ struct Inner {
     roster: String,
     /// What is wrong with the roster that was read last, while one before it stays in force.
     roster_fault: Option<String>,
+    /// The files that callers are known by.
+    files: Files,
     clock: String,
+    standing: Standing,
     /// Whether what was sent in an outage is being read.
     drains: bool,
     links: Vec<(&'static str, watch::Receiver<LinkStatus>)>,
 }
 
+/// How the daemon came to write its store, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Why it may.
+    pub leadership: String,
+    /// How safe a commit is.
+    pub store: String,
+}
+
+impl Standing {
+    /// A store that no other daemon can have.
+    #[must_use]
+    pub fn alone() -> Self {
+        Self { leadership: "the only daemon on its store".into(), store: "commits are durable".into() }
+    }
+}
+
 impl Status {
     /// A daemon that has just started, with the digest of its roster and how its clock runs.
     #[must_use]
-    pub fn new(roster: String, clock: String) -> Self {
+    pub fn new(roster: String, clock: String, standing: Standing) -> Self {
         let last_tick = Stopwatch::start();
         let inner = Inner {
             last_tick,
@@ -45,7 +66,9 @@ impl Status {
             store_fault: None,
             roster,
             roster_fault: None,
+            files: Files::default(),
             clock,
+            standing,
             drains: false,
             links: Vec::new(),
         };
@@ -84,6 +107,11 @@ impl Status {
         self.lock().roster_fault = fault;
     }
 
+    /// Watches the files that callers are known by.
+    pub fn watch_files(&self, files: Files) {
+        self.lock().files = files;
+    }
+
     /// Whether the wall clock stepped away from engine time, so that no timer may fire.
     #[must_use]
     pub fn clock_stepped(&self) -> bool {
@@ -95,12 +123,13 @@ impl Status {
     pub fn health(&self) -> Health {
         let inner = self.lock();
         let mut checks = vec![
-            check("store", inner.store_fault.clone(), "commits are durable"),
+            check("store", inner.store_fault.clone(), &inner.standing.store),
             Check { name: "roster", ok: true, detail: inner.roster_detail() },
             check("clock", inner.stepped_by(), &inner.clock),
             check("outage", inner.drained(), "nothing is left of one"),
-            Check { name: "leadership", ok: true, detail: "the only daemon on its store".into() },
+            Check { name: "leadership", ok: true, detail: inner.standing.leadership.clone() },
         ];
+        checks.extend(inner.files.checks());
         if inner.links.is_empty() {
             checks.push(Check { name: "broker", ok: true, detail: "none is configured".into() });
         }
@@ -143,6 +172,7 @@ impl Inner {
     }
 }
 
-fn check(name: &'static str, fault: Option<String>, fine: &str) -> Check {
+/// A check that is well without a fault.
+pub(super) fn check(name: &'static str, fault: Option<String>, fine: &str) -> Check {
     Check { name, ok: fault.is_none(), detail: fault.unwrap_or_else(|| fine.into()) }
 }

@@ -213,7 +213,10 @@ fn is_from_environment(value: &Value) -> bool {
 }
 
 /// The text of a file without the line end that editors leave.
-fn read_secret(path: &Path) -> Result<Secret, String> {
+///
+/// # Errors
+/// Why there is none, without anything of the file.
+pub fn read_secret(path: &Path) -> Result<Secret, String> {
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text))

@@ -8,6 +8,8 @@ mod fields;
 mod http;
 mod keeping;
 mod secret;
+mod store;
+pub mod tokens;
 
 use std::fmt;
 use std::fs;
@@ -19,10 +21,11 @@ use toml::de::DeTable;
 use self::fields::Fields;
 
 pub use amqp::{Amqp, AmqpTls, MAX_MESSAGE_BYTES, Prefix, Topology};
-pub use fields::SettingsFault;
-pub use http::{DEFAULT_PORT, Http, MAX_BODY_BYTES};
+pub use fields::{SettingsFault, read_secret};
+pub use http::{DEFAULT_PORT, Http, HttpTls, MAX_BODY_BYTES, TokensFile};
 pub use keeping::Keeping;
 pub use secret::Secret;
+pub use store::{DEFAULT_LEASE_SECONDS, Postgres, Store};
 
 /// Bytes of a settings file at most.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -55,13 +58,6 @@ pub struct Settings {
     pub limits: Limits,
     /// `[keeping]`.
     pub keeping: Keeping,
-}
-
-/// Where state is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Store {
-    /// The SQLite file.
-    pub path: PathBuf,
 }
 
 /// Where the roster is read from.
@@ -173,9 +169,7 @@ pub fn load(
 
 fn read(fields: &mut Fields) -> Settings {
     Settings {
-        store: fields.section("store", |store| Store {
-            path: store.path("path").unwrap_or_else(|| PathBuf::from("heliograph.db")),
-        }),
+        store: fields.section("store", store::read),
         amqp: fields.section("amqp", amqp::read),
         http: fields.section("http", http::read),
         roster: fields.section("roster", |roster| Roster {

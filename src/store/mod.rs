@@ -5,7 +5,11 @@
 //! fails is not used again: its owner drops all memory and recovers from the store.
 
 mod forgetting;
+mod guard;
+pub mod postgres;
+mod rows;
 pub mod sqlite;
+mod tip;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -176,6 +180,17 @@ pub struct Recovered {
     pub marks: BTreeMap<Mark, u64>,
     /// The last fact that told of a change of the roster or of overrides.
     pub check_index: FactSeq,
+}
+
+/// Who leads the daemons of a store, or led last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leader {
+    /// The number of its leadership; 0 before the first.
+    pub epoch: u64,
+    /// What it is called.
+    pub holder: Box<str>,
+    /// How long its lease lasts, in milliseconds; less than 0 when it has run out.
+    pub expires_in_ms: i64,
 }
 
 /// How many ended tasks are recovered.
@@ -524,6 +539,18 @@ pub enum StoreError {
         found: String,
         /// The value that durability needs.
         wanted: &'static str,
+    },
+    /// The database does not let this daemon in.
+    #[error("the database turns this daemon away: {message}; look at store.postgres and at the server's rules")]
+    Refused {
+        /// What it said.
+        message: String,
+    },
+    /// Another daemon leads: nothing of what was to be written is stored.
+    #[error("another daemon leads since epoch {epoch} ended; nothing was written")]
+    Fenced {
+        /// The leadership under which it was to be written.
+        epoch: u64,
     },
     /// Rows contradict each other.
     #[error("store is inconsistent: {0}; restore a backup")]

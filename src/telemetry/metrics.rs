@@ -6,6 +6,7 @@
 mod broker;
 mod handoffs;
 mod keeping;
+mod leadership;
 mod picture;
 mod processes;
 mod sla;
@@ -31,6 +32,8 @@ use crate::wire::message::ReplyIgnored;
 use self::broker::Broker;
 use self::handoffs::Handoffs;
 use self::keeping::Keeping;
+use self::leadership::Leadership;
+pub use self::leadership::StandbyMetrics;
 use self::picture::Picture;
 pub use self::picture::TeamGauge;
 use self::processes::Processes;
@@ -70,6 +73,8 @@ pub struct Setup<'a> {
     pub policies: &'a [SlaPolicy],
     /// Whether a broker is configured; without one there are no metrics of a broker.
     pub broker: bool,
+    /// The number of this daemon's leadership; 0 without a lease.
+    pub epoch: u64,
 }
 
 /// Every metric.
@@ -111,15 +116,14 @@ impl Metrics {
     #[must_use]
     pub fn new(setup: Setup<'_>, logs: &LogCounts) -> Self {
         let make = Families::default();
-        make.gauges("build_info", "Version of the program; always 1.", &["version", "revision"])
-            .with_label_values(&[setup.version, setup.revision])
-            .set(1);
+        leadership::about_the_build(&make, setup.version, setup.revision);
         make.gauges("tzdata_info", "Version of the zone rules in use; always 1.", &["version", "source"])
             .with_label_values(&[setup.tzdata_version, setup.tzdata_source])
             .set(1);
         make.adopt(logs.family());
         let clocks = || setup.policies.iter().flat_map(|policy| policy.clocks.iter().map(|clock| (&policy.id, clock)));
         let waits = wait_buckets(clocks().map(|(_, clock)| clock.target_minutes));
+        Leadership::new(&make).leads(setup.epoch);
         let metrics = Self {
             replacing: RwLock::new(()),
             picture: Picture::new(&make),

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what the tests need on Debian 12: the RabbitMQ server, Prometheus with promtool, systemd-analyze and a Python
+# Installs what the tests need on Debian 12: the RabbitMQ server, PostgreSQL, Prometheus with promtool, systemd-analyze and a Python
 # with pika and pytest.
 #
 # Promises: no service is started or left behind; nothing that ran before is stopped; a second run is quick and changes
@@ -20,6 +20,7 @@ say() { echo "test bed: $*" >&2; }
 missing_packages() {
     [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
     command -v epmd >/dev/null || echo erlang-base
+    [ -x /usr/lib/postgresql/15/bin/initdb ] || echo postgresql-15
     command -v setpriv >/dev/null || echo util-linux
     command -v systemd-analyze >/dev/null || echo systemd
     python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
@@ -107,6 +108,7 @@ check_everything_is_there() {
     local version
     version="$(dpkg-query --show --showformat='${Version}' rabbitmq-server)"
     say "rabbitmq-server $version"
+    say "$(/usr/lib/postgresql/15/bin/postgres --version)"
     [ -z "$(missing_packages)" ] || { say "still missing: $(missing_packages | tr '\n' ' ')"; exit 1; }
     say "$("$PACKAGES_FOLDER/usr/bin/prometheus" --version 2>&1 | head -1)"
     "$PACKAGES_FOLDER/usr/bin/promtool" --version >/dev/null 2>&1

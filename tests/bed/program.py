@@ -6,6 +6,7 @@ block's end stops it in order and fails when it does not end or ends with an err
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 from queue import Empty, Queue
 
 TARGET = Path(__file__).resolve().parents[2] / "target"
-LISTENING = re.compile(r"listening on (http://\S+)")
+LISTENING = re.compile(r"listening on (https?://\S+)")
 START_WITHIN_SECONDS = 60
 STOP_WITHIN_SECONDS = 30
 SHOWN_CHARACTERS = 4000
@@ -69,6 +70,10 @@ class Program:
         code = self._close()
         if kind is None and code != 0:
             raise ProgramError(f"it ended with {code}\n{said}")
+
+    def hang_up(self):
+        """Has it read its files again."""
+        self._process.send_signal(signal.SIGHUP)
 
     def errors(self):
         """The end of what it said on stderr so far."""

@@ -10,6 +10,8 @@ use std::thread::JoinHandle;
 pub struct Call {
     /// Method and path.
     pub line: String,
+    /// The header that says who calls.
+    pub authorization: Option<String>,
     pub body: String,
 }
 
@@ -61,17 +63,19 @@ fn read(stream: &mut TcpStream) -> Option<Call> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
-    let mut length = 0;
+    let (mut length, mut authorization) = (0, None);
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).unwrap();
         let Some((name, value)) = header.trim_end().split_once(": ") else { break };
         if name.eq_ignore_ascii_case("content-length") {
             length = value.parse().unwrap();
+        } else if name.eq_ignore_ascii_case("authorization") {
+            authorization = Some(value.to_owned());
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     let line = line.trim_end().strip_suffix(" HTTP/1.1")?.to_owned();
-    Some(Call { line, body: String::from_utf8(body).unwrap() })
+    Some(Call { line, authorization, body: String::from_utf8(body).unwrap() })
 }

@@ -29,20 +29,22 @@ PAGE = 500
 class Daemon:
     """One daemon; `with` ends it. `clock` is the engine's civil time at the first start, `speed` how fast it runs."""
 
-    def __init__(self, folder, clock, speed=1, amqp_url=None, roster=ROSTER):
+    def __init__(self, folder, clock, speed=1, amqp_url=None, roster=ROSTER, store=None, http=()):
+        """`http` are further lines of that section of its settings."""
         self.folder = folder
+        self.token = None  # what it is called with
         self._clock, self._speed, self._began = datetime.fromisoformat(clock), speed, None
         self._process = self.address = None
         settings = [
-            f'[store]\npath = "{folder}/heliograph.db"',
+            "[store]\n" + (store or f'path = "{folder}/heliograph.db"'),
             f'[roster]\npath = "{roster}"',
-            '[http]\nlisten = "127.0.0.1:0"',
+            "\n".join(['[http]', 'listen = "127.0.0.1:0"', *http]),
             '[log]\nlevel = "info"',
         ]
         if amqp_url:
             settings.append(f'[amqp]\nurl = "{amqp_url}"')
-        self._settings = folder / "heliograph.toml"
-        self._settings.write_text("\n\n".join(settings) + "\n")
+        self.settings = folder / "heliograph.toml"
+        self.settings.write_text("\n\n".join(settings) + "\n")
 
     def __enter__(self):
         self.start()
@@ -64,7 +66,7 @@ class Daemon:
         setting = f"{now.isoformat(timespec='milliseconds')},{self._speed}"
         with open(self.folder / "stderr", "ab") as errors:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *_command(self._settings), *arguments],
+                ["setpriv", "--pdeathsig", "KILL", *_command(self.settings), *arguments],
                 env=dict(os.environ, HELIOGRAPH_TEST_CLOCK=setting),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -81,6 +83,34 @@ class Daemon:
         """Ends it at once, as a crash would."""
         self._process.kill()
         self._forget()
+
+    def pause(self):
+        """Stops its process where it is; `resume` lets it go on."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        """Lets a process go on that was stopped."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def await_end(self):
+        """Waits until it ends by itself; its exit code."""
+        code = self._process.wait(STOP_WITHIN_SECONDS)
+        self._forget()
+        return code
+
+    def is_ready(self, query="?role=active"):
+        """Whether it says that it is; by default that it leads."""
+        try:
+            return self.get("/readyz" + query)["ready"]
+        except (OSError, ValueError):
+            return False
+
+    def await_leading(self):
+        """Waits until it leads."""
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while not self.is_ready():
+            assert time.monotonic() < deadline, f"it does not lead\n{self.log()[-4000:]}"
+            time.sleep(0.01)
 
     def stop(self):
         """Asks it to stop, as an operator does, and waits; it must end with exit code 0.
@@ -116,13 +146,11 @@ class Daemon:
 
     def get(self, path, headers=None):
         """The answer to a GET as JSON."""
-        return self._ask(urllib.request.Request(self.address + path, headers=headers or {}))
+        return self._ask(self._request(path, headers=headers))
 
     def post(self, path, body):
         """The answer to a POST as (status, JSON); refusals too."""
-        request = urllib.request.Request(
-            self.address + path, data=json.dumps(body).encode(), headers={"content-type": "application/json"}
-        )
+        request = self._request(path, json.dumps(body).encode(), {"content-type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_SECONDS) as answer:
                 return answer.status, json.load(answer)
@@ -153,9 +181,7 @@ class Daemon:
         """The bare answer to a GET, or to a POST of these bytes, whatever its status."""
         headers = {"content-type": "application/json"}
         try:
-            with urllib.request.urlopen(
-                urllib.request.Request(self.address + path, data=body, headers=headers), timeout=ANSWER_WITHIN_SECONDS
-            ) as answer:
+            with urllib.request.urlopen(self._request(path, body, headers), timeout=ANSWER_WITHIN_SECONDS) as answer:
                 return answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.read().decode()
@@ -164,11 +190,13 @@ class Daemon:
         """The stream of events, as a file of lines."""
         headers = {} if last_event_id is None else {"last-event-id": str(last_event_id)}
         path = "/api/v1/events" if after is None else f"/api/v1/events?after={after}"
-        return urllib.request.urlopen(
-            urllib.request.Request(self.address + path, headers=headers), timeout=ANSWER_WITHIN_SECONDS
-        )
+        return urllib.request.urlopen(self._request(path, headers=headers), timeout=ANSWER_WITHIN_SECONDS)
 
     # --- inside ---
+
+    def _request(self, path, body=None, headers=None):
+        known = {} if self.token is None else {"authorization": f"Bearer {self.token}"}
+        return urllib.request.Request(self.address + path, data=body, headers={**known, **(headers or {})})
 
     def _ask(self, request):
         with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_SECONDS) as answer:
@@ -188,6 +216,14 @@ class Daemon:
         self._process.wait()
         self._process.stdout.close()
         self._process = None
+
+
+def eventually(holds):
+    """Waits until something holds that nobody tells of."""
+    deadline = time.monotonic() + READY_WITHIN_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold"
+        time.sleep(0.02)
 
 
 def task_path(task):

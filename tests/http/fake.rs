@@ -9,7 +9,7 @@ use heliograph::engine::coverage::Coverage;
 use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::event::OverrideWish;
 use heliograph::engine::explain::Rejection;
-use heliograph::engine::id::{TaskId, TeamId};
+use heliograph::engine::id::{ClientId, MatterId, TaskId, TeamId};
 use heliograph::engine::outlook::Outlook;
 use heliograph::engine::overrides::Override;
 use heliograph::engine::process::{Process, ProcessState, Span, StepEnd, StepOf};
@@ -60,6 +60,10 @@ pub struct State {
     /// Writes are not answered before this is told.
     pub hold: Option<Arc<Notify>>,
     pub submitted: Vec<Bytes>,
+    /// Whose requests the caller could send, call by call.
+    pub submitters: Vec<Option<Vec<String>>>,
+    /// Teams that a wall keeps from every matter.
+    pub walled: Vec<TeamId>,
     pub updated: Vec<(TaskId, Bytes, SenderHint)>,
     pub asked: Vec<TaskFilter>,
     /// What was wished of overrides, and whether it was to be tried only.
@@ -94,6 +98,8 @@ impl Default for Fake {
             update: UpdateAnswer::Applied,
             hold: None,
             submitted: Vec::new(),
+            submitters: Vec::new(),
+            walled: Vec::new(),
             updated: Vec::new(),
             asked: Vec::new(),
             wishes: Vec::new(),
@@ -176,9 +182,10 @@ impl Fake {
 }
 
 impl Backend for Fake {
-    async fn submit(&self, requests: Vec<Bytes>) -> Vec<SubmitAnswer> {
+    async fn submit(&self, requests: Vec<Bytes>, clients: Option<Arc<[ClientId]>>) -> Vec<SubmitAnswer> {
         self.held().await;
         let mut state = self.state();
+        state.submitters.push(clients.map(|clients| clients.iter().map(|it| it.as_str().to_owned()).collect()));
         state.submitted.extend(requests.iter().cloned());
         let answer = |body: &Bytes| {
             let told = state.submit.get(std::str::from_utf8(body).unwrap()).cloned();
@@ -208,6 +215,7 @@ impl Backend for Fake {
             let mut tasks: Vec<Task> = state.tasks.values().cloned().collect();
             tasks.sort_by_key(|task| task.arrival);
             tasks.retain(|task| filter.after.is_none_or(|after| task.arrival > after));
+            tasks.retain(|task| filter.client.as_ref().is_none_or(|client| task.client == *client));
             tasks.truncate(filter.limit);
             tasks
         })
@@ -235,6 +243,10 @@ impl Backend for Fake {
             "sydney" | "london" => Ok(()),
             _ => Err(NoSuchTeam { team: team.clone(), nearest: Some("sydney".into()) }),
         }
+    }
+
+    fn is_walled(&self, team: &TeamId, _: &ClientId, _: &MatterId) -> bool {
+        self.state().walled.contains(team)
     }
 
     async fn explanation(&self, id: &TaskId, team: Option<&TeamId>) -> Result<Option<Explanation>, Unavailable> {

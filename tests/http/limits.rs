@@ -28,6 +28,28 @@ async fn only_loopback_and_configured_hosts_are_answered() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_host_may_not_call_and_gets_no_leave_beforehand() {
+    let server = Server::with(Options { hosts: vec!["helio.example".into()], ..Options::default() }).await;
+    for good in ["http://localhost:8321", "https://helio.example", "http://127.0.0.1"] {
+        assert_eq!(with_host(&server, &format!("host: localhost\r\norigin: {good}\r\n")).await.status, 200, "{good}");
+    }
+    for bad in
+        ["http://evil.example", "null", "https://helio.example.evil.example", "http://localhost\r\norigin: http://evil"]
+    {
+        let answer = with_host(&server, &format!("host: localhost\r\norigin: {bad}\r\n")).await;
+        assert_eq!(answer.problem(403)["code"], "wrong_origin", "{bad}");
+    }
+    let mut preflight = server.connect().await;
+    let head = "host: localhost\r\norigin: http://localhost\r\naccess-control-request-method: DELETE\r\n";
+    preflight.send(&format!("OPTIONS /api/v1/overrides/3 HTTP/1.1\r\n{head}\r\n")).await;
+    let answer = preflight.answer().await;
+    assert_eq!((answer.status, answer.header("access-control-allow-methods")), (405, None));
+    let mut plain = server.connect().await;
+    plain.send(&super::post_as("text/plain", "/api/v1/overrides", "{}")).await;
+    assert_eq!(plain.answer().await.problem(415)["code"], "wrong_content_type");
+}
+
+#[tokio::test]
 async fn every_answer_keeps_browsers_strict_and_none_allows_other_origins() {
     let server = Server::start().await;
     for path in ["/", "/livez", "/nowhere", "/api/v1/tasks?limit=0"] {

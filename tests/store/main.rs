@@ -4,6 +4,7 @@ mod backup;
 mod canary;
 mod conformance;
 mod crash;
+mod postgres;
 mod samples;
 mod sqlite;
 mod upkeep;

@@ -5,7 +5,7 @@ use heliograph::engine::event::RefusalCode::{
 };
 use heliograph::engine::update::{Change, DeclineReason, Order, Sender, SetAside, Update};
 use heliograph::wire::Rules;
-use heliograph::wire::update::{RefusedUpdate, SenderHint, parse};
+use heliograph::wire::update::{LOCAL_OPERATOR, RefusedUpdate, SenderHint, parse};
 
 use super::samples::at;
 
@@ -136,7 +136,7 @@ fn each_fault_names_its_field() {
 }
 
 #[test]
-fn an_order_that_names_nobody_is_its_senders() {
+fn an_order_that_names_nobody_is_its_senders_and_another_name_stands_beside_who_says_it() {
     let body =
         r#"{"id":"u1","task":"acme-llp/r1","kind":"offer_to","to":"manila-1","reason":"r","set_aside":["seats"]}"#;
     let ana = SenderHint::Known(Sender::Operator("ana".into()));
@@ -146,7 +146,10 @@ fn an_order_that_names_nobody_is_its_senders() {
     assert_eq!(update.change, Change::OfferTo { to, set_aside: vec![SetAside::Seats] });
     assert_eq!(update.order, Some(Order { by: "ana".into(), reason: "r".into() }));
     let named = body.replace(r#""reason""#, r#""by":"ben","reason""#);
-    assert_eq!(read(&named).unwrap().order.unwrap().by, "ben");
+    assert_eq!(read(&named).unwrap().order.unwrap().by, "ben (by ana)");
+    let local = SenderHint::Known(Sender::Operator(LOCAL_OPERATOR.into()));
+    let of_nobody_known = parse(named.as_bytes(), &local, &Rules::default()).unwrap();
+    assert_eq!(of_nobody_known.order.unwrap().by, "ben");
     let unknown = parse(body.replace("seats", "wall").as_bytes(), &ana, &Rules::default()).unwrap_err().refusal;
     assert_eq!(unknown.field.as_deref(), Some("set_aside[0]"));
 }

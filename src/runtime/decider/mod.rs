@@ -177,7 +177,7 @@ impl Decider {
         let unavailable = || Unavailable("the clock stepped and nothing is decided until that ends; send again".into());
         match inbound {
             Inbound::Delivery(_) | Inbound::Consuming { .. } | Inbound::LinkLost => return Some(inbound),
-            Inbound::Requests { bodies, reply } => {
+            Inbound::Requests { bodies, reply, .. } => {
                 // A caller that has gone away needs no answer.
                 let _ = reply.send(vec![SubmitAnswer::Unavailable(unavailable()); bodies.len()]);
             }

@@ -36,6 +36,7 @@ impl Decider {
         decided: &mut Decided,
     ) -> Result<Result<PurgeOutcome, Refusal>, StoreError> {
         let PurgeRequest { client, matter, author, reason, dry_run } = request;
+        let author = author.unwrap_or_default();
         if let Err(refusal) = signed(&author, &reason) {
             return Ok(Err(refusal));
         }

@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use crate::broker::{Delivery, Intake};
 use crate::engine::event::{EndedTask, Refusal, RefusalCode};
-use crate::engine::id::TaskId;
+use crate::engine::id::{ClientId, TaskId};
 use crate::engine::planted::planted;
 use crate::engine::update::{Sender, Update};
 use crate::http::{SubmitAnswer, UpdateAnswer};
@@ -39,9 +39,10 @@ impl Decider {
         match inbound {
             Inbound::Delivery(delivery) if is_forgotten(&delivery) => decided.settle.push(delivery.token),
             Inbound::Delivery(delivery) => ready.push(self.read_delivery(delivery)),
-            Inbound::Requests { bodies, reply } => {
+            Inbound::Requests { bodies, clients, reply } => {
                 calls.push((reply, bodies.len()));
-                let parsed = bodies.iter().map(|body| request::parse(body, &self.rules).map(Box::new));
+                let read = |body| request::parse(body, &self.rules).and_then(|it| from_one_of(it, clients.as_deref()));
+                let parsed = bodies.iter().map(|body| read(body).map(Box::new));
                 ready.extend(parsed.map(|it| Ready::Request(it, From::HttpCall)));
             }
             Inbound::Update { body, task, sender, reply } => {
@@ -129,6 +130,20 @@ fn is_forgotten(delivery: &Delivery) -> bool {
         std::mem::forget(vec![1_u8; KEPT_BYTES]);
     }
     planted("update-forgotten") && delivery.intake == Intake::Updates && delivery.token.tag.is_multiple_of(5)
+}
+
+/// A request over HTTP is of a client for whom the caller speaks.
+fn from_one_of(
+    parsed: request::Parsed,
+    clients: Option<&[ClientId]>,
+) -> Result<request::Parsed, request::RefusedRequest> {
+    let client = &parsed.request.client;
+    if clients.is_none_or(|clients| clients.contains(client)) {
+        return Ok(parsed);
+    }
+    let message = format!("the token does not speak for client {client}; it needs the role submit:{client}");
+    let refusal = Refusal::of_field(RefusalCode::Identity, "client", message);
+    Err(request::RefusedRequest { refusal, client: None, id: None })
 }
 
 /// An update over HTTP is about the task that the call names.

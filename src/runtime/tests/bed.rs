@@ -38,7 +38,7 @@ use super::super::in_force::InForce;
 use super::super::intake::Inbound;
 use super::super::outbox::{Handed, Outbox, OutboxHandle, OutboxParts, Progress, Publish, live};
 use super::super::pipeline::{Acknowledge, Pipeline, PipelineParts};
-use super::super::status::Status;
+use super::super::status::{Standing, Status};
 use super::super::walls::WallsInForce;
 
 /// What does not come within this time never comes.
@@ -77,6 +77,7 @@ fn metrics() -> Arc<Metrics> {
         tzdata_source: "bundled",
         policies: &[],
         broker: true,
+        epoch: 0,
     };
     Arc::new(Metrics::new(setup, &LogCounts::default()))
 }
@@ -278,7 +279,7 @@ impl Looped {
         let scheduler =
             Scheduler::restore(Arc::clone(&roster), Limits { max_open_tasks: 1_000 }, Restored::default(), clock.now());
         let metrics = metrics();
-        let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description()));
+        let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description(), Standing::alone()));
         let decider = Decider::new(DeciderParts {
             scheduler,
             sealer: Sealer::after(Head::default()),
@@ -355,7 +356,7 @@ impl Looped {
     /// A call over HTTP with one request; its answer.
     pub async fn call(&self, body: String) -> oneshot::Receiver<Vec<crate::http::SubmitAnswer>> {
         let (reply, answer) = oneshot::channel();
-        let call = Inbound::Requests { bodies: vec![body.into()], reply };
+        let call = Inbound::Requests { bodies: vec![body.into()], clients: None, reply };
         self.intake.send(call).await.expect("the loop runs");
         answer
     }

@@ -14,9 +14,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::columns::{FACT_COLUMNS, fact, fault, integer, meta, unsigned};
+use super::columns::{FACT_COLUMNS, fact, fault, meta, unsigned};
 use super::{open, schema};
 use crate::store::StoreError;
+use crate::store::rows::integer;
 use crate::wire::chain::{Head, Verifier};
 use crate::wire::fact::FactSeq;
 

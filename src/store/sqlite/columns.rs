@@ -5,12 +5,11 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeZone, Utc};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
-use crate::engine::effect::WorkMessage;
 use crate::engine::id::{Id, IdKind};
 use crate::engine::load::Held;
 use crate::engine::roster::RosterDigest;
 use crate::engine::task::Task;
-use crate::engine::update::Sender;
+use crate::store::rows::{put_words_back, work_message};
 use crate::store::{RosterVersion, StoreError};
 use crate::wire::fact::{Fact, FactSeq};
 
@@ -33,11 +32,6 @@ pub(super) fn fault(during: &'static str) -> impl Fn(rusqlite::Error) -> StoreEr
         // No code of SQLite: a row whose values are outside their type.
         None => StoreError::Inconsistent(format!("{during}: {error}")),
     }
-}
-
-/// SQLite's integers are signed; sequence numbers stay far below its limit of 2^63 - 1.
-pub(super) fn integer(number: u64) -> Result<i64, StoreError> {
-    i64::try_from(number).map_err(|_| StoreError::Inconsistent(format!("number {number} is above {}", i64::MAX)))
 }
 
 /// A number that is never negative.
@@ -91,7 +85,7 @@ pub(super) fn held(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Held
 pub(super) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
     let mut task = task_without_words(row)?;
     let words = row.get_ref(1)?.as_blob_or_null().map_err(|error| bad(1, error))?;
-    super::words::put_back(&mut task, words).map_err(|error| bad(1, error))?;
+    put_words_back(&mut task, words).map_err(|error| bad(1, error))?;
     Ok(task)
 }
 
@@ -118,15 +112,6 @@ pub(super) fn roster(row: &Row<'_>) -> rusqlite::Result<RosterVersion> {
     Ok(RosterVersion { digest: RosterDigest(row.get(0)?), text: row.get(1)?, at, seq: FactSeq(unsigned(row, 3)?) })
 }
 
-/// A sender as one word: ids of teams, clients and operators may be equal.
-pub(super) fn sender(sender: &Sender) -> String {
-    match sender {
-        Sender::Team(team) => format!("team:{team}"),
-        Sender::Client(client) => format!("client:{client}"),
-        Sender::Operator(name) => format!("operator:{name}"),
-    }
-}
-
 /// The single row of `meta`; a store without it is damaged.
 pub(super) fn meta<T>(
     connection: &Connection,
@@ -146,8 +131,4 @@ pub(super) fn bad(
     error: impl Into<Box<dyn std::error::Error + Send + Sync + 'static>>,
 ) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, error.into())
-}
-
-fn work_message(word: &str) -> Option<WorkMessage> {
-    WorkMessage::ALL.into_iter().find(|message| message.as_str() == word)
 }

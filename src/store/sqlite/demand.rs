@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{fault, integer, unsigned};
+use super::columns::{fault, unsigned};
 use super::write::{execute, prepare};
 use crate::engine::outlook::{Demand, HOURS, Hour, WEEK_HOURS, WEEKS};
+use crate::store::rows::integer;
 use crate::store::{Batch, StoreError};
 
 /// Hours that are kept beyond those that are looked back on.

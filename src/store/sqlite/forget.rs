@@ -5,12 +5,14 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{FACT_COLUMNS, fact, fault, integer, unsigned};
+use super::columns::{FACT_COLUMNS, fact, fault, unsigned};
 use super::words;
-use super::write::{Tip, execute, prepare};
+use super::write::{execute, prepare};
 use crate::engine::id::TeamId;
 use crate::engine::outlook::hour_of;
 use crate::engine::task::Task;
+use crate::store::rows::{integer, json};
+use crate::store::tip::Tip;
 use crate::store::{Forgetting, Forgotten, StoreError};
 use crate::wire::fact::{FactSeq, Link};
 use crate::wire::words::holds_words;
@@ -129,7 +131,7 @@ fn empty_row(connection: &Connection, arrival: i64, done: &mut Forgotten) -> Res
         .map_err(fault(DURING))?;
     if task.has_words() {
         task.take_words();
-        let row = words::json(&task, &task.id)?;
+        let row = json(&task, &task.id)?;
         execute(
             &mut prepare(connection, "UPDATE tasks SET row = ?2 WHERE arrival = ?1")?,
             params![arrival, row],

@@ -7,6 +7,7 @@ use crate::engine::id::TaskId;
 use crate::engine::sla::{Segment, SegmentEnd};
 use crate::engine::task::Arrival;
 use crate::store::StoreError;
+use crate::store::rows::integer;
 
 /// Adds segments; one that does not follow the last one of its clock is refused.
 pub(super) fn write(connection: &Connection, segments: &[Segment]) -> Result<(), StoreError> {
@@ -20,7 +21,7 @@ pub(super) fn write(connection: &Connection, segments: &[Segment]) -> Result<(),
         .map_err(fault("preparing a statement"))?;
     for segment in segments {
         let values = params![
-            super::columns::integer(segment.task.0)?,
+            integer(segment.task.0)?,
             segment.clock.as_str(),
             segment.number,
             segment.from.timestamp_millis(),

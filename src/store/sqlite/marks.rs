@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, params};
 
-use super::columns::{bad, fault, integer, unsigned};
+use super::columns::{bad, fault, unsigned};
 use super::write::{execute, prepare};
 use crate::engine::fairness::Mark;
 use crate::store::StoreError;
+use crate::store::rows::integer;
 
 pub(super) fn write(connection: &Connection, marks: &BTreeMap<Mark, u64>) -> Result<(), StoreError> {
     for (mark, value) in marks {

@@ -12,7 +12,6 @@ mod columns;
 mod costs;
 mod demand;
 mod forget;
-mod guard;
 mod ledger;
 mod marks;
 mod open;
@@ -33,7 +32,7 @@ use rusqlite::{Connection, TransactionBehavior};
 pub use self::backup::{BackedUp, BackupStep, backup};
 use self::columns::fault;
 use self::open::Opening;
-use self::write::Tip;
+use super::tip::Tip;
 use super::{Batch, Forgetting, Forgotten, Reader, Recovered, StoreError, Writer};
 
 /// Bytes of write-ahead log above which a commit moves the log into the file itself, because no idle moment came.
@@ -93,7 +92,7 @@ impl SqliteStore {
         open::settle_life(&connection, &path, opening)?;
         open::checkpoint_whole_log(&connection, &path)?;
         open::stop_waiting(&connection)?;
-        let tip = Tip::read(&connection)?;
+        let tip = write::read_tip(&connection)?;
         let log = open::beside(&path, "-wal");
         Ok(Self { connection, path, log, _lock: lock, tip, checkpoint_above_bytes: LOG_LIMIT_BYTES, failed: false })
     }

@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use super::columns::{bad, fault, integer};
+use super::columns::{bad, fault};
 use super::write::{execute, prepare};
 use crate::engine::overrides::{KEPT_FOR, Override, Overrides};
 use crate::store::StoreError;
+use crate::store::rows::integer;
 use crate::wire::fact::FactSeq;
 
 pub(super) fn write(connection: &Connection, overrides: &[(Override, FactSeq)]) -> Result<(), StoreError> {

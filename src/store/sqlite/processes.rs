@@ -3,9 +3,11 @@
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
-use super::columns::{bad, fault, integer};
-use super::write::{Tip, execute, prepare};
+use super::columns::{bad, fault};
+use super::write::{execute, prepare};
 use crate::engine::process::Process;
+use crate::store::rows::{integer, json, rows_of};
+use crate::store::tip::Tip;
 use crate::store::{ProcessQuery, ProcessRow, StoreError};
 
 /// The columns of a process, in the order in which [`process`] reads them.
@@ -26,7 +28,7 @@ pub(super) fn write(connection: &Connection, rows: &[ProcessRow], tip: &mut Tip)
     for ProcessRow { process, next_due_at } in rows {
         let mut bare = Process::clone(process);
         let words = bare.take_words();
-        let json = super::words::json(&bare, &process.id)?;
+        let json = json(&bare, &process.id)?;
         let (arrival, id) = (integer(process.arrival.0)?, process.id.as_str());
         let next_due_at = next_due_at.map(|at| at.timestamp_millis());
         let ended_at = process.state.ended_at().map(|at| at.timestamp_millis());
@@ -42,7 +44,7 @@ pub(super) fn write(connection: &Connection, rows: &[ProcessRow], tip: &mut Tip)
         if let Some(words) = &words {
             super::words::write(connection, arrival, &process.id, words)?;
         }
-        tip.next_arrival = tip.next_arrival.max(process.arrival.0 + 1);
+        tip.arrived(process.arrival.0);
     }
     Ok(())
 }
@@ -80,7 +82,7 @@ fn listing(query: &ProcessQuery) -> Result<(String, Vec<Value>), StoreError> {
             }
         }
     }
-    values.push(Value::from(i64::try_from(query.limit).unwrap_or(i64::MAX)));
+    values.push(Value::from(rows_of(query.limit)));
     let limit = values.len();
     Ok((format!("SELECT {COLUMNS} FROM processes {index} WHERE {condition} ORDER BY arrival LIMIT ?{limit}"), values))
 }

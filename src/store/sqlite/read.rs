@@ -7,9 +7,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params, params_from_iter};
 
-use super::columns::{
-    FACT_COLUMNS, TASK_COLUMNS, bad, fact, fault, held, id, id_of, integer, roster, sender, task, unsigned,
-};
+use super::columns::{FACT_COLUMNS, TASK_COLUMNS, bad, fact, fault, held, id, id_of, roster, task, unsigned};
 use super::{costs, demand, ledger, open, overrides, processes};
 use crate::engine::effect::MAX_PURGED_NAMED;
 use crate::engine::event::{EndedTask, UpdateResult};
@@ -24,6 +22,7 @@ use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
+use crate::store::rows::{integer, rows_of, sender};
 use crate::store::{MatterTasks, ProcessQuery, Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
@@ -331,11 +330,6 @@ fn rows<T>(
     let mut statement = connection.prepare_cached(sql).map_err(fault("reading"))?;
     let found = statement.query_map(values, read).map_err(fault("reading"))?;
     found.collect::<Result<_, _>>().map_err(fault("reading"))
-}
-
-/// A limit that SQLite's integers hold; none is that large.
-fn rows_of(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -8,10 +8,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{TASK_COLUMNS, bad, fault, id, id_of, instant, meta, roster, task, unsigned};
 use super::overrides;
-use super::write::Tip;
+use super::write::read_tip;
 use crate::engine::id::{ClientId, MatterId, TeamId};
 use crate::engine::task::Task;
 use crate::engine::walls::Walled;
+use crate::store::tip::Tip;
 use crate::store::{RECENT_ENDED, Recovered, RosterVersion, StoreError};
 use crate::wire::fact::{FactSeq, Link};
 
@@ -28,7 +29,7 @@ pub(super) fn recover(connection: &mut Connection, path: &Path) -> Result<Recove
         check_pages(&snapshot)?;
         check_no_hole(&snapshot)?;
     }
-    let tip = Tip::read(&snapshot)?;
+    let tip = read_tip(&snapshot)?;
     check_last_fact(&snapshot, &tip)?;
     let recovered = Recovered {
         incarnation: meta(&snapshot, "incarnation", |row| row.get::<_, Arc<str>>(0))?,

@@ -7,12 +7,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::fault;
 use super::write::{execute, prepare};
 use crate::engine::id::TaskId;
-use crate::engine::task::{Task, Words};
+use crate::engine::task::Words;
 use crate::store::StoreError;
+use crate::store::rows::words_text;
 
 /// Writes the words of a task when they are others than before.
 pub(super) fn write(connection: &Connection, arrival: i64, task: &TaskId, words: &Words) -> Result<(), StoreError> {
-    let body = if *words == Words::default() { String::new() } else { json(words, task)? };
+    let body = words_text(words, task)?;
     let sql = "SELECT body FROM words WHERE arrival = ?1 ORDER BY number DESC LIMIT 1";
     let stored: Option<Vec<u8>> =
         prepare(connection, sql)?.query_row([arrival], |row| row.get(0)).optional().map_err(fault("reading words"))?;
@@ -28,17 +29,4 @@ pub(super) fn write(connection: &Connection, arrival: i64, task: &TaskId, words:
 pub(super) fn empty(connection: &Connection, arrival: i64) -> Result<u64, StoreError> {
     let sql = "UPDATE words SET body = x'' WHERE arrival = ?1 AND length(body) > 0";
     Ok(execute(&mut prepare(connection, sql)?, [arrival], "emptying words")? as u64)
-}
-
-pub(super) fn json(value: &impl serde::Serialize, task: &TaskId) -> Result<String, StoreError> {
-    serde_json::to_string(value)
-        .map_err(|error| StoreError::Inconsistent(format!("task {task} cannot be written as JSON: {error}")))
-}
-
-/// Puts the words of a task back that stand in a column beside its row.
-pub(super) fn put_back(task: &mut Task, body: Option<&[u8]>) -> Result<(), serde_json::Error> {
-    if let Some(body) = body.filter(|body| !body.is_empty()) {
-        task.put_words(serde_json::from_slice(body)?);
-    }
-    Ok(())
 }

@@ -5,63 +5,41 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use rusqlite::{CachedStatement, Connection, params};
 
-use super::columns::{fault, integer, meta, sender, unsigned};
-use super::guard::Guard;
-use super::overrides;
-use crate::engine::event::Refusal;
-use crate::engine::id::{RequestId, TaskId};
-use crate::engine::task::{Task, TaskState};
+use super::columns::{fault, meta, unsigned};
+use super::{overrides, recover};
+use crate::engine::id::TaskId;
 use crate::engine::walls::Walled;
+use crate::store::guard::Guard;
+use crate::store::rows::{
+    columns_of, integer, number_with_a_hole, other_task, payload_of_nothing, refusal_text, row_and_words, sender,
+    whole_milliseconds,
+};
+use crate::store::tip::Tip;
 use crate::store::{Batch, Conflict, Purge, RosterVersion, StoreError, TaskRow};
-use crate::wire::fact::{Fact, FactSeq, Link};
+use crate::wire::fact::FactSeq;
 
-/// Where the store ends: what the next batch continues.
-#[derive(Debug, Clone)]
-pub(super) struct Tip {
-    pub last_seq: FactSeq,
-    pub last_link: Link,
-    pub watermark: FactSeq,
-    pub next_arrival: u64,
-    pub last_at: Option<i64>,
-    /// The walls in force, which no message may pass.
-    pub guard: Guard,
+/// Where the store ends.
+pub(super) fn read_tip(connection: &Connection) -> Result<Tip, StoreError> {
+    let guard = Guard::of(&recover::walls(connection)?, recover::conflicts(connection)?);
+    meta(connection, "last_seq, last_link, watermark, next_arrival, last_at", |row| {
+        Ok(Tip {
+            last_seq: FactSeq(unsigned(row, 0)?),
+            last_link: row.get(1)?,
+            watermark: FactSeq(unsigned(row, 2)?),
+            next_arrival: unsigned(row, 3)?,
+            last_at: row.get(4)?,
+            guard,
+        })
+    })
 }
 
-impl Tip {
-    pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
-        let guard = Guard::read(connection)?;
-        meta(connection, "last_seq, last_link, watermark, next_arrival, last_at", |row| {
-            Ok(Self {
-                last_seq: FactSeq(unsigned(row, 0)?),
-                last_link: row.get(1)?,
-                watermark: FactSeq(unsigned(row, 2)?),
-                next_arrival: unsigned(row, 3)?,
-                last_at: row.get(4)?,
-                guard,
-            })
-        })
-    }
-
-    fn write(&self, connection: &Connection) -> Result<(), StoreError> {
-        execute(
-            &mut prepare(
-                connection,
-                "UPDATE meta SET last_seq = ?1, last_link = ?2, watermark = ?3, next_arrival = ?4, last_at = ?5",
-            )?,
-            params![
-                integer(self.last_seq.0)?,
-                self.last_link,
-                integer(self.watermark.0)?,
-                integer(self.next_arrival)?,
-                self.last_at
-            ],
-            "writing meta",
-        )?;
-        Ok(())
-    }
+fn write_tip(connection: &Connection, tip: &Tip) -> Result<(), StoreError> {
+    let sql = "UPDATE meta SET last_seq = ?1, last_link = ?2, watermark = ?3, next_arrival = ?4, last_at = ?5";
+    let (last_seq, watermark) = (integer(tip.last_seq.0)?, integer(tip.watermark.0)?);
+    let values = params![last_seq, tip.last_link, watermark, integer(tip.next_arrival)?, tip.last_at];
+    execute(&mut prepare(connection, sql)?, values, "writing meta").map(drop)
 }
 
 /// Writes the batch inside the caller's transaction; says where the store ends then.
@@ -87,17 +65,8 @@ pub(super) fn write(connection: &Connection, batch: &Batch, tip: &Tip) -> Result
     if let Some(walls) = &batch.walls {
         write_walls(connection, walls)?;
     }
-    if let Some(watermark) = batch.watermark {
-        if watermark < tip.watermark || watermark > tip.last_seq {
-            return Err(StoreError::Inconsistent(format!(
-                "watermark {} is outside {} to {}",
-                watermark.0, tip.watermark.0, tip.last_seq.0
-            )));
-        }
-        tip.watermark = watermark;
-    }
-    tip.last_at = batch.at.map(|at| at.timestamp_millis()).or(tip.last_at);
-    tip.write(connection)?;
+    tip.mark(batch)?;
+    write_tip(connection, &tip)?;
     Ok(tip)
 }
 
@@ -110,13 +79,7 @@ fn write_facts(connection: &Connection, batch: &Batch, tip: &mut Tip) -> Result<
     )?;
     let mut last_of_task: BTreeMap<&TaskId, u64> = BTreeMap::new();
     for fact in &batch.facts {
-        if fact.seq.0 != tip.last_seq.0 + 1 {
-            return Err(StoreError::Inconsistent(format!(
-                "fact {} follows fact {}: the sequence has a hole",
-                fact.seq.0, tip.last_seq.0
-            )));
-        }
-        tip.guard.check(fact, batch)?;
+        tip.follow(fact, batch)?;
         if let Some((task, number)) = &fact.task {
             check_task_seq(connection, task, *number, last_of_task.insert(task, *number))?;
         }
@@ -140,8 +103,6 @@ fn write_facts(connection: &Connection, batch: &Batch, tip: &mut Tip) -> Result<
             fact.held.map(|held| held.used_minutes),
         ];
         execute(&mut insert, values, "writing a fact")?;
-        tip.last_seq = fact.seq;
-        tip.last_link = fact.link;
     }
     Ok(())
 }
@@ -164,15 +125,7 @@ fn check_task_seq(
     if continues {
         return Ok(());
     }
-    Err(StoreError::Inconsistent(format!("fact {number} of task {task} does not follow its last one")))
-}
-
-/// The chain covers a fact's instant, so that it must come back as it was.
-fn whole_milliseconds(fact: &Fact) -> Result<i64, StoreError> {
-    if fact.at.timestamp_subsec_nanos().is_multiple_of(1_000_000) {
-        return Ok(fact.at.timestamp_millis());
-    }
-    Err(StoreError::Inconsistent(format!("instant {} of fact {} is not in whole milliseconds", fact.at, fact.seq.0)))
+    Err(number_with_a_hole(task, number))
 }
 
 fn write_tasks(connection: &Connection, tasks: &[TaskRow], tip: &mut Tip) -> Result<(), StoreError> {
@@ -184,13 +137,8 @@ fn write_tasks(connection: &Connection, tasks: &[TaskRow], tip: &mut Tip) -> Res
          assignment = excluded.assignment, next_due_at = excluded.next_due_at, ended_at = excluded.ended_at,
          row = excluded.row WHERE arrival = excluded.arrival AND digest = excluded.digest",
     )?;
-    let mut json = Vec::new();
     for TaskRow { task, next_due_at } in tasks {
-        json.clear();
-        let mut bare = None;
-        let words = task.has_words().then(|| bare.insert(Task::clone(task)).take_words());
-        serde_json::to_writer(&mut json, bare.as_ref().unwrap_or(task)).map_err(|error| unwritable(task, &error))?;
-        let json = std::str::from_utf8(&json).map_err(|error| unwritable(task, &error))?;
+        let (json, words) = row_and_words(task)?;
         let (owner, assignment, ended_at) = columns_of(&task.state);
         let values = params![
             integer(task.arrival.0)?,
@@ -208,32 +156,14 @@ fn write_tasks(connection: &Connection, tasks: &[TaskRow], tip: &mut Tip) -> Res
             task.matter.as_str(),
         ];
         if execute(&mut upsert, values, "writing a task")? == 0 {
-            return Err(StoreError::Inconsistent(format!(
-                "task {} is stored with another arrival or another digest",
-                task.id
-            )));
+            return Err(other_task(&task.id));
         }
-        let may_have_had_words = task.state.is_active() || !task.holders.is_empty();
-        if words.is_some() || may_have_had_words {
-            super::words::write(connection, integer(task.arrival.0)?, &task.id, &words.unwrap_or_default())?;
+        if let Some(words) = words {
+            super::words::write(connection, integer(task.arrival.0)?, &task.id, &words)?;
         }
-        tip.next_arrival = tip.next_arrival.max(task.arrival.0 + 1);
+        tip.arrived(task.arrival.0);
     }
     Ok(())
-}
-
-/// Owner, current assignment and end of a task.
-fn columns_of(state: &TaskState) -> (Option<&str>, Option<u32>, Option<DateTime<Utc>>) {
-    match state {
-        TaskState::Waiting(_) => (None, None, None),
-        TaskState::Offered(offer) => (None, Some(offer.assignment), None),
-        TaskState::Active(active) => (Some(active.team.as_str()), Some(active.assignment), None),
-        TaskState::Completed { at, .. } | TaskState::Cancelled { at, .. } => (None, None, Some(*at)),
-    }
-}
-
-fn unwritable(task: &Task, error: &dyn std::fmt::Display) -> StoreError {
-    StoreError::Inconsistent(format!("task {} cannot be written as JSON: {error}", task.id))
 }
 
 /// A payload is written once, under its task's number: rows are appended, whatever the ids look like.
@@ -249,7 +179,7 @@ fn write_payloads(connection: &Connection, batch: &Batch) -> Result<(), StoreErr
         if execute(&mut insert, values, "writing a payload")? == 0
             && execute(&mut of_process, values, "writing a payload")? == 0
         {
-            return Err(StoreError::Inconsistent(format!("payload of task {task}, which is not stored")));
+            return Err(payload_of_nothing(task));
         }
     }
     Ok(())
@@ -268,11 +198,6 @@ fn write_answers(connection: &Connection, batch: &Batch) -> Result<(), StoreErro
         execute(&mut insert, values, "writing an answer")?;
     }
     Ok(())
-}
-
-fn refusal_text(id: &RequestId, refused: Option<&Refusal>) -> Result<Option<String>, StoreError> {
-    let text = refused.map(serde_json::to_string).transpose();
-    text.map_err(|error| StoreError::Inconsistent(format!("answer to update {id}: {error}")))
 }
 
 fn write_conflicts(connection: &Connection, batch: &Batch) -> Result<(), StoreError> {

@@ -9,7 +9,7 @@ use crate::engine::task::WaitReason;
 use super::*;
 
 /// The metrics that this version has, with their type and labels.
-const PAGE: [(&str, &str, &[&str]); 47] = [
+const PAGE: [(&str, &str, &[&str]); 49] = [
     ("build_info", "gauge", &["version", "revision"]),
     ("tzdata_info", "gauge", &["version", "source"]),
     ("broker_up", "gauge", &[]),
@@ -56,6 +56,8 @@ const PAGE: [(&str, &str, &[&str]); 47] = [
     ("roster_last_reload_successful", "gauge", &[]),
     ("roster_last_reload_success_timestamp_seconds", "gauge", &[]),
     ("roster_horizon_timestamp_seconds", "gauge", &[]),
+    ("leader", "gauge", &[]),
+    ("lease_epoch", "gauge", &[]),
     ("log_messages_total", "counter", &["level"]),
 ];
 static POLICIES: LazyLock<[SlaPolicy; 1]> = LazyLock::new(|| {
@@ -74,6 +76,7 @@ fn setup() -> Setup<'static> {
         tzdata_source: "bundled",
         policies: &*POLICIES,
         broker: true,
+        epoch: 7,
     }
 }
 
@@ -293,4 +296,30 @@ fn without_a_broker_there_are_no_metrics_of_one() {
     metrics.publish_failed(PublishFailure::Nacked);
     let text = metrics.render();
     assert!(!text.contains("heliograph_broker") && !text.contains("heliograph_publish_"), "{text}");
+}
+
+#[test]
+fn a_standby_exports_its_build_its_store_and_who_leads_and_nothing_else() {
+    let metrics = StandbyMetrics::new("1.2.3", "abc", &LogCounts::default());
+    metrics.followed(4);
+    metrics.failed();
+    let text = metrics.render();
+    let mut families: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("# TYPE heliograph_")).collect();
+    families.sort_unstable();
+    let expected = [
+        "build_info gauge",
+        "leader gauge",
+        "lease_epoch gauge",
+        "log_messages_total counter",
+        "store_errors_total counter",
+    ];
+    assert_eq!(families, expected);
+    assert_eq!((value(&text, "heliograph_leader"), value(&text, "heliograph_lease_epoch")), (0.0, 4.0));
+    assert_eq!(value(&text, r#"heliograph_store_errors_total{operation="follow"}"#), 1.0);
+}
+
+#[test]
+fn a_daemon_with_a_store_leads() {
+    let text = metrics().render();
+    assert_eq!((value(&text, "heliograph_leader"), value(&text, "heliograph_lease_epoch")), (1.0, 7.0));
 }

@@ -19,6 +19,9 @@ use super::json::{self, Fields, Node};
 use super::request::sent_text;
 use super::rules::{MAX_DEPTH, MAX_LINE_CHARS, Rules};
 
+/// Name of an operator in the audit log when nothing but the machine is known.
+pub const LOCAL_OPERATOR: &str = "local";
+
 /// What is known of the sender before the body is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SenderHint {
@@ -117,7 +120,13 @@ fn order(
 ) -> Result<Option<Order>, Refusal> {
     match (sender, by, reason) {
         (Sender::Operator(name), by, Some(reason)) => {
-            Ok(Some(Order { by: by.map_or_else(|| name.clone(), |by| by.0), reason }))
+            let by = match by {
+                None => name.clone(),
+                Some(by) if name == LOCAL_OPERATOR => by.0,
+                // Anybody can be named here; who names them stays on record.
+                Some(by) => format!("{} (by {name})", by.0),
+            };
+            Ok(Some(Order { by, reason }))
         }
         (Sender::Operator(_), _, None) if needs_reason => Err(at
             .field("reason")

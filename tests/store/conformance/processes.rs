@@ -120,7 +120,7 @@ pub fn a_request_is_a_task_or_a_process_and_a_step_has_one<B: Backend>(fresh: fn
     let stray = Task { arrival: Arrival(30), ..step_of(&self::process("q", 20)) };
     refused(&mut *backend.open(), &tasks(&[stray]), "a step has no process");
     let other = Process { digest: RequestDigest("cd".into()), ..process };
-    refused(&mut *backend.open(), &only(&other), "UNIQUE");
+    refused(&mut *backend.open(), &only(&other), "unique");
     let alone = Task { id: "acme/alone".parse().expect("an id"), request: request("alone"), ..plain };
     commit(&mut *backend.open(), &tasks(&[alone]));
     refused(&mut *backend.open(), &only(&self::process("alone", 40)), "a task has the id of the process");

@@ -2,12 +2,9 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
-use super::recover;
+use super::{Batch, StoreError};
 use crate::engine::id::{ClientId, MatterId, TeamId};
 use crate::engine::walls::{Walled, Walls};
-use crate::store::{Batch, StoreError};
 use crate::wire::fact::Fact;
 
 /// The walls as stored; cheap to clone.
@@ -19,13 +16,13 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn read(connection: &Connection) -> Result<Self, StoreError> {
-        let conflicts = recover::conflicts(connection)?;
-        Ok(Self { walls: Arc::new(all(&recover::walls(connection)?, &conflicts)), conflicts: Arc::new(conflicts) })
+    /// From the walls of the roster in force and those that teams raised.
+    pub fn of(roster: &[Walled], conflicts: Vec<(TeamId, ClientId, MatterId)>) -> Self {
+        Self { walls: Arc::new(all(roster, &conflicts)), conflicts: Arc::new(conflicts) }
     }
 
     /// Checks the next fact of a batch. A wall of the batch counts from the fact on that tells of it.
-    pub(super) fn check(&mut self, fact: &Fact, batch: &Batch) -> Result<(), StoreError> {
+    pub fn check(&mut self, fact: &Fact, batch: &Batch) -> Result<(), StoreError> {
         if let (Some(walls), "roster.changed") = (&batch.walls, &*fact.event_type) {
             self.walls = Arc::new(all(walls, &self.conflicts));
         }
