@@ -33,7 +33,7 @@ class Cluster:
             self._front = Proxy([node.port for node in self.nodes])
             opened.callback(self._front.close)
             self._stack = opened.pop_all()
-        running = self.nodes[0].eval("length(rabbit_nodes:list_running()).").strip()
+        running = self.nodes[0].eval("length(rabbit_nodes:all_running()).").strip()
         assert running == str(len(NAMES)), f"{running} nodes are one cluster"
         self.port = self._front.port
         self.user, self.password = self.nodes[0].user, self.nodes[0].password
