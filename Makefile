@@ -22,6 +22,8 @@ SIMULATED := $(CARGO) nextest run $(TESTING),planted --cargo-profile simulation
 # The fault campaign: a daemon with known bugs and failpoints in it, by name, and the row to run up to its floor.
 CAMPAIGN := $(LOCKED) --features test-clock,failpoints,planted
 ROW      := kill
+# `release` for the row `memory`, which is about a million of everything.
+BUILT    := debug
 
 .PHONY: run build test install lint rust simulation simulate end-to-end faults campaign campaign-build ops bench clean
 
@@ -59,8 +61,8 @@ end-to-end:
 	$(NODE) $(PYTEST) tests/e2e
 
 campaign-build:
-	$(CARGO) build $(CAMPAIGN)
-	install -D target/debug/heliograph target/campaign/heliograph
+	$(CARGO) build $(CAMPAIGN) $(if $(filter release,$(BUILT)),--release)
+	install -D target/$(BUILT)/heliograph target/campaign/heliograph
 
 faults: campaign-build
 	$(PYTEST) tests/campaign

@@ -37,16 +37,21 @@ class RabbitNode:
     """One broker; `with RabbitNode() as node:` starts it and removes every trace at the end.
 
     `max_message_size` is in bytes, None for the broker's default (128 MiB). `extra_config` is appended to rabbitmq.conf.
+    `name` and `beside` make nodes of one cluster: those beside another node use its epmd and its cookie.
     `tls` adds a listener for `amqps` with a certificate for `localhost` by the node's own `authority`: "optional" lets
     clients in that show no certificate, "required" does not. Whoever shows one needs it signed by that authority.
     """
 
-    def __init__(self, max_message_size=None, extra_config="", tls=None):
+    def __init__(self, max_message_size=None, extra_config="", tls=None, name="heliograph", beside=None):
+        self.name, self._beside = name, beside
         self.port = free_port()
         self.user = "guest"
         self.password = secrets.token_hex(16)
         self._dist_port = free_port()
-        self._epmd_port = free_port()
+        self._epmd_port = free_port() if beside is None else beside._epmd_port
+        self._cookie = secrets.token_hex(16) if beside is None else beside._cookie
+        if beside is not None:
+            self.user, self.password = beside.user, beside.password
         self._folder = Path(tempfile.mkdtemp(prefix="heliograph-rabbit-"))
         self._broker = None
         self._epmd = None
@@ -87,7 +92,7 @@ class RabbitNode:
 
     def start(self):
         """Starts the broker on the data it has; returns when it says READY=1."""
-        if self._epmd is None:
+        if self._epmd is None and self._beside is None:
             self._epmd = self._spawn(["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"], "epmd.out")
             self._await_epmd()
         notify_path = self._folder / "notify"
@@ -205,7 +210,7 @@ class RabbitNode:
         home = self._folder / "home"
         home.mkdir()
         cookie = home / ".erlang.cookie"
-        cookie.write_text(secrets.token_hex(16))
+        cookie.write_text(self._cookie)
         cookie.chmod(0o400)
         (self._folder / "enabled_plugins").write_text("[].\n")
         config = [
@@ -247,7 +252,7 @@ class RabbitNode:
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_CONFIG_FILE": f"{folder}/rabbitmq.conf",
             "RABBITMQ_ADVANCED_CONFIG_FILE": f"{folder}/none",
-            "RABBITMQ_NODENAME": "heliograph@localhost",
+            "RABBITMQ_NODENAME": f"{self.name}@localhost",
             "RABBITMQ_USE_LONGNAME": "false",
             "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
             "RABBITMQ_NODE_PORT": str(self.port),

@@ -83,6 +83,11 @@ class State:
         """The largest of each."""
         return {name: max(leg["worst"].get(name, 0) for leg in self.legs) for name in self._names("worst")}
 
+    def samples(self):
+        """Everything that was measured, in order of size."""
+        names = dict.fromkeys(name for leg in self.legs for name in leg.get("samples", {}))
+        return {name: sorted(it for leg in self.legs for it in leg.get("samples", {}).get(name, [])) for name in names}
+
     def reaches(self, floor):
         """Whether the floor is reached."""
         figures = self.figures()

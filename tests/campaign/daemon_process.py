@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 from ports import free_port
@@ -29,13 +30,17 @@ class DaemonProcess:
         self.store = Path(store or self.folder / "heliograph.db")
         self.port = free_port()
         self.ended_itself = []
-        self._clock = f"{clock},{speed},{time.clock_gettime(time.CLOCK_BOOTTIME):.6f}"
         self._process = None
+        self.set_clock(datetime.fromisoformat(clock), speed)
         self._settings = self.folder / "heliograph.toml"
         self._settings.write_text(
             f'[store]\npath = "{self.store}"\n\n[roster]\npath = "{roster}"\n\n[http]\nlisten = "127.0.0.1:{self.port}"\n\n'
             f'[log]\nlevel = "info"\n\n[amqp]\nurl = "{amqp_url}"\nrequire_user_id = false\n'
         )
+
+    def set_clock(self, at, speed):
+        """It is this instant now, for the next starts."""
+        self._clock = f"{at.isoformat(timespec='milliseconds')},{speed},{time.clock_gettime(time.CLOCK_BOOTTIME):.6f}"
 
     @property
     def pid(self):

@@ -16,10 +16,10 @@ DAEMON, BROKER = "from the daemon", "from the broker"
 
 
 class Proxy:
-    """Listens on `port` and connects to `to`; `close` ends it."""
+    """Listens on `port` and connects to the first port of `to` that answers; `close` ends it."""
 
     def __init__(self, to):
-        self.port, self._to = free_port(), to
+        self.port, self._to = free_port(), [to] if isinstance(to, int) else list(to)
         self._links, self._swallows = set(), set()
         self._cut_after = self._slice = None
         self._pause = 0.0
@@ -85,11 +85,11 @@ class Proxy:
         self._reset_all()
 
     async def _accept(self, reader, writer):
-        try:
-            to_reader, to_writer = await asyncio.open_connection("127.0.0.1", self._to)
-        except OSError:
+        there = await self._connect()
+        if there is None:
             writer.transport.abort()
             return
+        to_reader, to_writer = there
         link = (writer, to_writer)
         self._links.add(link)
         try:
@@ -101,6 +101,14 @@ class Proxy:
         finally:
             self._links.discard(link)
             _reset(link)
+
+    async def _connect(self):
+        for port in self._to:
+            try:
+                return await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                continue
+        return None
 
     async def _pass(self, reader, writer, direction, link):
         while data := await reader.read(self._slice or READ_BYTES):

@@ -40,6 +40,10 @@ class Publisher:
             self._waiting.extend([sent] * (1 + again))
         self._wake(self._flow)
 
+    def forget_confirmed(self):
+        """Of a million messages not each is remembered."""
+        self.sent = [it for it in self.sent if not it.confirmed]
+
     def left(self):
         """How many messages are without a confirm."""
         with self._lock:

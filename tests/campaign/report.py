@@ -54,6 +54,8 @@ def write(name, row, state):
         f"{sum(leg['seconds'] for leg in state.legs) / 60:.0f} minutes",
         f"- {listed(figures)}",
         f"- at most: {listed(worst)}",
+        *(f"- {name}: {spread(measured)}" for name, measured in state.samples().items()),
+        *(f"- {note}" for leg in state.legs for note in leg["notes"]),
         f"- {len(violations)} violations" + "".join(f"\n  - {it}" for it in violations[:10]),
     ]
     before = sections()
@@ -68,6 +70,12 @@ def sections():
         return {}
     parts = re.split(r"^(?=## )", PAGE.read_text(), flags=re.M)[1:]
     return {part.splitlines()[0].removeprefix("## "): part.strip() + "\n" for part in parts}
+
+
+def spread(measured):
+    """The middle, the 99th of a hundred and the largest of what was measured, which is in order."""
+    at = lambda part: measured[min(len(measured) - 1, int(part * len(measured)))]
+    return f"median {at(0.5)}, 99th percentile {at(0.99)}, most {measured[-1]}, of {len(measured)}"
 
 
 def listed(figures):

@@ -1,23 +1,28 @@
 """The rows of the campaign: what each does in one leg, how large a leg is, and the floor that its legs have to reach."""
 
+import os
 import random
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import checker
+import cluster
 import disk as small_disk
 import links
 import pair as pairs
+import memory as million
 import plans
 import reloads
 import rules_flow
 import steps
 import wall_clock
 from proxy import Proxy
+from publisher import Publisher
 from supervisor import Supervisor
 
 SHORT_CELLS = 10
+MEMORY_COUNT = int(os.environ.get("HELIOGRAPH_CAMPAIGN_COUNT", 1_000_000))
 # All teams but New York are open, Warsaw for six hours more.
 MORNING = "2026-11-24T09:30:00Z"
 
@@ -30,6 +35,8 @@ class Outcome:
     worst: dict = field(default_factory=dict)  # of which the largest counts
     violations: list = field(default_factory=list)
     folder: str = ""  # kept when there are violations
+    notes: list = field(default_factory=list)
+    samples: dict = field(default_factory=dict)  # of which the middle and the ends count
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,7 @@ def loaded(node, seed, plan, counts, **options):
         "seconds to drain": supervisor.figures.get("drain_seconds", 0),
         **supervisor.worst,
     }
+    outcome.samples = supervisor.samples
     supervisor.close(keep=bool(outcome.violations))
     outcome.folder = str(supervisor.folder) if outcome.violations else ""
     return outcome
@@ -116,6 +124,32 @@ def reload(node, seed, is_short):
 def clock(node, seed, is_short):
     count = 6 if is_short else 50
     return loaded(node, seed, wall_clock.plan(count), figure("steps"), requests=60 * count, rate=30)
+
+
+def clustered(_node, seed, is_short):
+    """A cluster of its own; kills, a node that stands still, and a majority that is lost and comes back."""
+    kills = 1 if is_short else 10
+    with cluster.Cluster() as three:
+        counts = faults("node kill", "node stop")
+        return loaded(three, seed, cluster.plan(kills), counts, requests=400 * kills + 600, rate=30, clock=MORNING)
+
+
+def memory(node, _seed, is_short):
+    """One leg is the row: each phase has all of them at once."""
+    count = 2_000 if is_short else MEMORY_COUNT
+    supervisor = Supervisor(node, 1, clock=million.CLOCK, speed=million.SPEED)
+    supervisor.declare()
+    it = million.Memory(supervisor, count)
+    try:
+        with Publisher(supervisor.url) as publisher:
+            it.run(publisher)
+    finally:
+        supervisor.daemon.end()
+    supervisor.close()
+    for line in it.lines:
+        print(line, flush=True)
+    figures = {"queued": count, "open": count, "due at once": count}
+    return Outcome(figures, it.worst, it.violations, notes=it.lines)
 
 
 def figure(name):
@@ -166,12 +200,25 @@ ROWS = {
         {"fail-overs": 200},
         pair,
     ),
+    "cluster": Row(
+        "P1 to P3, P6",
+        "three brokers as one: a node killed, a node standing still, the majority lost and healed",
+        {"node kills": 50, "node stops": 5},
+        clustered,
+        own_nodes=True,
+    ),
     "disk": Row(
         "P8, with P1 to P5 and P7",
         "a small disk that fills under load; each system call of the store fails once, at its 1st to 100th call, with EIO and "
         "with ENOSPC",
         {"cycles": 100, "calls made to fail": 2_000},
         disk,
+    ),
+    "memory": Row(
+        "P9",
+        "requests queued, tasks open and deadlines due in one second; the resident memory over each",
+        {"queued": 1_000_000, "open": 1_000_000, "due at once": 1_000_000},
+        memory,
     ),
     "reload": Row(
         "P10",

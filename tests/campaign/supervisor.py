@@ -57,7 +57,7 @@ class Supervisor:
             Pair(self.folder, pair_on, self._database(pair_on), arguments) if pair_on else DaemonProcess(self.folder, *arguments, store, under)
         )
         self.leg = Leg(canaries=[CANARY, node.password], speed=speed, most_resident_bytes=MOST_RESIDENT_BYTES)
-        self.figures, self.worst = {}, {}
+        self.figures, self.worst, self.samples = {}, {}, {}
         self._done_at, self._patience = None, patience
 
     def _database(self, server):
@@ -92,7 +92,7 @@ class Supervisor:
 
     def run(self, plan):
         """The whole leg; its record."""
-        self._declare()
+        self.declare()
         queues = [f"heliograph.team.{team}" for team in TEAMS]
         sampler = threading.Thread(target=self._sample, daemon=True)
         self._sampling = True
@@ -125,7 +125,7 @@ class Supervisor:
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _declare(self):
+    def declare(self):
         """The queues of the contract and the teams, so that load and listeners need not wait for the daemon."""
         connection = pika.BlockingConnection(pika.URLParameters(self.url))
         channel = connection.channel()
