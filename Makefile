@@ -19,7 +19,11 @@ HOURLY  := 25
 ONLY    := keep
 SIMULATED := $(CARGO) nextest run $(TESTING),planted --cargo-profile simulation
 
-.PHONY: run build test install lint rust simulation simulate end-to-end ops bench clean
+# The fault campaign: a daemon with known bugs and failpoints in it, by name, and the row to run up to its floor.
+CAMPAIGN := $(LOCKED) --features test-clock,failpoints,planted
+ROW      := kill
+
+.PHONY: run build test install lint rust simulation simulate end-to-end faults campaign campaign-build ops bench clean
 
 run:
 	$(CARGO) run $(LOCKED) --release -- demo --speed 60 --at $(AT) --listen $(LISTEN)
@@ -27,7 +31,7 @@ run:
 build:
 	$(CARGO) build $(LOCKED) --release
 
-test: install lint rust simulation end-to-end ops
+test: install lint rust simulation end-to-end faults ops
 	@echo "all tests passed"
 
 install:
@@ -36,6 +40,7 @@ install:
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy $(TESTING) --all-targets -- -D warnings
+	$(CARGO) clippy $(CAMPAIGN) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --no-deps --document-private-items
 
 rust:
@@ -52,6 +57,16 @@ simulate:
 end-to-end:
 	$(CARGO) build $(TESTING)
 	$(NODE) $(PYTEST) tests/e2e
+
+campaign-build:
+	$(CARGO) build $(CAMPAIGN)
+	install -D target/debug/heliograph target/campaign/heliograph
+
+faults: campaign-build
+	$(PYTEST) tests/campaign
+
+campaign: campaign-build
+	target/bed/venv/bin/python tests/campaign/campaign.py $(ROW)
 
 ops: build
 	$(PYTEST) tests/bed tests/ops tests/docs

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use heliograph::settings::tokens::{self, Role};
-use heliograph::settings::{self, LogLevel, Secret, Settings, SettingsFaults, Topology};
+use heliograph::settings::{self, LogLevel, Secret, Settings, SettingsFaults, Store, Topology};
 
 /// Loads a file of this text under this environment.
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsFaults> {
@@ -282,4 +282,26 @@ fn what_is_kept_has_limits_and_content_goes_no_later_than_its_row() {
             "keeping.portion = 0: use a whole number from 1 to 10000",
         ]
     );
+}
+
+#[test]
+fn a_database_is_the_store_when_one_is_named_and_its_password_is_never_shown() {
+    let url = "postgresql://heliograph:hunter2@db.example:5432/heliograph";
+    let read =
+        load("[store]\npath = \"heliograph.db\"\nlease_seconds = 9", &[("HELIOGRAPH__STORE__POSTGRES", url)]).unwrap();
+    let Store::Postgres(postgres) = &read.store else { panic!("{:?}", read.store) };
+    assert_eq!((postgres.url.reveal(), postgres.lease_seconds, postgres.allow_plain_remote), (url, 9, false));
+    assert!(!format!("{read:?}").contains("hunter2"));
+    for (wrong, because) in [
+        ("postgres = \"mysql://a:hunter2@b/c\"", "store.postgres is not of the form postgresql://"),
+        ("postgres = \"postgresql://a:hunter2@b\"", "store.postgres is not of the form postgresql://"),
+        ("postgres = \"postgresql://a:hunter2@b/c?sslmode=disable\"", "store.postgres has sslmode=disable"),
+        ("lease_seconds = 1", "store.lease_seconds = 1: use a whole number from 2 to 60"),
+    ] {
+        let faults = load(&format!("[store]\n{wrong}"), &[]).unwrap_err().to_string();
+        assert!(faults.contains(because) && !faults.contains("hunter2"), "{wrong}: {faults}");
+    }
+    let plain = "[store]\npostgres = \"postgresql://a@b/c?sslmode=disable\"\nallow_plain_remote = true";
+    assert!(load(plain, &[]).is_ok());
+    assert!(load("[store]\npostgres = \"postgresql://a@127.0.0.1:1/c?sslmode=disable\"", &[]).is_ok());
 }

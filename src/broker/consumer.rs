@@ -221,6 +221,7 @@ impl Running {
                             if source.intake == Intake::Updates {
                                 left = left.saturating_sub(1);
                             }
+                            failpoint!("deliver", at_step("deliver"));
                             self.settling.ledger().hand_over(delivery.delivery_tag, delivery.acker.clone());
                             if let Some(permit) = room.take() {
                                 permit.send(Inbound::Delivery(Box::new(Delivery::new(source.intake, epoch, delivery))));
@@ -252,13 +253,21 @@ impl Running {
     async fn acknowledge(&self, limit: Duration) -> Result<(), BrokerError> {
         let acker = self.settling.ledger().take_acknowledgeable();
         let Some(acker) = acker else { return Ok(()) };
+        failpoint!("ack", at_step("ack"));
         if within(limit, "acknowledging", acker.ack(BasicAckOptions { multiple: true })).await? {
             self.proven.store(true, Ordering::Relaxed);
+            failpoint!("acked", at_step("acked"));
             return Ok(());
         }
         // The client says so of a channel that is gone.
         Err(BrokerError::Link { doing: "acknowledging", reason: "the channel is closed".to_owned() })
     }
+}
+
+/// What a test makes of a step.
+#[cfg(feature = "failpoints")]
+fn at_step(step: &'static str) -> BrokerError {
+    BrokerError::Link { doing: step, reason: "a test made it fail".to_owned() }
 }
 
 /// Waits until `limit` after `since`; for ever when there is no `since`.

@@ -218,6 +218,7 @@ impl Lane {
                 break;
             }
         }
+        failpoint!("confirm", BrokerError::Link { doing: "confirm", reason: "a test made it fail".to_owned() });
         let mut returns = Returns::default();
         let mut outcomes = Vec::with_capacity(window.len());
         for sent in sent {

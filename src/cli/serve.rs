@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::instant;
 use crate::runtime::clock::{self, Clock};
 use crate::runtime::demo;
+use crate::runtime::faults;
 use crate::runtime::serve::{self, RosterSource, ServeError, ServeOptions};
 use crate::settings::{LogFormat, LogLevel, Settings, Store};
 use crate::telemetry::logs::{self, Format, LogCounts};
@@ -58,6 +59,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> Result<(), Failure> {
     let settings = configuration::load(arguments.settings.as_deref())
         .map_err(|faults| Failure::Configuration(faults.to_string()))?;
     let clock = Clock::of_environment().map_err(Failure::Configuration)?;
+    faults::of_environment().map_err(Failure::Configuration)?;
     let logs = start_logs(&settings)?;
     let roster = RosterSource::Path(settings.roster.path.clone());
     on_runtime(async {

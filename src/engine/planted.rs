@@ -41,12 +41,41 @@ pub const BUGS: [&str; 34] = [
     "hand-off-without-a-plan-check",
 ];
 
+/// The name of each bug of what surrounds the engine; `tests/campaign` plants them, and some of the engine's, in a running
+/// daemon.
+pub const DAEMON_BUGS: [&str; 13] = [
+    "ack-before-commit",
+    "ack-of-any-link",
+    "mark-before-confirm",
+    "publish-before-commit",
+    "publish-dropped",
+    "watermark-one-too-high",
+    "new-id-for-a-second-copy",
+    "new-bytes-for-a-second-copy",
+    "timers-in-memory-only",
+    "walls-not-asked",
+    "update-forgotten",
+    "payload-in-the-log",
+    "memory-kept",
+];
+
 #[cfg(feature = "planted")]
 mod on {
     use std::cell::Cell;
+    use std::sync::OnceLock;
 
     thread_local! {
         static PLANTED: Cell<Option<&'static str>> = const { Cell::new(None) };
+    }
+
+    static PLANTED_EVERYWHERE: OnceLock<&'static str> = OnceLock::new();
+
+    /// Plants a bug in everything that runs in this process from now on; false when there is no bug of this name, or when
+    /// one is planted already.
+    #[must_use]
+    pub fn plant_everywhere(name: &str) -> bool {
+        let known = super::BUGS.iter().chain(&super::DAEMON_BUGS).find(|known| **known == name);
+        known.is_some_and(|known| PLANTED_EVERYWHERE.set(known).is_ok())
     }
 
     /// Plants a bug in everything that runs on this thread from now on, or none.
@@ -57,13 +86,13 @@ mod on {
     /// Whether a bug is planted.
     #[must_use]
     pub fn planted(name: &str) -> bool {
-        assert!(super::BUGS.contains(&name), "{name} is not listed");
-        PLANTED.get() == Some(name)
+        assert!(super::BUGS.contains(&name) || super::DAEMON_BUGS.contains(&name), "{name} is not listed");
+        PLANTED.get() == Some(name) || PLANTED_EVERYWHERE.get() == Some(&name)
     }
 }
 
 #[cfg(feature = "planted")]
-pub use on::{plant, planted};
+pub use on::{plant, plant_everywhere, planted};
 
 /// Whether a bug is planted: never.
 #[cfg(not(feature = "planted"))]

@@ -25,6 +25,9 @@ pub struct Clock {
     follows_wall: bool,
     /// What slewing has added, in microseconds.
     slewed_us: AtomicI64,
+    /// The file in which a test states by how many milliseconds the wall clock is ahead.
+    #[cfg(feature = "test-clock")]
+    wall_ahead: Option<std::path::PathBuf>,
     /// The latest instant that was told, in milliseconds since 1970; it is never gone behind, whatever is slewed.
     latest_ms: AtomicI64,
 }
@@ -46,7 +49,9 @@ impl Clock {
     }
 
     /// The clock of `serve`: the wall clock. Built with the feature `test-clock`, `HELIOGRAPH_TEST_CLOCK` (an RFC 3339
-    /// instant, a comma and a speed) gives another start and speed.
+    /// instant, a comma and a speed) gives another start and speed. With a comma and seconds since boot behind that, the
+    /// instant was then, so that a process that is started again goes on with the same clock. `HELIOGRAPH_TEST_WALL` names
+    /// a file that says by how many milliseconds the wall clock is ahead of it.
     ///
     /// # Errors
     /// What is wrong with the variable.
@@ -54,9 +59,16 @@ impl Clock {
         #[cfg(feature = "test-clock")]
         if let Ok(text) = std::env::var("HELIOGRAPH_TEST_CLOCK") {
             let fault = || format!("HELIOGRAPH_TEST_CLOCK is {text:?}; give an RFC 3339 instant, a comma and a speed");
-            let (base, speed) = text.split_once(',').ok_or_else(fault)?;
+            let (base, rest) = text.split_once(',').ok_or_else(fault)?;
             let base = DateTime::parse_from_rfc3339(base).map_err(|_| fault())?;
-            return Ok(Self::starting(base.to_utc(), speed.parse().map_err(|_| fault())?));
+            let (speed, origin) = rest.split_once(',').map_or((rest, None), |(speed, origin)| (speed, Some(origin)));
+            let mut clock = Self::starting(base.to_utc(), speed.parse().map_err(|_| fault())?);
+            if let Some(origin) = origin {
+                let seconds = origin.parse().map_err(|_| fault())?;
+                clock.booted_base = Duration::try_from_secs_f64(seconds).map_err(|_| fault())?;
+            }
+            clock.wall_ahead = std::env::var_os("HELIOGRAPH_TEST_WALL").map(Into::into);
+            return Ok(clock);
         }
         Ok(Self::real())
     }
@@ -70,6 +82,8 @@ impl Clock {
             speed: speed.max(1),
             follows_wall: false,
             slewed_us: AtomicI64::new(0),
+            #[cfg(feature = "test-clock")]
+            wall_ahead: None,
             latest_ms: AtomicI64::new(i64::MIN),
         }
     }
@@ -123,6 +137,11 @@ impl Clock {
     /// Compares with the wall clock and slews; to be called about once in `every`. A clock with a start of its own has
     /// no wall clock to follow.
     pub fn correct(&self, every: Duration) -> Difference {
+        #[cfg(feature = "test-clock")]
+        if let Some(ahead) = self.wall_ahead.as_ref().and_then(|file| std::fs::read_to_string(file).ok()) {
+            let ahead_ms = ahead.trim().parse().unwrap_or(0);
+            return self.compare(self.read() + TimeDelta::milliseconds(ahead_ms), every);
+        }
         if !self.follows_wall {
             return Difference { wall_ahead: TimeDelta::zero(), stepped: false };
         }

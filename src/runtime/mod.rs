@@ -7,6 +7,7 @@ mod credentials;
 mod decided;
 mod decider;
 pub mod demo;
+pub mod faults;
 mod forgetting;
 mod gateway;
 pub mod hindsight;

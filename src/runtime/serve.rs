@@ -252,6 +252,7 @@ pub async fn start(
     stop: impl Future<Output = ()>,
 ) -> Result<Option<Running>, ServeError> {
     let restored = options.restored;
+    failpoint!("recover", StoreError::at_step("recover").into());
     let credentials = Credentials::follow(&options.settings.http).map_err(ServeError::Certificates)?;
     match options.settings.store.clone() {
         Store::Sqlite { path } => {

@@ -17,7 +17,7 @@ pub enum Store {
         /// The file.
         path: PathBuf,
     },
-    /// In a PostgreSQL database, which an active daemon and its standbys share.
+    /// In a PostgreSQL database, which an active daemon and its standbys share; `store.path` is not used then.
     Postgres(Postgres),
 }
 
@@ -38,16 +38,12 @@ pub struct Postgres {
 
 pub(super) fn read(fields: &mut Fields) -> Store {
     let url_key = if fields.has("postgres_file") { "postgres_file" } else { "postgres" };
-    let has_path = fields.has("path");
     let path = fields.path("path").unwrap_or_else(|| PathBuf::from("heliograph.db"));
     let url = fields.secret("postgres", "postgres_file");
     let (ca_file, name) = (fields.path("ca_file"), fields.text("name"));
     let allow_plain_remote = fields.boolean("allow_plain_remote").unwrap_or(false);
     let lease_seconds = fields.whole("lease_seconds", 2..=60).unwrap_or(DEFAULT_LEASE_SECONDS);
     let Some(url) = url else { return Store::Sqlite { path } };
-    if has_path {
-        fields.fault("path", format!("is given, and so is store.{url_key}: leave one out"));
-    }
     if !is_address(url.reveal()) {
         let rule = "is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE (its value is not shown)";
         fields.fault(url_key, rule);

@@ -469,6 +469,14 @@ pub struct ProcessQuery {
     pub limit: usize,
 }
 
+#[cfg(feature = "failpoints")]
+impl StoreError {
+    /// What a test makes of a step.
+    pub(crate) fn at_step(step: &'static str) -> Self {
+        Self::Failed { during: step, message: "a test made it fail".into() }
+    }
+}
+
 /// A store that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

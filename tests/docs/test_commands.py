@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from deployed import DeployedBroker
 from documents import ROOT, Block, BlockFailed, all_blocks, blocks, environment, run, run_until
+from postgres import PostgresServer
 from program import Program, binary
 
 # A block is known by its document and first line.
@@ -24,6 +25,7 @@ WITH_A_DEMO = {
 UNTIL_STOPPED = {
     ("README.md", "heliograph check --settings config/heliograph.toml"): "listening on http://",
     ("README.md", "HELIOGRAPH__AMQP__URL='amqp://heliograph:PASSWORD@127.0.0.1:5672/heliograph' \\"): "listening on http://",
+    ("README.md", "HELIOGRAPH__STORE__POSTGRES='postgresql://heliograph:PASSWORD@127.0.0.1:5432/heliograph' \\"): "listening on http://",
     ("README.md", "make run"): "  admitted  ",
 }
 WITH_A_DAEMON_ON_RABBITMQ = {("README.md", "python3 - <<'END'")}
@@ -72,6 +74,12 @@ def nothing_is_left_in_the_repository():
 
 
 @pytest.fixture(scope="module")
+def postgres():
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def broker():
     with DeployedBroker() as broker:
         yield broker
@@ -103,7 +111,10 @@ def test_the_blocks_that_need_a_daemon_tell_one_story(tmp_path):
 @each(UNTIL_STOPPED)
 def test_a_block_that_runs_until_it_is_stopped(block, tmp_path, request):
     text = block.text
-    if "PASSWORD@" in text:
+    if "postgresql://" in text:
+        server = request.getfixturevalue("postgres")
+        text = text.replace("postgresql://heliograph:PASSWORD@127.0.0.1:5432/heliograph", server.url("postgres"))
+    elif "PASSWORD@" in text:
         text = of_the_broker(text, request.getfixturevalue("broker"))
     if text.startswith("make run"):
         text = text.replace("make run", f"make run LISTEN={FREE_PORT}")

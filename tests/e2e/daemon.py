@@ -29,22 +29,22 @@ PAGE = 500
 class Daemon:
     """One daemon; `with` ends it. `clock` is the engine's civil time at the first start, `speed` how fast it runs."""
 
-    def __init__(self, folder, clock, speed=1, amqp_url=None, roster=ROSTER, http=()):
+    def __init__(self, folder, clock, speed=1, amqp_url=None, roster=ROSTER, store=None, http=()):
         """`http` are further lines of that section of its settings."""
         self.folder = folder
         self.token = None  # what it is called with
         self._clock, self._speed, self._began = datetime.fromisoformat(clock), speed, None
         self._process = self.address = None
         settings = [
-            f'[store]\npath = "{folder}/heliograph.db"',
+            "[store]\n" + (store or f'path = "{folder}/heliograph.db"'),
             f'[roster]\npath = "{roster}"',
             "\n".join(['[http]', 'listen = "127.0.0.1:0"', *http]),
             '[log]\nlevel = "info"',
         ]
         if amqp_url:
             settings.append(f'[amqp]\nurl = "{amqp_url}"')
-        self._settings = folder / "heliograph.toml"
-        self._settings.write_text("\n\n".join(settings) + "\n")
+        self.settings = folder / "heliograph.toml"
+        self.settings.write_text("\n\n".join(settings) + "\n")
 
     def __enter__(self):
         self.start()
@@ -66,7 +66,7 @@ class Daemon:
         setting = f"{now.isoformat(timespec='milliseconds')},{self._speed}"
         with open(self.folder / "stderr", "ab") as errors:
             self._process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", *_command(self._settings), *arguments],
+                ["setpriv", "--pdeathsig", "KILL", *_command(self.settings), *arguments],
                 env=dict(os.environ, HELIOGRAPH_TEST_CLOCK=setting),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -83,6 +83,34 @@ class Daemon:
         """Ends it at once, as a crash would."""
         self._process.kill()
         self._forget()
+
+    def pause(self):
+        """Stops its process where it is; `resume` lets it go on."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        """Lets a process go on that was stopped."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def await_end(self):
+        """Waits until it ends by itself; its exit code."""
+        code = self._process.wait(STOP_WITHIN_SECONDS)
+        self._forget()
+        return code
+
+    def is_ready(self, query="?role=active"):
+        """Whether it says that it is; by default that it leads."""
+        try:
+            return self.get("/readyz" + query)["ready"]
+        except (OSError, ValueError):
+            return False
+
+    def await_leading(self):
+        """Waits until it leads."""
+        deadline = time.monotonic() + READY_WITHIN_SECONDS
+        while not self.is_ready():
+            assert time.monotonic() < deadline, f"it does not lead\n{self.log()[-4000:]}"
+            time.sleep(0.01)
 
     def stop(self):
         """Asks it to stop, as an operator does, and waits; it must end with exit code 0.

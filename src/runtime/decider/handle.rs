@@ -6,6 +6,7 @@ use crate::broker::{Delivery, Intake};
 use crate::engine::effect::Answer;
 use crate::engine::event::{EndedTask, Event, Refusal, RefusalCode, UpdateResult};
 use crate::engine::id::{ClientId, RequestId, TaskId};
+use crate::engine::planted::planted;
 use crate::engine::update::Update;
 use crate::http::UpdateAnswer;
 use crate::store::StoreError;
@@ -46,6 +47,9 @@ impl Decider {
         if let (Answer::Admitted(task), Some(payload)) = (&answer, payload)
             && !payload.is_empty()
         {
+            if planted("payload-in-the-log") {
+                tracing::info!(payload = %String::from_utf8_lossy(&payload), "admitted");
+            }
             decided.batch.payloads.push((task.clone(), payload));
         }
         self.take(effects, decided);

@@ -158,6 +158,7 @@ impl Decider {
             self.read(inbound, &mut ready, &mut calls, decided);
         }
         let ended = self.ended_tasks(&ready)?;
+        failpoint!("decide", StoreError::at_step("decide"));
         let mut answers = Vec::new();
         decided.messages += ready.len();
         for (message, ended) in ready.into_iter().zip(ended) {
@@ -289,8 +290,10 @@ impl Decider {
         for _ in 0..TIMER_ROUNDS {
             let Some(due_at) = self.scheduler.next_deadline().filter(|due_at| *due_at <= last) else { return };
             self.metrics.timer_fired(now - due_at);
+            failpoint!("fire");
             let effects = self.scheduler.step(now, Event::DeadlineReached);
             self.take(effects, decided);
+            failpoint!("fired");
         }
     }
 

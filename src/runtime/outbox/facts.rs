@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::broker::Outcome;
+use crate::broker::{Outcome, Publication};
+use crate::engine::planted::planted;
 use crate::store::StoreError;
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message;
@@ -89,7 +90,8 @@ impl<P: Publish> Outbox<P> {
     ) -> Result<(), StoreError> {
         let incarnation = &self.parts.incarnation;
         if let Some(event) = message::event(incarnation, fact) {
-            leaving.push(Leaving { seq: fact.seq, part: Part::Event, publication: publication(event), tells: None });
+            let publication = self.changed_by_bugs(fact.seq, publication(event));
+            leaving.push(Leaving { seq: fact.seq, part: Part::Event, publication, tells: None });
         }
         let by_queue = fact.team.as_ref().filter(|team| !self.parts.in_force.reads_over_http(team));
         if self.parts.walls.hide(fact) {
@@ -117,6 +119,11 @@ impl<P: Publish> Outbox<P> {
         }
         let kept_back = self.drop_walled(&mut leaving);
         self.suppressed.extend(kept_back);
+        self.mark_early(last).await;
+        if planted("publish-dropped") {
+            leaving.retain(|message| !message.seq.0.is_multiple_of(20));
+        }
+        failpoint!("publish", StoreError::at_step("publish"));
         let old = leaving.iter().filter(|it| it.seq <= self.old_up_to).count();
         self.parts.metrics.republished(old as u64);
         let outcomes = loop {
@@ -130,6 +137,7 @@ impl<P: Publish> Outbox<P> {
                 }
             }
         };
+        failpoint!("confirmed", StoreError::at_step("confirmed"));
         let mut progress = Progress::default();
         for (message, outcome) in leaving.into_iter().zip(outcomes) {
             self.note(message, &outcome, &mut progress);
@@ -138,6 +146,26 @@ impl<P: Publish> Outbox<P> {
         self.look_behind_walls(&mut progress)?;
         self.report(progress).await;
         Ok(())
+    }
+
+    /// Known bugs: what leaves again has another id, or other bytes.
+    fn changed_by_bugs(&self, seq: FactSeq, mut event: Publication) -> Publication {
+        if seq <= self.old_up_to && planted("new-id-for-a-second-copy") {
+            event.message_id.push_str(".again");
+        }
+        if seq <= self.old_up_to && planted("new-bytes-for-a-second-copy") {
+            event.body = [&*event.body, b" "].concat().into();
+        }
+        event
+    }
+
+    /// A known bug: what is about to leave is marked as published.
+    async fn mark_early(&mut self, last: FactSeq) {
+        if planted("mark-before-confirm") {
+            self.reported = last;
+            // The loop ends before the outbox only when the daemon stops.
+            let _ = self.progress.send(Progress { watermark: Some(last), ..Progress::default() }).await;
+        }
     }
 
     /// Takes out what a wall keeps from its team now.

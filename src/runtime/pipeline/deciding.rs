@@ -7,10 +7,12 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use crate::store::StoreError;
+use crate::engine::planted::planted;
+use crate::store::{Batch, StoreError};
 use crate::wire::fact::Link;
 
 use super::super::clock::Stopwatch;
+use super::super::decided::Decided;
 use super::super::intake::Inbound;
 use super::{Pipeline, Writing};
 
@@ -44,6 +46,8 @@ impl Pipeline {
             decided.batch.watermark = Some(self.parts.decider.last_seq());
         }
         let batch = Arc::new(std::mem::take(&mut decided.batch));
+        self.leave_early(&decided, &batch);
+        failpoint!("begin", StoreError::at_step("begin"));
         self.parts.committer.begin(Arc::clone(&batch))?;
         self.wrote_at = Instant::now();
         self.writing = Some(Writing { decided, batch, since: Stopwatch::start() });
@@ -54,6 +58,16 @@ impl Pipeline {
     pub(super) fn anchor(&mut self, now: DateTime<Utc>, at_stop: bool) {
         if !self.is_stopped_clock() && self.drain.is_none() {
             self.parts.decider.anchor(now, at_stop, &mut self.next);
+        }
+    }
+
+    /// Known bugs: what is to wait for the commit does not.
+    fn leave_early(&self, decided: &Decided, batch: &Arc<Batch>) {
+        if let Some(consumer) = self.parts.consumer.as_ref().filter(|_| planted("ack-before-commit")) {
+            consumer.settle(&decided.settle);
+        }
+        if let Some(outbox) = self.parts.outbox.as_ref().filter(|_| planted("publish-before-commit")) {
+            outbox.live.hand_over(Arc::clone(batch));
         }
     }
 
@@ -79,6 +93,7 @@ impl Pipeline {
         let links = |inbound: &Inbound| matches!(inbound, Inbound::Consuming { .. } | Inbound::LinkLost);
         let before_link = self.arrived.iter().take(room).position(links);
         let read = self.arrived.drain(..before_link.unwrap_or(room)).collect();
+        failpoint!("parse", StoreError::at_step("parse"));
         let ordinary = self.set_alone_aside(read);
         self.parts.decider.decide(now, ordinary, &mut self.next)?;
         match before_link.and_then(|_| self.arrived.pop_front()) {

@@ -16,6 +16,7 @@ impl Pipeline {
     /// The batch is on disk: acknowledge, publish, answer.
     pub(super) fn after_commit(&mut self) -> Result<(), StoreError> {
         let Some(Writing { decided, batch, since }) = self.writing.take() else { return Ok(()) };
+        failpoint!("settle", StoreError::at_step("settle"));
         if let Some(consumer) = &self.parts.consumer {
             consumer.settle(&decided.settle);
         }
@@ -27,6 +28,7 @@ impl Pipeline {
             self.parts.decider.let_walls_fall(walls, self.next.walls.as_ref());
         }
         let last = batch.facts.last().map(|fact| fact.seq);
+        failpoint!("hand-over", StoreError::at_step("hand-over"));
         match &self.parts.outbox {
             // When there is no room the outbox reads the facts from the store in their turn.
             Some(outbox) => {
@@ -89,6 +91,7 @@ impl Pipeline {
         if let Some(consumer) = &self.parts.consumer {
             consumer.settle(&progress.settled);
         }
+        failpoint!("mark");
         self.expired_offers.extend(progress.expired_offers);
         self.count_undelivered(&progress.undelivered, &progress.delivered);
         self.progress.watermark = self.progress.watermark.max(progress.watermark);

@@ -146,9 +146,12 @@ impl Writer for SqliteStore {
         self.guarded(|store| {
             let begun = store.connection.transaction_with_behavior(TransactionBehavior::Immediate);
             let transaction = begun.map_err(|error| open::in_use_or(error, &store.path, "begin"))?;
+            failpoint!("write", StoreError::at_step("write"));
             // An error drops the transaction, which rolls it back.
             let tip = write::write(&transaction, batch, &store.tip)?;
+            failpoint!("commit", StoreError::at_step("commit"));
             transaction.commit().map_err(fault("commit"))?;
+            failpoint!("committed", StoreError::at_step("committed"));
             store.tip = tip;
             store.bound_log()
         })
