@@ -95,7 +95,7 @@ fn every_fault_is_found_at_once_with_field_value_limit_and_what_to_do() {
     amqp.tls.certificate_file is not given: a key needs its certificate
     amqp.topology = "make": use "declare" or "check"
     amqp.url does not use the certificates of amqp.tls: use amqps://, or leave them out
-    color is not a setting; known here are store, amqp, http, roster, zones, log, limits, keeping
+    color is not a setting; known here are store, amqp, http, roster, zones, log, limits, keeping, audit
     http.behind_proxy = "true": use true or false
     http.hosts = a list: use a list of at most 100 texts, none empty
     http.listen = "localhost": use an address and a port, such as "127.0.0.1:8321"

@@ -137,7 +137,7 @@ async fn connect(shared: &Shared, name: &str, socket: Breaker) -> Result<Connect
     // A timed-out attempt is given up from outside; its socket must not outlive it.
     let guard = CutOnDrop(Some(socket.clone()));
     let opened = Connection::connector(
-        shared.address.uri().clone(),
+        shared.address.uri(&shared.options),
         guard::runtime(),
         async move |uri, _| {
             let mut failed = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use lapin::uri::{AMQPScheme, AMQPUri};
 
 use super::error::BrokerError;
+use crate::settings;
 
 /// An AMQP address with its password; its debug output shows nothing.
 #[derive(Clone)]
@@ -60,6 +61,8 @@ pub struct ClientIdentity {
 pub struct AmqpOptions {
     /// Where the broker is.
     pub url: AmqpUrl,
+    /// A file with the address, read at each connection for the user and the password in it.
+    pub url_file: Option<PathBuf>,
     /// What the names of exchanges and queues begin with.
     pub prefix: String,
     /// Whether they are made or only checked.
@@ -93,6 +96,7 @@ impl AmqpOptions {
     pub fn new(url: AmqpUrl) -> Self {
         Self {
             url,
+            url_file: None,
             prefix: "heliograph.".to_owned(),
             topology: TopologyMode::Declare,
             prefetch: 1000,
@@ -133,8 +137,23 @@ impl Address {
         Ok(address)
     }
 
-    pub(super) fn uri(&self) -> &AMQPUri {
-        &self.uri
+    /// The address with the user and the password as the file of the options has them now. A file that cannot be used
+    /// leaves those before: the broker says whether they still let the daemon in.
+    pub(super) fn uri(&self, options: &AmqpOptions) -> AMQPUri {
+        let mut uri = self.uri.clone();
+        let Some(path) = &options.url_file else { return uri };
+        let read = settings::read_secret(path).map(|text| text.reveal().parse::<AMQPUri>());
+        match read {
+            Ok(Ok(now)) => uri.authority.userinfo = now.authority.userinfo,
+            // The parser's own message can repeat the address, password included.
+            Ok(Err(_)) => {
+                tracing::warn!("amqp.url_file holds no address; user and password stay as they were read before")
+            }
+            Err(reason) => {
+                tracing::warn!(reason, "amqp.url_file cannot be used; user and password stay as they were read before");
+            }
+        }
+        uri
     }
 
     pub(super) fn host(&self) -> &str {

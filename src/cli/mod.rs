@@ -9,6 +9,7 @@
 //! | 69 | the daemon cannot be reached, or says that it cannot answer now |
 //! | 78 | settings or roster are at fault |
 
+mod audit;
 mod backup;
 mod check;
 mod completions;
@@ -113,6 +114,8 @@ enum Command {
     OfferTo(orders::OfferToArguments),
     /// Forget payload and notes of the closed tasks of a matter
     Purge(purge::PurgeArguments),
+    /// Check the chain of facts, or write it out for others to check
+    Audit(audit::AuditArguments),
     /// Copy the store, while a daemon runs on it or not
     Backup(backup::BackupArguments),
     /// Make a token for callers over HTTP: prints it, and behind it the line for http.tokens_file
@@ -175,6 +178,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Command::Recall(arguments) => orders::recall(&arguments, &mut output),
         Command::OfferTo(arguments) => orders::offer_to(&arguments, &mut output),
         Command::Purge(arguments) => purge::run(arguments, &mut output),
+        Command::Audit(arguments) => audit::run(&arguments, &mut output),
         Command::Backup(arguments) => backup::run(&arguments, &mut output),
         Command::Token(arguments) => token::run(&arguments, &mut output),
         Command::Schema(arguments) => schema::run(&arguments, &mut output),

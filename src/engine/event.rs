@@ -63,6 +63,8 @@ pub enum Event {
     WallExposed(Box<Exposure>),
     /// The closed tasks of a matter are emptied.
     MatterPurged(Box<Purged>),
+    /// The head of the chain of facts is to be told.
+    ChainAnchored,
     /// Another roster is in force from now on.
     RosterChanged(Arc<Roster>),
     /// Somebody sets or removes an override.

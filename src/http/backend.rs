@@ -24,6 +24,7 @@ use crate::engine::process::Process;
 use crate::engine::roster::Delivery;
 use crate::engine::sla::Segment;
 use crate::engine::task::{Arrival, Task, Waiting};
+use crate::wire::chain::Head;
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::update::SenderHint;
@@ -133,6 +134,16 @@ pub trait Backend: Clone + Send + Sync + 'static {
     /// [`Unavailable`] when committed state cannot be read now.
     fn events_after(&self, after: FactSeq, limit: usize)
     -> impl Future<Output = Result<Vec<Fact>, Unavailable>> + Send;
+
+    /// Where the chain of facts that is kept begins, and its facts after a position, in sequence, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when committed state cannot be read now.
+    fn chain(
+        &self,
+        after: FactSeq,
+        limit: usize,
+    ) -> impl Future<Output = Result<(Head, Vec<Fact>), Unavailable>> + Send;
 
     /// The number of the oldest fact from which a reader of events can go on; one above the last when there is none.
     ///

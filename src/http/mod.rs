@@ -5,6 +5,7 @@
 //! connections, waiting, time) has a limit, and at the limit a problem document says so.
 
 mod answer;
+mod audit;
 mod backend;
 mod caller;
 mod costs;
@@ -31,6 +32,7 @@ mod standby;
 mod tls;
 mod writes;
 
+pub use audit::AuditPage;
 pub use backend::{
     AsDecided, Backend, Check, Explanation, Health, Mailbox, NoSuchTeam, ProcessFilter, Role, SubmitAnswer, TaskFilter,
     TeamMessage, TeamView, Unavailable, UpdateAnswer,

@@ -12,6 +12,7 @@ use crate::wire::view::TaskView;
 use super::answer::{
     Applied, ExplanationView, HistoryPage, Liveness, MessageList, Readiness, Submitted, TaskPage, TeamList,
 };
+use super::audit::AuditPage;
 use super::costs::CostList;
 use super::overrides::{OverrideList, OverrideOutcome, OverrideRequest};
 use super::problem::{PROBLEM_JSON, Problem};
@@ -144,6 +145,7 @@ fn responses(operation: Operation, types: &mut SchemaGenerator) -> Value {
         Operation::Schema | Operation::OpenApi | Operation::Coverage | Operation::Forecast => {
             ("application/json", json!({ "type": "object" }))
         }
+        Operation::Audit => ("application/json", of::<AuditPage>(types)),
         Operation::Events => ("text/event-stream", json!({ "type": "string" })),
         Operation::Metrics => ("text/plain", json!({ "type": "string" })),
         Operation::Index => ("text/html", json!({ "type": "string" })),

@@ -14,7 +14,9 @@ use super::backend::Backend;
 use super::gate::{self, Door, Gate};
 use super::limits::{Options, Places};
 use super::problem::Problem;
-use super::{costs, documents, events, guard, health, messages, overrides, processes, purges, reads, roster, writes};
+use super::{
+    audit, costs, documents, events, guard, health, messages, overrides, processes, purges, reads, roster, writes,
+};
 
 /// An address and what it does.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +113,8 @@ pub enum Operation {
     Purge,
     /// Streams events.
     Events,
+    /// Gives the chain of facts.
+    Audit,
     /// Metrics.
     Metrics,
     /// Whether it lives.
@@ -131,7 +135,7 @@ const LIMIT: Parameter = Parameter { name: "limit", about: "At most this many, 1
 const EVERYBODY: &[RoleKind] = &[];
 
 /// Every address.
-pub const ROUTES: [Route; 27] = [
+pub const ROUTES: [Route; 28] = [
     Route {
         method: Method::Post,
         path: "/api/v1/requests",
@@ -343,6 +347,14 @@ pub const ROUTES: [Route; 27] = [
     },
     Route {
         method: Method::Get,
+        path: "/api/v1/audit",
+        operation: Operation::Audit,
+        roles: &[Read],
+        summary: "Give the chain of facts as records with digests and links, and where it begins, to be checked elsewhere",
+        query: &[Parameter { name: "after", about: "Only facts with a higher number." }, LIMIT],
+    },
+    Route {
+        method: Method::Get,
         path: "/metrics",
         operation: Operation::Metrics,
         roles: EVERYBODY,
@@ -417,6 +429,7 @@ impl Operation {
             Self::RemoveOverride => "remove_override",
             Self::Purge => "purge",
             Self::Events => "events",
+            Self::Audit => "audit",
             Self::Metrics => "metrics",
             Self::Live => "live",
             Self::Ready => "ready",
@@ -454,6 +467,7 @@ impl Operation {
             Self::RemoveOverride => delete(overrides::remove),
             Self::Purge => post(purges::purge),
             Self::Events => get(events::stream),
+            Self::Audit => get(audit::page),
             Self::Metrics => get(health::metrics),
             Self::Live => get(health::live),
             Self::Ready => get(health::ready),

@@ -26,6 +26,7 @@ use crate::roster::zones::ZoneSource;
 use crate::store::{ProcessQuery, Reader, StoreError, StoredDecision, TaskQuery};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::{Queue, StoreOperation};
+use crate::wire::chain::Head;
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message;
@@ -349,6 +350,10 @@ impl Backend for Gateway {
         self.read(move |reader| reader.facts_after(after, limit)).await
     }
 
+    async fn chain(&self, after: FactSeq, limit: usize) -> Result<(Head, Vec<Fact>), Unavailable> {
+        self.read(move |reader| chain(reader, after, limit)).await
+    }
+
     async fn oldest_event(&self) -> Result<FactSeq, Unavailable> {
         let since = self.shared.clock.now() - self.shared.events_for;
         self.read(move |reader| reader.first_fact_since(since)).await
@@ -415,6 +420,17 @@ impl Backend for Gateway {
 
     fn metrics(&self) -> String {
         self.shared.metrics.render()
+    }
+}
+
+/// A page of the chain and where it begins. Facts may be forgotten between the two reads: then both are read again.
+fn chain(reader: &mut dyn Reader, after: FactSeq, limit: usize) -> Result<(Head, Vec<Fact>), StoreError> {
+    loop {
+        let start = reader.chain_start()?;
+        let facts = reader.facts_after(after.max(start.seq), limit)?;
+        if reader.chain_start()? == start {
+            return Ok((start, facts));
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl Links {
 
 fn amqp_options(amqp: &settings::Amqp, settings: &Settings) -> AmqpOptions {
     let mut options = AmqpOptions::new(AmqpUrl::new(amqp.url.reveal().to_owned()));
+    options.url_file.clone_from(&amqp.url_file);
     options.prefix = format!("{}.", amqp.prefix.as_str());
     options.topology = match amqp.topology {
         settings::Topology::Declare => TopologyMode::Declare,

@@ -26,7 +26,7 @@ use crate::wire::fact::FactSeq;
 use super::clock::Clock;
 use super::committer::Committer;
 use super::credentials::{Credentials, Files};
-use super::decider::{Decider, DeciderParts};
+use super::decider::{Anchors, Decider, DeciderParts};
 use super::forgetting::{Forgetter, Rules as ForgettingRules};
 use super::gateway::{Gateway, GatewayParts};
 use super::in_force::{Adopted, InForce};
@@ -411,10 +411,14 @@ fn core(
         }
         None => (Part::absent("the outbox"), None),
     };
+    let mut reader = readers.for_decider;
+    let every = settings.audit.anchor_every;
+    let last = reader.last_anchor(FactSeq(sealer.head().seq.0.saturating_sub(every)))?;
     let decider = Decider::new(DeciderParts {
         scheduler,
         sealer,
-        reader: readers.for_decider,
+        reader,
+        anchors: Anchors { every, last },
         rules: Rules::default(),
         require_user_id: settings.amqp.as_ref().is_some_and(|amqp| amqp.require_user_id),
         incarnation,

@@ -20,6 +20,8 @@ pub const DEFAULT_HEARTBEAT_SECONDS: u16 = 5;
 pub struct Amqp {
     /// `amqp://` or `amqps://`, with user and password.
     pub url: Secret,
+    /// The file that it was read from, where a password may change.
+    pub url_file: Option<PathBuf>,
     /// First part of the names of exchanges and queues.
     pub prefix: Prefix,
     /// Whether exchanges and queues are made or only checked.
@@ -80,6 +82,7 @@ impl Prefix {
 /// `None` when neither `url` nor `url_file` is given: the daemon then runs without a broker.
 pub(super) fn read(fields: &mut Fields) -> Option<Amqp> {
     let url_key = if fields.has("url_file") { "url_file" } else { "url" };
+    let url_file = fields.file_named("url_file");
     let url = fields.secret("url", "url_file");
     let prefix_rule = "use 1 to 63 of a-z 0-9 . _ and -, starting with a letter";
     let prefix = fields.parsed("prefix", prefix_rule, Prefix::new).unwrap_or_else(|| Prefix("heliograph".into()));
@@ -114,6 +117,7 @@ pub(super) fn read(fields: &mut Fields) -> Option<Amqp> {
     }
     Some(Amqp {
         url,
+        url_file,
         prefix,
         topology,
         prefetch,

@@ -71,6 +71,14 @@ impl<'f> Fields<'f> {
         self.values.contains_key(key)
     }
 
+    /// The file that a key names, without asking for the key.
+    pub fn file_named(&self, key: &str) -> Option<PathBuf> {
+        match &self.values.get(key)?.kind {
+            ValueKind::String(text) => Some(PathBuf::from(text)),
+            _ => None,
+        }
+    }
+
     pub fn text(&mut self, key: &'static str) -> Option<String> {
         let value = self.take(key)?;
         match &value.kind {

@@ -4,6 +4,7 @@
 //! at once; a key that nobody knows is one. Pure but for the files that it is asked to read.
 
 mod amqp;
+mod audit;
 mod fields;
 mod http;
 mod keeping;
@@ -21,6 +22,7 @@ use toml::de::DeTable;
 use self::fields::Fields;
 
 pub use amqp::{Amqp, AmqpTls, MAX_MESSAGE_BYTES, Prefix, Topology};
+pub use audit::{Audit, DEFAULT_ANCHOR_EVERY};
 pub use fields::{SettingsFault, read_secret};
 pub use http::{DEFAULT_PORT, Http, HttpTls, MAX_BODY_BYTES, TokensFile};
 pub use keeping::Keeping;
@@ -58,6 +60,8 @@ pub struct Settings {
     pub limits: Limits,
     /// `[keeping]`.
     pub keeping: Keeping,
+    /// `[audit]`.
+    pub audit: Audit,
 }
 
 /// Where the roster is read from.
@@ -183,6 +187,7 @@ fn read(fields: &mut Fields) -> Settings {
         log: fields.section("log", read_log),
         limits: fields.section("limits", read_limits),
         keeping: fields.section("keeping", keeping::read),
+        audit: fields.section("audit", audit::read),
     }
 }
 

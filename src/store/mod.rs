@@ -28,6 +28,7 @@ use crate::engine::sla::Segment;
 use crate::engine::task::Task;
 use crate::engine::update::{KeptUpdate, Sender};
 use crate::engine::walls::Walled;
+use crate::wire::chain::Head;
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
@@ -261,6 +262,18 @@ pub trait Reader: Send {
     /// # Errors
     /// [`StoreError`] when the store cannot be read.
     fn facts_after(&mut self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError>;
+
+    /// The last fact before those that are kept, behind which the chain is read: number 0 as long as nothing was forgotten.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn chain_start(&mut self) -> Result<Head, StoreError>;
+
+    /// The last fact after a position that told the head of the chain; 0 when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    fn last_anchor(&mut self, after: FactSeq) -> Result<FactSeq, StoreError>;
 
     /// The number of the first fact that is kept and was decided at this instant or later; one above the last when there is
     /// none.

@@ -10,13 +10,15 @@
 //! text can be.
 
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::engine::effect::Recorded;
+use crate::engine::effect::{Effect, Recorded};
 
+use super::audit::hex;
 use super::fact::{Fact, FactSeq, Link};
 use super::instant;
 
@@ -51,7 +53,7 @@ impl Sealer {
     /// The next fact of the chain. Its instant is cut to milliseconds, as its body states it.
     pub fn seal(&mut self, recorded: Recorded) -> Fact {
         let seq = FactSeq(self.head.seq.0 + 1);
-        let body = encode(&recorded, seq);
+        let body = encode(&recorded, seq, &self.head);
         let packet = recorded.effect.packet().map(json);
         let mut fact = Fact {
             seq,
@@ -75,6 +77,29 @@ impl Sealer {
         fact
     }
 }
+
+/// What an `audit.anchor` says: the head of the chain before it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Anchor {
+    fact: u64,
+    link: String,
+}
+
+impl Anchor {
+    fn of(head: &Head) -> Self {
+        Self { fact: head.seq.0, link: hex(&head.link) }
+    }
+}
+
+/// Whether a fact is an anchor that does not name the head before it.
+fn misleads(fact: &Fact, head: &Head) -> bool {
+    &*fact.event_type == ANCHOR_TYPE
+        && !fact.body.is_empty()
+        && serde_json::from_slice::<Anchor>(&fact.body).ok() != Some(Anchor::of(head))
+}
+
+/// The event type of anchors.
+pub const ANCHOR_TYPE: &str = "audit.anchor";
 
 /// Where a chain is broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -101,6 +126,9 @@ pub enum BrokenBecause {
     /// The record, or one before it, is not the one that was written.
     #[error("its link does not follow from the record")]
     LinkChanged,
+    /// It is an anchor, and names another head than the one before it.
+    #[error("it is an anchor that does not name the fact before it")]
+    AnchorMisleads,
     /// The chain is consistent and is not the one that was anchored.
     #[error("its link is not the one that was anchored")]
     NotAsAnchored,
@@ -116,15 +144,25 @@ pub enum BrokenBecause {
 #[derive(Debug, Clone)]
 pub struct Verifier {
     head: Head,
-    anchor: Option<Head>,
+    /// By their position; several may be kept of one.
+    anchors: BTreeMap<FactSeq, Vec<Link>>,
 }
 
 impl Verifier {
-    /// Starts after `head`; the chain must also lead through `anchor`, which is kept where the store's writer cannot
-    /// reach. An anchor at or before the start is not looked at.
+    /// Starts after `head`; the chain must also lead through `anchors`, which are kept where the store's writer cannot
+    /// reach. An anchor before the start is not looked at; one at the start must be the start's link.
     #[must_use]
-    pub fn new(head: Head, anchor: Option<Head>) -> Self {
-        Self { head, anchor: anchor.filter(|anchor| anchor.seq > head.seq) }
+    pub fn new(head: Head, anchors: impl IntoIterator<Item = Head>) -> Self {
+        let mut by_position: BTreeMap<FactSeq, Vec<Link>> = BTreeMap::new();
+        for Head { seq, link } in anchors.into_iter().filter(|anchor| anchor.seq >= head.seq) {
+            by_position.entry(seq).or_default().push(link);
+        }
+        Self { head, anchors: by_position }
+    }
+
+    /// Whether the head is the one that was anchored, where it was.
+    fn is_as_anchored(&self) -> bool {
+        self.anchors.get(&self.head.seq).is_none_or(|links| links.iter().all(|link| *link == self.head.link))
     }
 
     /// Checks the next fact.
@@ -134,6 +172,9 @@ impl Verifier {
     pub fn check(&mut self, fact: &Fact) -> Result<(), BrokenAt> {
         let at = FactSeq(self.head.seq.0 + 1);
         let broken = |why| Err(BrokenAt { at, why });
+        if !self.is_as_anchored() {
+            return Err(BrokenAt { at: self.head.seq, why: BrokenBecause::NotAsAnchored });
+        }
         if fact.seq != at {
             return broken(BrokenBecause::OutOfSequence { found: fact.seq });
         }
@@ -143,20 +184,29 @@ impl Verifier {
         if link(&self.head.link, fact) != fact.link {
             return broken(BrokenBecause::LinkChanged);
         }
-        self.head = Head { seq: at, link: fact.link };
-        match self.anchor {
-            Some(anchor) if anchor.seq == at && anchor.link != fact.link => broken(BrokenBecause::NotAsAnchored),
-            _ => Ok(()),
+        if misleads(fact, &self.head) {
+            return broken(BrokenBecause::AnchorMisleads);
         }
+        self.head = Head { seq: at, link: fact.link };
+        if self.is_as_anchored() { Ok(()) } else { broken(BrokenBecause::NotAsAnchored) }
+    }
+
+    /// The last fact that was checked.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.head
     }
 
     /// Ends the check with the chain's head.
     ///
     /// # Errors
-    /// [`BrokenAt`] when the chain ends before the anchor.
+    /// [`BrokenAt`] when the chain ends before an anchor, or begins with another link than one.
     pub fn finish(self) -> Result<Head, BrokenAt> {
-        match self.anchor {
-            Some(anchor) if anchor.seq > self.head.seq => {
+        if !self.is_as_anchored() {
+            return Err(BrokenAt { at: self.head.seq, why: BrokenBecause::NotAsAnchored });
+        }
+        match self.anchors.last_key_value() {
+            Some((last, _)) if *last > self.head.seq => {
                 let at = FactSeq(self.head.seq.0 + 1);
                 Err(BrokenAt { at, why: BrokenBecause::Truncated { last: self.head.seq } })
             }
@@ -165,12 +215,15 @@ impl Verifier {
     }
 }
 
-/// Checks a whole chain from its first fact, and that it leads through `anchor`.
+/// Checks a whole chain from its first fact, and that it leads through `anchors`.
 ///
 /// # Errors
 /// [`BrokenAt`] with the first fact that does not hold.
-pub fn verify<F: Borrow<Fact>>(facts: impl IntoIterator<Item = F>, anchor: Option<Head>) -> Result<Head, BrokenAt> {
-    let mut verifier = Verifier::new(Head::default(), anchor);
+pub fn verify<F: Borrow<Fact>>(
+    facts: impl IntoIterator<Item = F>,
+    anchors: impl IntoIterator<Item = Head>,
+) -> Result<Head, BrokenAt> {
+    let mut verifier = Verifier::new(Head::default(), anchors);
     for fact in facts {
         verifier.check(fact.borrow())?;
     }
@@ -206,8 +259,8 @@ fn digest(body: &[u8], packet: Option<&[u8]>) -> Link {
     hasher.finalize().into()
 }
 
-/// The body of a fact.
-fn encode(recorded: &Recorded, seq: FactSeq) -> Vec<u8> {
+/// The body of a fact that follows `head`.
+fn encode(recorded: &Recorded, seq: FactSeq, head: &Head) -> Vec<u8> {
     let mut body = Vec::with_capacity(384);
     let event_type = recorded.effect.event_type();
     // Ids, event types and instants have no character that JSON escapes, except matters, which are the effect's.
@@ -233,7 +286,10 @@ fn encode(recorded: &Recorded, seq: FactSeq) -> Vec<u8> {
         body.extend_from_slice(br#","order":"#);
         serde_json::to_writer(&mut body, order).expect("an order is plain data");
     }
-    append_fields(&mut body, &recorded.effect);
+    match &recorded.effect {
+        Effect::AnchorChain {} => append_fields(&mut body, &Anchor::of(head)),
+        effect => append_fields(&mut body, effect),
+    }
     body
 }
 

@@ -362,6 +362,14 @@ const EVENTS: &[(&str, &str, &[Field])] = &[
         ],
     ),
     (
+        "audit.anchor",
+        "The head of the chain of facts: keep it where the store's writer cannot reach.",
+        &[
+            ("fact", Number, Never, "The number of the last fact before this one."),
+            ("link", Text, Never, "Its link, in hexadecimal."),
+        ],
+    ),
+    (
         "task.rederived",
         "The deadline that is derived for a step of a process moved; it is no promise of its own.",
         &[

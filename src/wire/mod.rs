@@ -4,6 +4,7 @@
 //! field, the value, the limit and what to do. Everything that leaves has the same bytes each time it is made.
 
 mod asyncapi;
+pub mod audit;
 pub mod chain;
 pub mod clock_view;
 pub mod cloudevents;

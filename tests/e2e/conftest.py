@@ -30,22 +30,39 @@ def node(roster):
         yield node
 
 
+def may(user, node):
+    """What a user may configure, write and read: what the deployed definitions give the daemon, a firm and a team, no more."""
+    kind, _, name = user.partition("-")
+    if user == node.user:
+        patterns = (".*", ".*", ".*")
+    elif user == DAEMON_USER:
+        patterns = (r"^heliograph\\.",) * 3
+    elif kind == "client":
+        patterns = ("^$", r"^heliograph\\.(requests|updates)$", rf"^{name}\\.(replies|events)$")
+    else:
+        patterns = ("^$", r"^heliograph\\.updates$", rf"^heliograph\\.team\\.{name}$")
+    return ", ".join(f'<<"{pattern}">>' for pattern in patterns)
+
+
 class Bed:
     """A virtual host of the broker and the daemons on it."""
 
     def __init__(self, node, folder):
         self.node, self._folder = node, folder
         self.vhost = secrets.token_hex(4)
-        full = ", ".join(['<<".*">>'] * 3)
         permissions = ", ".join(
-            f'rabbit_auth_backend_internal:set_permissions(<<"{user}">>, <<"{self.vhost}">>, {full}, <<"test bed">>)'
+            f'rabbit_auth_backend_internal:set_permissions(<<"{user}">>, <<"{self.vhost}">>, {may(user, node)}, <<"test bed">>)'
             for user in (node.user, *node.passwords)
         )
         node.eval(f'rabbit_vhost:add(<<"{self.vhost}">>, <<"test bed">>), {permissions}.')
 
     def url(self, user=DAEMON_USER):
-        """The address for a user."""
+        """The address for a user, the daemon's unless another is named."""
         return self.node.amqp_url(self.vhost, user, self.node.passwords[user])
+
+    def watcher(self):
+        """The address for a test that looks on or meddles: the administrator, who may do everything."""
+        return self.node.amqp_url(self.vhost)
 
     def client(self, client):
         """The address for a client's user."""

@@ -22,8 +22,8 @@ class Desk:
 
     def __enter__(self):
         self.daemon = self._daemon.__enter__()
-        self.events = Inbox(self.bed.url(), events=True).__enter__()
-        self.rejected = Inbox(self.bed.url(), ["heliograph.rejected"]).__enter__()
+        self.events = Inbox(self.bed.watcher(), events=True).__enter__()
+        self.rejected = Inbox(self.bed.watcher(), ["heliograph.rejected"]).__enter__()
         self.london = Inbox(self.bed.team("london"), [team_queue("london")]).__enter__()
         self.firm = Sender(self.bed.client("thames-llp"))
         self._good = 0
@@ -170,11 +170,11 @@ def test_a_client_that_every_team_is_walled_from_is_told_so_loudly_and_kept(desk
 
 
 def test_receipts_go_to_the_clients_own_address_and_to_no_other(desk):
-    with Sender(desk.bed.url()) as admin:
+    with Sender(desk.bed.watcher()) as admin:
         for queue, key in (("test.mine", "thames-llp.desk-7"), ("test.foreign", "acme-llp.desk-1")):
             admin.channel.queue_declare(queue, durable=True)
             admin.channel.queue_bind(queue, "heliograph.replies", key)
-    with Inbox(desk.bed.url(), ["test.mine", "test.foreign"]) as receipts:
+    with Inbox(desk.bed.watcher(), ["test.mine", "test.foreign"]) as receipts:
         desk.firm.send({"id": "reply-0", **GOOD}, reply_to="acme-llp.desk-1")
         desk.firm.send({"id": "reply-1", **GOOD}, reply_to="thames-llp.desk-7")
         admitted = receipts.first("receipt", id="reply-1")

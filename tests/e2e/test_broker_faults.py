@@ -75,11 +75,11 @@ def dense(messages):
 
 def test_a_team_without_its_queue_loses_its_offers_to_others_and_nobody_else_notices(bed):
     preferring_mumbai = {"client": "rhine-ag", "matter": "M-1", "work_type": "legal_writing", "preferred_team": "warsaw"}
-    with bed.daemon(MORNING) as daemon, Inbox(bed.url(), events=True) as events:
+    with bed.daemon(MORNING) as daemon, Inbox(bed.watcher(), events=True) as events:
         with Inbox(bed.team("london"), [team_queue("london")]) as london, Sender(bed.client("rhine-ag")) as firm:
             firm.send({"id": "before", **preferring_mumbai})
             events.first("task.offered", task="rhine-ag/before", team="warsaw")
-            with Sender(bed.url()) as admin:
+            with Sender(bed.watcher()) as admin:
                 admin.channel.queue_delete(team_queue("warsaw"))
             firm.send({"id": "lost", **preferring_mumbai})
             assert events.first("task.offered", task="rhine-ag/lost")["team"] == "warsaw"
@@ -110,7 +110,7 @@ def small_messages(bed):
 def test_an_offer_larger_than_the_broker_takes_holds_nobody_up(bed, small_messages):
     small_messages(2_000)
     large = {"id": "large", "client": "thames-llp", "matter": "M-1", "work_type": "legal_writing", "payload": "x" * 1_800}
-    with bed.daemon(MORNING) as daemon, Inbox(bed.url(), events=True) as events:
+    with bed.daemon(MORNING) as daemon, Inbox(bed.watcher(), events=True) as events:
         with Sender(bed.client("thames-llp")) as firm:
             firm.send(large)
             offered = events.first("task.offered", task="thames-llp/large")
@@ -136,7 +136,7 @@ def test_a_rejected_request_larger_than_the_broker_takes_by_now_leaves_without_i
             firm.send(b"x" * 1_500)
         small_messages(1_000)
         daemon.start()
-        with Inbox(bed.url(), ["heliograph.rejected"]) as rejected:
+        with Inbox(bed.watcher(), ["heliograph.rejected"]) as rejected:
             found = rejected.wait_for(lambda messages: messages[:1], what="the rejected message")[0]
             assert json.loads(found.headers["x-heliograph-reason"])["code"] == "invalid_json"
             assert (found.headers["x-heliograph-body-omitted-bytes"], found.raw) == ("1500", b"")
@@ -146,7 +146,7 @@ def test_a_rejected_request_larger_than_the_broker_takes_by_now_leaves_without_i
 
 def test_a_broker_that_restarts_under_load_costs_no_request(bed):
     bodies = reviews(3_000, "restart")
-    with bed.daemon(MORNING) as daemon, Inbox(bed.url(), events=True) as events:
+    with bed.daemon(MORNING) as daemon, Inbox(bed.watcher(), events=True) as events:
         bed.node.sync_queue_metadata()
         with Flow(bed.client("thames-llp"), bodies.values()) as flow:
             assert flow.half.wait(SETTLE_WITHIN_SECONDS)
@@ -159,7 +159,7 @@ def test_a_broker_that_restarts_under_load_costs_no_request(bed):
     assert {it["id"] for it in tasks} == set(bodies)
     dense(events.messages)
     teams = [team_queue(team) for team in ("london", "warsaw", "nairobi", "mumbai")]
-    with Inbox(bed.url(), teams) as work:
+    with Inbox(bed.watcher(), teams) as work:
         offered = {it["id"] for it in tasks if it["state"] == "offered"}
         work.wait_for(lambda messages: offered <= {it.json["task"] for it in messages}, what="the last offer")
         print(f"\n{flow.sent_again} sent again, {copies(events.messages)} copies of events, {copies(work.messages)} of messages to teams")
@@ -167,7 +167,7 @@ def test_a_broker_that_restarts_under_load_costs_no_request(bed):
 
 def test_a_broker_that_is_killed_costs_no_request(bed):
     bodies = reviews(2_000, "crash")
-    with bed.daemon(MORNING) as daemon, Inbox(bed.url(), events=True) as events:
+    with bed.daemon(MORNING) as daemon, Inbox(bed.watcher(), events=True) as events:
         bed.node.sync_queue_metadata()
         with Flow(bed.client("thames-llp"), bodies.values()) as flow:
             assert flow.half.wait(SETTLE_WITHIN_SECONDS)
@@ -182,7 +182,7 @@ def test_a_broker_that_is_killed_costs_no_request(bed):
 
 def test_a_daemon_that_is_asked_to_stop_under_load_leaves_no_copy(bed):
     bodies = reviews(3_000, "stop")
-    with bed.daemon(MORNING) as daemon, Inbox(bed.url(), events=True) as events:
+    with bed.daemon(MORNING) as daemon, Inbox(bed.watcher(), events=True) as events:
         with Flow(bed.client("thames-llp"), bodies.values()) as flow:
             assert flow.half.wait(SETTLE_WITHIN_SECONDS)
             daemon.stop()
@@ -198,7 +198,7 @@ def test_a_daemon_that_is_asked_to_stop_under_load_leaves_no_copy(bed):
     assert left, "the stop came after the load"
     assert {it["id"] for it in tasks} == set(bodies)
     teams = [team_queue(team) for team in ("london", "warsaw", "nairobi", "mumbai")]
-    with Inbox(bed.url(), teams) as work:
+    with Inbox(bed.watcher(), teams) as work:
         offers = sum(it["state"] == "offered" for it in tasks)
         work.wait_for(lambda messages: len(messages) >= offers, what="the last offer")
         assert copies(events.messages) == copies(work.messages) == 0

@@ -84,7 +84,7 @@ def flood(roster, node, tmp_path_factory):
     it = Flood()
     it.requests, it.faulty = make_requests(roster, seed=20261124)
     it.teams = {team["id"]: team for team in roster["teams"]}
-    with bed.daemon(AT) as daemon, Inbox(bed.url(), events=True) as events:
+    with bed.daemon(AT) as daemon, Inbox(bed.watcher(), events=True) as events:
         with Teams(bed, it.teams) as teams:
             began = time.monotonic()
             senders = [threading.Thread(target=send, args=(bed, it, client)) for client in CLIENTS]
@@ -100,7 +100,7 @@ def flood(roster, node, tmp_path_factory):
             events.wait_for(lambda _: admitted() >= len(it.requests), SETTLE_WITHIN_SECONDS, "the last admission")
             it.seconds = time.monotonic() - began
             refused = sum(map(len, it.faulty.values()))
-            with Inbox(bed.url(), ["heliograph.rejected"]) as rejected:
+            with Inbox(bed.watcher(), ["heliograph.rejected"]) as rejected:
                 rejected.wait_for(lambda messages: len(messages) >= refused, what="the last rejected message")
                 teams.await_answers(events)
                 it.tasks = {task["id"]: task for task in daemon.tasks()}

@@ -32,7 +32,7 @@ def world(bed):
     """A daemon late in Mumbai's shift, its events, and the systems of four teams."""
     with ExitStack() as stack:
         daemon = stack.enter_context(bed.daemon(STOPS[0]))
-        events = stack.enter_context(Inbox(bed.url(), events=True))
+        events = stack.enter_context(Inbox(bed.watcher(), events=True))
         teams = {name: Team(bed, name, stack) for name in TEAMS}
         yield daemon, events, teams, stack.enter_context(Sender(bed.client("acme-llp")))
 

@@ -68,7 +68,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_such_a_message_is_handled_and_so_are_those_before_and_after(bed, name):
     with bed.daemon(MORNING) as daemon, Inbox(bed.team("london"), [team_queue("london")]) as london:
-        with Sender(bed.client("thames-llp")) as firm, Inbox(bed.url(), ["heliograph.rejected"]) as rejected:
+        with Sender(bed.client("thames-llp")) as firm, Inbox(bed.watcher(), ["heliograph.rejected"]) as rejected:
             properties = HOSTILE[name](firm.user)
             firm.send({"id": "before", **WORK})
             for number, exchange in enumerate((REQUESTS, UPDATES)):

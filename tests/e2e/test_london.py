@@ -24,7 +24,7 @@ TASK = "thames-llp/london-1"
     ids=["winter", "summer"],
 )
 def test_a_request_at_three_in_the_morning_waits_for_nine_local_time(bed, sent_at, opens_at):
-    with bed.daemon(sent_at) as daemon, Inbox(bed.url(), events=True) as events:
+    with bed.daemon(sent_at) as daemon, Inbox(bed.watcher(), events=True) as events:
         with Sender(bed.client("thames-llp")) as client:
             client.send(LONDON_ONLY)
         told = events.first("task.waiting", task=TASK)
@@ -47,7 +47,7 @@ def test_a_request_at_three_in_the_morning_waits_for_nine_local_time(bed, sent_a
 def test_it_is_offered_at_nine_and_never_before(bed, start, speed, resolution):
     opens_at = datetime.fromisoformat("2026-11-24T09:00:00Z")
     daemon = bed.daemon("2026-11-24T03:00:00Z")
-    with daemon, Inbox(bed.url(), events=True) as events, Sender(bed.client("thames-llp")) as client:
+    with daemon, Inbox(bed.watcher(), events=True) as events, Sender(bed.client("thames-llp")) as client:
         client.send(LONDON_ONLY)
         events.first("task.waiting", task=TASK)
         daemon.stop()

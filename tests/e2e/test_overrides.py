@@ -41,7 +41,7 @@ def close(daemon, *more):
 
 def test_a_close_takes_offers_back_and_hands_work_on_at_once(bed, daemon):
     with Sender(bed.client("thames-llp")) as firm, Sender(bed.team("london")) as london:
-        with Inbox(bed.team("london"), [team_queue("london")]) as inbox, Inbox(bed.url(), events=True) as events:
+        with Inbox(bed.team("london"), [team_queue("london")]) as inbox, Inbox(bed.watcher(), events=True) as events:
             for name in ("owned", "offered"):
                 firm.send({"id": name, **BRIEF})
                 inbox.first("offer", task=f"thames-llp/{name}")
@@ -72,7 +72,7 @@ def test_an_override_outlives_a_crash_and_is_removed_by_somebody(bed, daemon):
     assert [(it["id"], it["team"], it["kind"]) for it in listed] == [(1, "london", "close"), (2, "warsaw", "drain")]
     is_open = {it["id"]: it["open"] for it in daemon.get("/api/v1/teams")["teams"]}
     assert not is_open["london"] and is_open["warsaw"]
-    with Inbox(bed.url(), events=True) as events:
+    with Inbox(bed.watcher(), events=True) as events:
         removed = ("override", "remove", "1", "--author", "Cy", "--reason", "dry again", "--yes")
         assert run(daemon, *removed)[0] == 0
         told = events.first("override.changed", change="removed")

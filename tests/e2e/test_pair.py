@@ -87,8 +87,8 @@ def test_one_leads_and_the_other_stands_by_and_says_who_does(pair):
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_the_standby_goes_on_where_the_active_one_ended(pair, bed, how):
-    with pair as (active, standby), Inbox(bed.url(), events=True) as events, Sender(bed.client("acme-llp")) as client:
-        with Inbox(bed.url(), [team_queue(it) for it in ("london", "warsaw", "nairobi", "mumbai", "new-york")]) as teams:
+    with pair as (active, standby), Inbox(bed.watcher(), events=True) as events, Sender(bed.client("acme-llp")) as client:
+        with Inbox(bed.watcher(), [team_queue(it) for it in ("london", "warsaw", "nairobi", "mumbai", "new-york")]) as teams:
             for number in range(20):
                 client.send(request(number))
             events.wait_for(lambda seen: sum(it.type == "task.offered" for it in seen) >= 20, what="20 offers")

@@ -33,8 +33,8 @@ class World:
 
     def __init__(self, bed, daemon, stack):
         self.daemon = daemon
-        self.events = stack.enter_context(Inbox(bed.url(), events=True))
-        self.mail = stack.enter_context(Inbox(bed.url(), [team_queue(team) for team in TEAMS]))
+        self.events = stack.enter_context(Inbox(bed.watcher(), events=True))
+        self.mail = stack.enter_context(Inbox(bed.watcher(), [team_queue(team) for team in TEAMS]))
         self.teams = {team: stack.enter_context(Sender(bed.team(team))) for team in TEAMS}
         self.firm = stack.enter_context(Sender(bed.client("acme-llp")))
 

@@ -95,12 +95,12 @@ def request(request_id, jurisdiction, matter="M-1"):
 
 
 def test_a_team_that_is_added_gets_its_queue_and_what_nobody_could_do(edited):
-    with Sender(edited.bed.client("thames-llp")) as firm, Inbox(edited.bed.url(), events=True) as events:
+    with Sender(edited.bed.client("thames-llp")) as firm, Inbox(edited.bed.watcher(), events=True) as events:
         firm.send(request("ie-1", "IE"))
         events.first("task.unroutable", task="thames-llp/ie-1")
         digest = edited.put(edited.text + CORK)
         edited.in_force(digest)
-        with Inbox(edited.bed.url(), [team_queue("cork")]) as cork:
+        with Inbox(edited.bed.watcher(), [team_queue("cork")]) as cork:
             assert cork.first("offer", task="thames-llp/ie-1")["payload"] == {"n": 1}
         assert events.first("roster.changed", digest=digest)
     assert [it["id"] for it in edited.daemon.get("/api/v1/teams")["teams"]].count("cork") == 1
@@ -110,7 +110,7 @@ def test_a_team_that_is_added_gets_its_queue_and_what_nobody_could_do(edited):
 def test_a_wall_that_is_added_takes_a_task_back_and_tells_what_had_been_received(edited):
     with Sender(edited.bed.client("thames-llp")) as firm, Sender(edited.bed.team("london")) as london:
         with Inbox(edited.bed.team("london"), [team_queue("london")]) as inbox:
-            with Inbox(edited.bed.url(), events=True) as events:
+            with Inbox(edited.bed.watcher(), events=True) as events:
                 firm.send(request("wall-1", "GB-ENG", "M-9"))
                 inbox.first("offer", task="thames-llp/wall-1")
                 london.update(
@@ -127,7 +127,7 @@ def test_a_wall_that_is_added_takes_a_task_back_and_tells_what_had_been_received
 
 def test_under_load_faulty_half_written_and_missing_files_leave_the_last_good_one_in_force(edited):
     good = edited.text
-    with Sender(edited.bed.client("thames-llp")) as firm, Inbox(edited.bed.url(), events=True) as events:
+    with Sender(edited.bed.client("thames-llp")) as firm, Inbox(edited.bed.watcher(), events=True) as events:
         for step in range(8):
             for number in range(20):
                 firm.send(request(f"load-{step}-{number}", "GB-ENG"))
@@ -183,7 +183,7 @@ def test_a_killed_daemon_comes_back_with_the_roster_in_force_and_not_with_an_old
 
 
 def test_a_plan_names_what_differs_and_what_it_would_bring_about(edited):
-    with Sender(edited.bed.client("thames-llp")) as firm, Inbox(edited.bed.url(), events=True) as events:
+    with Sender(edited.bed.client("thames-llp")) as firm, Inbox(edited.bed.watcher(), events=True) as events:
         firm.send(request("plan-1", "IE"))
         events.first("task.unroutable", task="thames-llp/plan-1")
     edited.put(edited.text + "# only a comment, and a fault\n[x]\n")

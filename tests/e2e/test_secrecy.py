@@ -3,9 +3,11 @@
 import json
 import os
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
-from daemon import BINARY, task_path
+from daemon import BINARY, Daemon, eventually, task_path
 from inbox import Inbox, team_queue
 from load import REQUESTS, UPDATES, Sender
 
@@ -46,7 +48,7 @@ def test_no_log_metric_answer_or_output_shows_a_payload_a_note_a_header_or_a_pas
     answers = []
     with bed.daemon(MORNING) as daemon:
         with (
-            Inbox(bed.url(), ["heliograph.rejected"], events=True) as told,
+            Inbox(bed.watcher(), ["heliograph.rejected"], events=True) as told,
             Sender(bed.client("thames-llp")) as firm,
             Sender(bed.team("london")) as team,
         ):
@@ -77,12 +79,12 @@ def test_no_log_metric_answer_or_output_shows_a_payload_a_note_a_header_or_a_pas
                 answers.append(daemon.text(task_path("thames-llp/by-http") + "/updates", body % canary(f"{place}-http-update").encode()))
             told.wait_for(lambda messages: len([it for it in messages if it.queue == "heliograph.rejected"]) == 8)
             # An offer that the broker returns; then both links are cut.
-            with Sender(bed.url()) as admin:
+            with Sender(bed.watcher()) as admin:
                 admin.channel.queue_delete(team_queue("london"))
             firm.send({"id": "returned", **WORK, "payload": canary("returned")})
             told.first("task.withdrawn", task="thames-llp/returned")
         bed.node.rabbitmqctl("close_all_connections", "--vhost", bed.vhost, "cut by a test")
-        with Sender(bed.client("thames-llp")) as firm, Inbox(bed.url(), events=True) as told:
+        with Sender(bed.client("thames-llp")) as firm, Inbox(bed.watcher(), events=True) as told:
             firm.send({"id": "after", **WORK, "payload": canary("after")})
             told.first("task.admitted", task="thames-llp/after")
         pages = [daemon.text(path) for path in ("/metrics", "/readyz", "/livez", "/", "/api/v1/tasks", "/api/v1/teams")]
@@ -114,3 +116,45 @@ def test_an_address_of_a_broker_that_cannot_be_used_is_refused_without_its_passw
     run = subprocess.run([BINARY, "serve", "--settings", settings], env=environment, capture_output=True, text=True, timeout=60)
     assert run.returncode in (1, 78), run.stderr
     assert run.stderr and password not in run.stdout + run.stderr, run.stderr
+
+
+def test_no_log_answer_or_metric_shows_a_token_or_its_digest(tmp_path, loud):
+    made = [json.loads(subprocess.run([BINARY, "--format", "json", "token", name, "admin"], capture_output=True, check=True).stdout) for name in ("ann", "gone")]
+    file = tmp_path / "tokens"
+    file.touch(mode=0o600)
+    file.write_text("\n".join(it["line"] for it in made) + "\n")
+    canary = Canaries()
+    for it in made:
+        canary.words += [it["token"], it["line"].split()[-1]]
+    answers = []
+    with Daemon(tmp_path, MORNING, http=[f'tokens_file = "{file}"']) as daemon:
+
+        def call(token, path="/api/v1/tasks", **headers):
+            known = {"authorization": f"Bearer {token}"} if token else {}
+            request = urllib.request.Request(daemon.address + path, headers={**known, **headers})
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    answers.append(answer.read().decode() + str(answer.headers))
+                    return answer.status
+            except urllib.error.HTTPError as error:
+                answers.append(error.read().decode() + str(error.headers))
+                return error.code
+
+        assert call(made[0]["token"]) == 200
+        assert call(canary("wrong-token")) == 401
+        assert call(None, "/api/v1/tasks?token=" + canary("token-in-the-address")) == 401
+        assert call(made[0]["token"], "/api/v1/tasks?token=" + made[0]["token"][:10]) == 400
+        assert call(None, Cookie="token=" + canary("token-in-a-cookie")) == 401
+        assert call(canary("token-and-more").replace("-", " ")) == 401
+        # One is taken away, and then the file is broken by a token in the place of its digest.
+        seen = []
+        for text in (made[0]["line"], f"ann admin {canary('in-the-file')}", canary("alone-in-the-file")):
+            file.write_text(text + "\n")
+            daemon.hang_up()
+            eventually(lambda: daemon.log().count("http credentials") == len(seen) + 1)
+            seen.append(text)
+        assert call(made[1]["token"]) == 401
+        assert [call(made[0]["token"], path) for path in ("/metrics", "/readyz", "/api/v1/audit", "/")] == [200] * 4
+        output = daemon.stop()
+    for text in (daemon.log(), output, *answers):
+        assert not canary.found_in(text), text[:2_000]

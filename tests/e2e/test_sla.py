@@ -22,7 +22,7 @@ def world(bed):
     """A daemon, its events, London's queue, and the connections of London and of a firm."""
     with (
         bed.daemon(NOON) as daemon,
-        Inbox(bed.url(), events=True) as events,
+        Inbox(bed.watcher(), events=True) as events,
         Inbox(bed.team("london"), [team_queue("london")]) as london,
         Sender(bed.team("london")) as team,
         Sender(bed.client("thames-llp")) as firm,

@@ -14,7 +14,7 @@ NOON = "2026-11-24T10:00:00Z"  # London, Warsaw, Nairobi and Mumbai are open
 @pytest.fixture
 def desk(bed):
     """A daemon with the systems of a firm and of two teams around it."""
-    with bed.daemon(NOON) as daemon, Inbox(bed.url(), events=True) as events:
+    with bed.daemon(NOON) as daemon, Inbox(bed.watcher(), events=True) as events:
         with Desk(bed, daemon, events) as desk:
             yield desk
 
@@ -216,7 +216,7 @@ def test_a_paused_and_a_held_task_stand_still_until_they_go_on(desk):
 
 
 def test_an_offer_nobody_answers_lapses_and_goes_to_the_next_team(bed):
-    with bed.daemon(NOON, speed=600) as daemon, Inbox(bed.url(), events=True) as events:
+    with bed.daemon(NOON, speed=600) as daemon, Inbox(bed.watcher(), events=True) as events:
         with Inbox(bed.team("warsaw"), [team_queue("warsaw")]) as warsaw, Sender(bed.client("thames-llp")) as firm:
             body = {"id": "lapse-1", "client": "thames-llp", "matter": "M-1", "work_type": "legal_writing"}
             firm.send({**body, "priority": "urgent", "preferred_team": "warsaw", "denied_countries": ["IN"]})

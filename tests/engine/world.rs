@@ -533,6 +533,7 @@ pub fn name_of(effect: &Effect) -> &'static str {
         Effect::RaiseWall { .. } => "raise_wall",
         Effect::ReportExposure(_) => "report_exposure",
         Effect::PurgeMatter(_) => "purge_matter",
+        Effect::AnchorChain {} => "anchor_chain",
         Effect::RejectRequest { .. } => "reject_request",
         Effect::ReportConflict { .. } => "report_conflict",
         Effect::RejectUpdate { .. } => "reject_update",

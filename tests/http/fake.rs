@@ -23,6 +23,7 @@ use heliograph::http::{
     PurgeAnswer, PurgeOutcome, PurgeRequest, Role, RosterPlan, SubmitAnswer, TaskFilter, TeamMessage, TeamView,
     Unavailable, UpdateAnswer,
 };
+use heliograph::wire::chain::Head;
 use heliograph::wire::cost::{Cost, CostBy, CostQuery};
 use heliograph::wire::fact::{Fact, FactSeq};
 use heliograph::wire::update::SenderHint;
@@ -346,6 +347,10 @@ impl Backend for Fake {
 
     async fn events_after(&self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, Unavailable> {
         self.if_available(|state| state.facts.iter().filter(|fact| fact.seq > after).take(limit).cloned().collect())
+    }
+
+    async fn chain(&self, after: FactSeq, limit: usize) -> Result<(Head, Vec<Fact>), Unavailable> {
+        self.events_after(after, limit).await.map(|facts| (Head::default(), facts))
     }
 
     async fn oldest_event(&self) -> Result<FactSeq, Unavailable> {

@@ -115,6 +115,7 @@ fn body(it: &Recorded, near: Moment) -> String {
             format!("wall: {team} from {client}, {matter}")
         }
         Effect::ReportExposure(_) => format!("exposure: {team}"),
+        Effect::AnchorChain {} => "anchored".to_owned(),
         Effect::PurgeMatter(purged) => format!("purged: {} tasks", purged.count),
         Effect::RejectRequest { refusal, .. } => format!("request refused: {}", code(refusal.code)),
         Effect::ReportConflict { .. } => "request refused: conflict".to_owned(),

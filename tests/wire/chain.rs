@@ -1,7 +1,8 @@
 //! Facts: their bytes, and that tampering with the chain shows.
 
 use heliograph::engine::effect::Effect;
-use heliograph::wire::chain::{BrokenAt, BrokenBecause, Head, Sealer, Verifier, verify};
+use heliograph::wire::audit::{self, Record};
+use heliograph::wire::chain::{ANCHOR_TYPE, BrokenAt, BrokenBecause, Head, Sealer, Verifier, verify};
 use heliograph::wire::fact::{Fact, FactSeq};
 
 use super::samples::{effects, recorded, term};
@@ -130,6 +131,54 @@ fn deleting_repeating_and_reordering_show() {
     facts.remove(4);
     (5..).zip(&mut facts[4..]).for_each(|(seq, fact)| fact.seq = FactSeq(seq));
     assert_eq!(verify(&facts, None), Err(BrokenAt { at: FactSeq(5), why: BrokenBecause::LinkChanged }));
+}
+
+#[test]
+fn an_anchor_names_the_head_before_it_and_one_that_does_not_is_found() {
+    let facts = chain();
+    let at = facts.iter().position(|fact| &*fact.event_type == ANCHOR_TYPE).unwrap();
+    let before = head(&facts[..at]);
+    let body: serde_json::Value = serde_json::from_slice(&facts[at].body).unwrap();
+    assert_eq!((body["fact"].as_u64(), body["link"].as_str()), (Some(before.seq.0), Some(&*audit::hex(&before.link))));
+    assert_eq!(audit::anchor(text(&facts[at])), Ok(before));
+    assert_eq!(audit::anchor(&format!("{}:{}", before.seq.0, audit::hex(&before.link))), Ok(before));
+    assert!(audit::anchor("7").is_err() && audit::anchor("7:abc").is_err());
+    // The same words behind another fact, in a chain that is whole otherwise.
+    let mut sealer = Sealer::after(head(&facts[..at]));
+    let mut moved = sealer.seal(recorded(Effect::Resume {}, 99));
+    let mut forged = facts[..at].to_vec();
+    moved.event_type = ANCHOR_TYPE.into();
+    forged.push(moved);
+    let broken = verify(&forged, None).unwrap_err();
+    assert_eq!(broken.at, FactSeq(at as u64 + 1));
+}
+
+#[test]
+fn every_anchor_that_was_kept_is_looked_at() {
+    let facts = chain();
+    let wrong = Head { seq: FactSeq(4), link: [7; 32] };
+    let all = [head(&facts[..2]), wrong, head(&facts)];
+    assert_eq!(verify(&facts, all), Err(BrokenAt { at: FactSeq(4), why: BrokenBecause::NotAsAnchored }));
+    assert_eq!(verify(&facts, [head(&facts[..4]), wrong]).unwrap_err().at, FactSeq(4));
+    assert!(verify(&facts, [head(&facts[..2]), head(&facts)]).is_ok());
+    let mut from_wrong = Verifier::new(wrong, [head(&facts[..4])]);
+    assert_eq!(from_wrong.check(&facts[4]).unwrap_err().at, FactSeq(4));
+}
+
+#[test]
+fn a_record_holds_what_the_chain_covers_and_no_edit_passes_for_a_purge() {
+    let facts = chain();
+    let through = |fact: &Fact| {
+        let line = serde_json::to_string(&Record::from(fact)).unwrap();
+        serde_json::from_str::<Record>(&line).unwrap().fact().unwrap()
+    };
+    assert_eq!(verify(facts.iter().map(through), None), Ok(head(&facts)));
+    for edited in [b"\0".as_slice(), b"no json", b"{} ", b"\xff"] {
+        let mut facts = facts.clone();
+        facts[3].body = edited.into();
+        let broken = verify(facts.iter().map(through), None);
+        assert_eq!(broken, Err(BrokenAt { at: FactSeq(4), why: BrokenBecause::BodyChanged }));
+    }
 }
 
 #[test]

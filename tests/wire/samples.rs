@@ -163,6 +163,7 @@ pub fn effects() -> Vec<Effect> {
             open_count: 0,
             left_open: vec![],
         })),
+        Effect::AnchorChain {},
         Effect::RejectRequest { id: Some(id.clone()), refusal: refused.clone() },
         Effect::ReportConflict { id: id.clone(), refusal: refused.clone() },
         Effect::RejectUpdate { id: Some(id), refusal: refused },
@@ -246,6 +247,7 @@ pub fn effects() -> Vec<Effect> {
             | Effect::RaiseWall { .. }
             | Effect::ReportExposure(_)
             | Effect::PurgeMatter(_)
+            | Effect::AnchorChain {}
             | Effect::RejectRequest { .. }
             | Effect::ReportConflict { .. }
             | Effect::RejectUpdate { .. }

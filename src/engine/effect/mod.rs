@@ -271,6 +271,8 @@ pub enum Effect {
     ReportExposure(Box<Exposure>),
     /// Empty the closed tasks of a matter of payload and notes.
     PurgeMatter(Box<Purged>),
+    /// Tell the head of the chain of facts, which whoever seals it adds.
+    AnchorChain {},
     /// A request was refused.
     RejectRequest {
         /// Its id, as far as known.
@@ -393,6 +395,7 @@ impl Effect {
             Self::RaiseWall { .. } => "wall.raised",
             Self::ReportExposure(_) => "wall.exposure",
             Self::PurgeMatter(_) => "matter.purged",
+            Self::AnchorChain {} => "audit.anchor",
             Self::RejectRequest { .. } => "request.rejected",
             Self::ReportConflict { .. } => "request.conflict",
             Self::RejectUpdate { .. } => "update.rejected",

@@ -309,6 +309,7 @@ impl Scheduler {
             Event::MatterPurged(purged) => {
                 self.record_aside(Some(purged.client.clone()), None, None, Effect::PurgeMatter(purged));
             }
+            Event::ChainAnchored => self.record_aside(None, None, None, Effect::AnchorChain {}),
             Event::RosterChanged(roster) => self.change_roster(roster),
             Event::OverrideWished(wish) => self.change_override(wish),
             Event::OutageBegan => self.begin_outage(),

@@ -3,6 +3,7 @@
 //! Everything here happens before the commit, so nothing of it leaves the process: a [`Decided`] batch carries what is
 //! to be acknowledged, published and answered once its facts are on disk.
 
+mod anchoring;
 mod change;
 mod handle;
 mod purging;
@@ -36,6 +37,7 @@ use super::intake::{Explained, Inbound, Inspection};
 use super::observe;
 use super::snapshot::TeamSnapshot;
 use super::walls::{self, WallsInForce};
+pub use anchoring::Anchors;
 use read::Ready;
 
 /// How many rounds of timers one batch fires; the rest go into the next.
@@ -58,6 +60,7 @@ pub struct Decider {
     shown: Arc<Roster>,
     /// The last fact that told of a change of the roster or of overrides.
     check_index: FactSeq,
+    anchors: Anchors,
     /// Messages that could not be delivered, by team.
     pub undelivered: BTreeMap<TeamId, u64>,
 }
@@ -80,6 +83,8 @@ pub struct DeciderParts {
     pub walls: WallsInForce,
     /// The last fact that told of a change of the roster or of overrides.
     pub check_index: FactSeq,
+    /// When the head of the chain is told.
+    pub anchors: Anchors,
     /// Metrics.
     pub metrics: Arc<Metrics>,
 }
@@ -103,6 +108,7 @@ impl Decider {
             conflicts_stored,
             shown: Arc::clone(parts.scheduler.roster()),
             check_index: parts.check_index,
+            anchors: parts.anchors,
             scheduler: parts.scheduler,
             undelivered: BTreeMap::new(),
         }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -34,6 +35,9 @@ impl Pipeline {
             return Ok(());
         }
         let now = self.parts.clock.now();
+        if !self.next.batch.facts.is_empty() {
+            self.anchor(now, false);
+        }
         self.parts.decider.finish(now, &mut self.next);
         let mut decided = std::mem::take(&mut self.next);
         self.take_progress(&mut decided);
@@ -48,6 +52,13 @@ impl Pipeline {
         self.wrote_at = Instant::now();
         self.writing = Some(Writing { decided, batch, since: Stopwatch::start() });
         Ok(())
+    }
+
+    /// Tells the head of the chain when it is time to.
+    pub(super) fn anchor(&mut self, now: DateTime<Utc>, at_stop: bool) {
+        if !self.is_stopped_clock() && self.drain.is_none() {
+            self.parts.decider.anchor(now, at_stop, &mut self.next);
+        }
     }
 
     /// Known bugs: what is to wait for the commit does not.

@@ -173,7 +173,11 @@ impl Pipeline {
             let stopping = stop.is_cancelled() || self.intake_closed;
             self.begin(stopping)?;
             if stopping && self.writing.is_none() && self.next.is_empty() {
-                return self.finish_up().await;
+                self.anchor(self.parts.clock.now(), true);
+                if self.next.is_empty() {
+                    return self.finish_up().await;
+                }
+                continue;
             }
             let room = self.room();
             let takes = !stopping && room > 0;

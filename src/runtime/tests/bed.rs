@@ -33,7 +33,7 @@ use crate::wire::update::SenderHint;
 use super::super::clock::Clock;
 use super::super::committer::Committer;
 use super::super::decided::Direct;
-use super::super::decider::{Decider, DeciderParts};
+use super::super::decider::{Anchors, Decider, DeciderParts};
 use super::super::in_force::InForce;
 use super::super::intake::Inbound;
 use super::super::outbox::{Handed, Outbox, OutboxHandle, OutboxParts, Progress, Publish, live};
@@ -289,6 +289,7 @@ impl Looped {
             incarnation: "life".into(),
             walls: WallsInForce::default(),
             check_index: FactSeq(0),
+            anchors: Anchors { every: 10_000, last: FactSeq(0) },
             metrics: Arc::clone(&metrics),
         });
         let (intake, intake_receiver) = mpsc::channel(64);

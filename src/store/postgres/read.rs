@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::columns::{FACT_COLUMNS, TASK_COLUMNS, bad, fact, get, held, id, id_of, roster, task, unsigned};
+use super::columns::{FACT_COLUMNS, TASK_COLUMNS, bad, fact, get, held, id, id_of, link, roster, task, unsigned};
 use super::session::{Driver, Purpose, Session, Values};
 use super::{beside, lists, processes};
 use crate::engine::effect::MAX_PURGED_NAMED;
@@ -25,6 +25,7 @@ use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
 use crate::store::rows::{integer, rows_of, sender};
 use crate::store::{MatterTasks, ProcessQuery, Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
+use crate::wire::chain::{ANCHOR_TYPE, Head};
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
@@ -112,6 +113,21 @@ impl Reader for PostgresReader {
 
     fn facts_after(&mut self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError> {
         self.facts("seq > $1 ORDER BY seq LIMIT $2", &[&integer(after.0)?, &rows_of(limit)])
+    }
+
+    fn chain_start(&mut self) -> Result<Head, StoreError> {
+        let session = self.session()?;
+        let row = session.one(DURING, "SELECT anchor_seq, anchor_link FROM meta", &[])?;
+        row.map_or_else(
+            || Ok(Head::default()),
+            |row| Ok(Head { seq: FactSeq(unsigned(&row, 0)?), link: link(&row, 1)? }),
+        )
+    }
+
+    fn last_anchor(&mut self, after: FactSeq) -> Result<FactSeq, StoreError> {
+        let sql = "SELECT coalesce(max(seq), 0) FROM facts WHERE seq > $1 AND type = $2";
+        let row = self.session()?.one(DURING, sql, &[&integer(after.0)?, &ANCHOR_TYPE])?;
+        row.map_or(Ok(FactSeq(0)), |row| unsigned(&row, 0).map(FactSeq))
     }
 
     fn first_fact_since(&mut self, at: DateTime<Utc>) -> Result<FactSeq, StoreError> {

@@ -129,6 +129,14 @@ impl SqliteStore {
     }
 }
 
+/// Reads the store of a file, whether a daemon runs on it or not.
+///
+/// # Errors
+/// [`StoreError`] when it cannot be read.
+pub fn reader(path: &Path) -> Result<Box<dyn Reader>, StoreError> {
+    Ok(Box::new(read::SqliteReader::open(path)?))
+}
+
 impl Writer for SqliteStore {
     fn recover(&mut self) -> Result<Recovered, StoreError> {
         self.guarded(|store| recover::recover(&mut store.connection, &store.path))

@@ -24,6 +24,7 @@ use crate::engine::update::{Sender, UpdateDigest};
 use crate::engine::walls::Walled;
 use crate::store::rows::{integer, rows_of, sender};
 use crate::store::{MatterTasks, ProcessQuery, Reader, RosterVersion, StoreError, StoredDecision, TaskQuery};
+use crate::wire::chain::{ANCHOR_TYPE, Head};
 use crate::wire::cost::{Cost, CostQuery};
 use crate::wire::fact::{Fact, FactSeq, Link};
 
@@ -96,6 +97,18 @@ impl Reader for SqliteReader {
 
     fn facts_after(&mut self, after: FactSeq, limit: usize) -> Result<Vec<Fact>, StoreError> {
         self.facts("seq > ?1 ORDER BY seq LIMIT ?2", params![integer(after.0)?, rows_of(limit)])
+    }
+
+    fn chain_start(&mut self) -> Result<Head, StoreError> {
+        let head = |row: &rusqlite::Row<'_>| Ok(Head { seq: FactSeq(unsigned(row, 0)?), link: row.get(1)? });
+        let sql = "SELECT anchor_seq, anchor_link FROM meta";
+        self.connection.query_row(sql, [], head).map_err(fault("reading the start of the chain"))
+    }
+
+    fn last_anchor(&mut self, after: FactSeq) -> Result<FactSeq, StoreError> {
+        let sql = "SELECT ifnull(max(seq), 0) FROM facts WHERE seq > ?1 AND type = ?2";
+        let found = self.connection.query_row(sql, params![integer(after.0)?, ANCHOR_TYPE], |row| unsigned(row, 0));
+        found.map(FactSeq).map_err(fault("reading the last anchor"))
     }
 
     fn first_fact_since(&mut self, at: DateTime<Utc>) -> Result<FactSeq, StoreError> {

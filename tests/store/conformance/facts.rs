@@ -5,7 +5,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use heliograph::engine::effect::WorkMessage;
 use heliograph::engine::id::TaskId;
-use heliograph::store::{Batch, StoreError, StoredDecision};
+use heliograph::store::{Batch, Reader, StoreError, StoredDecision};
+use heliograph::wire::chain::Head;
 use heliograph::wire::fact::FactSeq;
 
 use super::{Backend, commit, recovered, refused};
@@ -20,6 +21,19 @@ pub fn a_hole_in_the_sequence_is_refused<B: Backend>(fresh: fn() -> B) {
     let backend = fresh();
     commit(&mut *backend.open(), &facts(std::slice::from_ref(&one)));
     refused(&mut *backend.open(), &facts(&[one]), "the sequence has a hole");
+}
+
+pub fn the_last_anchor_behind_a_position_is_known<B: Backend>(fresh: fn() -> B) {
+    let (backend, mut chain) = (fresh(), Chain::default());
+    let types = ["roster.changed", "audit.anchor", "audit.anchor", "roster.changed"];
+    let written = types.map(|event_type| chain.bare(event_type));
+    let mut writer = backend.open();
+    let mut reader = writer.reader().expect("a reader");
+    assert_eq!(reader.last_anchor(FactSeq(0)).expect("a number"), FactSeq(0));
+    assert_eq!(reader.chain_start().expect("the start"), Head::default());
+    commit(&mut *writer, &facts(&written));
+    let last = |reader: &mut dyn Reader, after| reader.last_anchor(FactSeq(after)).expect("a number");
+    assert_eq!([0, 2, 3].map(|after| last(&mut *reader, after)), [FactSeq(3), FactSeq(3), FactSeq(0)]);
 }
 
 pub fn a_hole_in_the_numbers_of_a_task_is_refused<B: Backend>(fresh: fn() -> B) {

@@ -170,6 +170,7 @@ pub fn facts_are_forgotten_from_the_front_and_a_task_goes_with_its_last_fact<B: 
     assert_eq!(reader.ended(std::slice::from_ref(&first.id)).expect("what has ended"), [None]);
     assert_eq!(reader.update_result(&Sender::Team(team("sydney")), &request("u1")).expect("an answer"), None);
     assert_eq!(reader.first_fact_since(at(0)).expect("a number"), FactSeq(4));
+    assert_eq!(reader.chain_start().expect("the start"), Head { seq: FactSeq(3), link: facts[2].link });
 
     // The chain goes on from what is left, also after a start, and the id is free for another request.
     drop(writer);

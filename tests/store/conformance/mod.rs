@@ -43,6 +43,7 @@ macro_rules! for_each_promise {
             an_instant_finer_than_a_millisecond_is_refused,
             the_watermark_rises_up_to_the_last_fact,
             facts_are_read_in_sequence_up_to_a_limit,
+            the_last_anchor_behind_a_position_is_known,
             the_history_of_a_task_is_in_order,
             a_team_reads_only_messages_to_it,
             the_first_fact_and_a_teams_last_message_are_known,
