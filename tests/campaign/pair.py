@@ -150,9 +150,14 @@ class Pair:
         return int(self.store.run("SELECT epoch FROM fence"))
 
     def first_write(self, epoch):
-        """When something was written first in a leadership after this one, in seconds since 1970; None when nothing was."""
+        """When something was written first in a leadership after this one, in seconds since 1970; waits for it."""
         since = f"SELECT extract(epoch FROM min(first_at)) FROM campaign_writes WHERE epoch > {epoch}"
-        return float(said) if (said := self.store.run(since)) else None
+        deadline = time.monotonic() + LEADS_WITHIN_SECONDS
+        while not (said := self.store.run(since)):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"nothing was written after epoch {epoch} within {LEADS_WITHIN_SECONDS} s")
+            time.sleep(0.05)  # the database tells nobody
+        return float(said)
 
 
 def server():
