@@ -24,6 +24,8 @@ mod purges;
 mod reads;
 #[path = "http/roster.rs"]
 mod roster;
+#[path = "http/standby.rs"]
+mod standby;
 #[path = "http/writes.rs"]
 mod writes;
 

@@ -37,12 +37,12 @@ const CALLERS: [(&str, &str); 11] = [
     ("admin", "admin"),
 ];
 
-fn token_of(caller: &str) -> String {
+pub fn token_of(caller: &str) -> String {
     format!("hgt_{caller}")
 }
 
 /// The tokens of these callers.
-fn tokens_of(callers: &[(&str, &str)]) -> Tokens {
+pub fn tokens_of(callers: &[(&str, &str)]) -> Tokens {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokens");
     let line = |(name, roles): &(&str, &str)| {
