@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+import pair
 import plans
 
 
@@ -15,6 +16,7 @@ class Bug:
     plan: callable
     steps: str = ""
     bound_mib: int = 600
+    on_a_pair: bool = False
 
 
 def killed(count=6, within=1.5):
@@ -43,6 +45,7 @@ BUGS = [
     Bug("timers-in-memory-only", "P4", killed(3)),
     Bug("lateness-not-told", "P4", killed(3)),
     Bug("publish-before-commit", "P7", killed(3), "write=sleep(200)"),
+    Bug("fence-not-held", "P6", pair.plan(2), on_a_pair=True),
     Bug("memory-kept", "P9", plans.none, bound_mib=400),
     Bug("walls-not-asked", "P11", plans.wall_raised),
     Bug("payload-in-the-log", "P12", plans.none),

@@ -1,9 +1,10 @@
-//! One batch as rows: one statement a table, whatever the number of rows.
+//! One batch as rows: many rows of a table in one statement.
 //!
 //! Facts must continue the sequence without a hole, and each task's own numbers too; arrivals are never given twice.
 //! What contradicts that is refused and the whole batch with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::columns::{get, id_of, link, unsigned};
 use super::session::Session;
@@ -18,6 +19,10 @@ use crate::store::rows::{
 use crate::store::tip::Tip;
 use crate::store::{Batch, ProcessRow, StoreError, TaskRow};
 use crate::wire::fact::{Fact, FactSeq};
+
+/// Rows of one statement at most. The server ends a writer that says nothing for a second inside a transaction, or whose
+/// statement takes too long, and a change of the roster may touch every open task.
+const ROWS_AT_ONCE: usize = 1_000;
 
 /// Where the store ends, and how many batches it has.
 pub(super) fn read_tip(session: &mut Session) -> Result<(Tip, i64), StoreError> {
@@ -39,11 +44,17 @@ pub(super) fn read_tip(session: &mut Session) -> Result<(Tip, i64), StoreError> 
 /// Writes the batch inside the caller's transaction; says where the store ends then.
 pub(super) fn write(session: &mut Session, batch: &Batch, tip: &Tip, number: i64) -> Result<Tip, StoreError> {
     let mut tip = tip.clone();
-    write_facts(session, batch, &mut tip)?;
+    for facts in batch.facts.chunks(ROWS_AT_ONCE) {
+        write_facts(session, facts, batch, &mut tip)?;
+    }
     write_processes(session, &batch.processes, &mut tip, number)?;
-    write_tasks(session, &batch.tasks, &mut tip, number)?;
+    for tasks in batch.tasks.chunks(ROWS_AT_ONCE) {
+        write_tasks(session, tasks, &mut tip, number)?;
+    }
     beside::write_segments(session, &batch.segments)?;
-    write_payloads(session, batch)?;
+    for payloads in batch.payloads.chunks(ROWS_AT_ONCE) {
+        write_payloads(session, payloads)?;
+    }
     beside::write(session, batch)?;
     tip.mark(batch)?;
     let sql =
@@ -103,16 +114,13 @@ impl<'b> FactColumns<'b> {
     }
 }
 
-fn write_facts(session: &mut Session, batch: &Batch, tip: &mut Tip) -> Result<(), StoreError> {
-    if batch.facts.is_empty() {
-        return Ok(());
-    }
+fn write_facts(session: &mut Session, facts: &[Fact], batch: &Batch, tip: &mut Tip) -> Result<(), StoreError> {
     let mut it = FactColumns::default();
-    for fact in &batch.facts {
+    for fact in facts {
         tip.follow(fact, batch)?;
         it.push(fact)?;
     }
-    check_task_numbers(session, &batch.facts)?;
+    check_task_numbers(session, facts)?;
     let sql = "INSERT INTO facts (seq, at, type, task, task_seq, client, team, addressed, with_payload, body, body_digest, link,
                  decision, packet, matter, used, used_minutes)
                SELECT * FROM unnest($1::BIGINT[], $2::BIGINT[], $3::TEXT[], $4::TEXT[], $5::BIGINT[], $6::TEXT[], $7::TEXT[],
@@ -171,9 +179,6 @@ fn check_task_numbers(session: &mut Session, facts: &[Fact]) -> Result<(), Store
 }
 
 fn write_tasks(session: &mut Session, tasks: &[TaskRow], tip: &mut Tip, batch: i64) -> Result<(), StoreError> {
-    if tasks.is_empty() {
-        return Ok(());
-    }
     let mut words = WordColumns::default();
     let (mut arrivals, mut rows, mut assignments) = (Vec::new(), Vec::new(), Vec::new());
     let (mut owners, mut due, mut ended) = (Vec::new(), Vec::new(), Vec::new());
@@ -301,19 +306,16 @@ fn write_processes(
 }
 
 /// A payload is written once, under its task's number; that of a process under the process's.
-fn write_payloads(session: &mut Session, batch: &Batch) -> Result<(), StoreError> {
-    if batch.payloads.is_empty() {
-        return Ok(());
-    }
-    let (ids, bodies): (Vec<_>, Vec<&[u8]>) = batch.payloads.iter().map(|(id, body)| (id.as_str(), &**body)).unzip();
+fn write_payloads(session: &mut Session, payloads: &[(TaskId, Arc<[u8]>)]) -> Result<(), StoreError> {
+    let (ids, bodies): (Vec<_>, Vec<&[u8]>) = payloads.iter().map(|(id, body)| (id.as_str(), &**body)).unzip();
     let mut left: Vec<&str> = ids.clone();
-    for (table, payloads) in [("tasks", "payloads"), ("processes", "process_payloads")] {
+    for (table, into) in [("tasks", "payloads"), ("processes", "process_payloads")] {
         if left.is_empty() {
             break;
         }
         let sql = format!(
             "WITH given AS (SELECT arrival, id, body FROM unnest($1::TEXT[], $2::BYTEA[]) AS new (id, body) JOIN {table} USING (id)),
-               written AS (INSERT INTO {payloads} (arrival, body) SELECT arrival, body FROM given)
+               written AS (INSERT INTO {into} (arrival, body) SELECT arrival, body FROM given)
              SELECT id FROM given"
         );
         let written = session.query("writing payloads", &sql, &[&ids, &bodies])?;
@@ -322,7 +324,7 @@ fn write_payloads(session: &mut Session, batch: &Batch) -> Result<(), StoreError
             left.retain(|it| *it != id);
         }
     }
-    match batch.payloads.iter().find(|(id, _)| left.contains(&id.as_str())) {
+    match payloads.iter().find(|(id, _)| left.contains(&id.as_str())) {
         Some((task, _)) => Err(payload_of_nothing(task)),
         None => Ok(()),
     }
