@@ -28,6 +28,8 @@ pub enum Mark {
     Turns(TeamId),
     /// How many urgent tasks of a client counted as urgent on a day of UTC.
     Urgent(ClientId, NaiveDate),
+    /// Since when nothing is read, in milliseconds since 1970: a start in the middle of that finds the same beginning.
+    CutOff,
 }
 
 /// What a client was charged for a task.

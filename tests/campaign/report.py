@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/campaign.md"
+# What a result is of: another page of the docs leaves it as it is.
+JUDGED = ("src", "tests/campaign", "tests/bed", "Cargo.toml", "Cargo.lock")
 HEAD = """# The fault campaign
 
 Each section is one row of the campaign as it was run last: `make campaign ROW=<row>`, which goes on where the last call
@@ -18,16 +20,16 @@ stopped and never runs a leg that failed again. Floors are what a row has to rea
 
 
 def commit():
-    """The commit that is checked out, and whether the daemon's sources or the campaign differ from it."""
+    """The last commit that changed the daemon or the campaign, and whether what is checked out differs from it."""
     run = lambda *command: subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    changed = run("git", "status", "--porcelain", "--", "src", "tests/campaign", "Cargo.toml", "Cargo.lock")
-    return run("git", "rev-parse", "--short=12", "HEAD") + ("-changed" if changed else "")
+    last = run("git", "log", "-1", "--format=%h", "--abbrev=12", "--", *JUDGED)
+    return last + ("-changed" if run("git", "status", "--porcelain", "--untracked-files=no", "--", *JUDGED) else "")
 
 
 def machine():
     """Cores and memory, without a name."""
     memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
-    return f"{os.cpu_count()} cores, {memory / 1024 / 1024:.0f} GiB, Linux {platform.release()}"
+    return f"{os.cpu_count()} cores, {memory / 1024 / 1024:.0f} GiB, Linux {platform.release().split("-")[0]}"
 
 
 def versions():

@@ -14,13 +14,14 @@ from pathlib import Path
 import committed
 import pika
 import rules_timers
-from daemon_process import DaemonProcess
+from daemon_process import ROOT, DaemonProcess
 from listener import Listener
 from pair import Pair
 from players import CANARY, SPEED, Firm, Teams
 from publisher import Publisher
 from records import Leg
 
+LEGS = ROOT / "target/campaign/legs"
 ROSTER = Path(__file__).with_name("roster.toml")
 # Warsaw closes at 15:30Z and hands on from 15:00Z, New York has opened, London and Leeds close at 17:30Z.
 CLOCK = "2026-11-24T14:25:00Z"
@@ -43,7 +44,8 @@ class Supervisor:
     def __init__(self, node, seed, requests=1000, rate=100, planted=None, proxied=None, padding=0, speed=SPEED, clock=CLOCK, store=None, under=(), patience=PATIENCE_SECONDS, pair_on=None):
         self.node, self.seed, self.rng = node, seed, random.Random(f"faults {seed}")
         self._requests, self._rate, self._padding, self._speed = requests, rate, padding, speed
-        self.folder = Path(tempfile.mkdtemp(prefix="heliograph-campaign-"))
+        LEGS.mkdir(parents=True, exist_ok=True)
+        self.folder = Path(tempfile.mkdtemp(dir=LEGS))
         self.vhost = f"leg-{secrets.token_hex(4)}"
         node.prepare(vhosts=[self.vhost])
         self.url = node.amqp_url(self.vhost)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use heliograph::engine::effect::{Answer, Effect};
 use heliograph::engine::event::Event;
+use heliograph::engine::fairness::Mark;
 use heliograph::engine::id::RequestId;
 use heliograph::engine::request::WorkRequest;
 use heliograph::engine::roster::{Basis, Roster, SlaClock};
@@ -92,6 +93,22 @@ fn what_was_not_done_in_the_outage_is_warned_of_and_breached_after_it_and_says_h
     };
     let late_by: Vec<_> = world.log.iter().filter_map(|it| late(&it.effect)).collect();
     assert_eq!(late_by, [130, 80]);
+}
+
+#[test]
+fn a_start_while_the_link_is_lost_finds_the_beginning_of_that_though_something_was_decided_since() {
+    let mut world = under_way();
+    let _ = world.step(Event::OutageBegan);
+    // The warning at 10:50 is told and stored while nothing is read.
+    world.run_to("2026-11-23T11:00:00Z");
+    assert_eq!(world.told("x"), ["23 10:50 finish warns at 50"]);
+    let mut world = after_outage(&world, "2026-11-23T13:00:00Z");
+    assert_eq!(sent(&mut world, "a", "x", "2026-11-23T10:55:00Z", complete(1)), Answer::Applied);
+    ended(&mut world);
+    assert_eq!(world.ledger("x", "finish"), ["23 10:00 to 23 10:55 a 55 stopped"]);
+    let Some(Effect::EndOutage { since, .. }) = world.log.last().map(|it| it.effect.clone()) else { panic!() };
+    assert_eq!(since, at("2026-11-23T10:30:00Z"));
+    assert!(!world.scheduler.marks().contains_key(&Mark::CutOff), "it is over");
 }
 
 #[test]

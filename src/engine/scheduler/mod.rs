@@ -227,7 +227,7 @@ impl Scheduler {
             keeps_tables: false,
             told_walls: restored.walls,
             derives_later: false,
-            outage: restored.outage_since.map(|since| Outage::before_start(since.min(now))),
+            outage: restored.outage_since.map(|since| Outage::before_start(since.min(now), &restored.marks)),
             to_tell: BTreeMap::new(),
             out: Effects::default(),
         };

@@ -4,12 +4,15 @@
 //! the instant that it claims, if that lies in the outage, and no timer fires and nothing is routed meanwhile. Then the
 //! outage ends, what is due fires, and says how late it is.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::Scheduler;
 use super::placing::must_wait;
 use crate::engine::effect::Effect;
 use crate::engine::event::Event;
+use crate::engine::fairness::Mark;
 use crate::engine::process::Process;
 use crate::engine::task::{Offer, Task, TaskState, WaitReason};
 use crate::engine::update::Update;
@@ -30,9 +33,16 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// The time before a start: what was sent in it is read first.
-    pub(super) fn before_start(since: DateTime<Utc>) -> Self {
-        Self { since, drains: true, updates: 0, has_roster: false, told_at: None }
+    /// The time before a start: what was sent in it is read first. When nothing was read before that already, it began
+    /// then.
+    pub(super) fn before_start(since: DateTime<Utc>, marks: &BTreeMap<Mark, u64>) -> Self {
+        let cut_off_ms = marks.get(&Mark::CutOff).and_then(|since_ms| i64::try_from(*since_ms).ok());
+        let cut_off_at = cut_off_ms.and_then(DateTime::from_timestamp_millis);
+        Self { drains: true, ..Self::beginning(cut_off_at.map_or(since, |at| at.min(since))) }
+    }
+
+    fn beginning(since: DateTime<Utc>) -> Self {
+        Self { since, drains: false, updates: 0, has_roster: false, told_at: None }
     }
 }
 
@@ -67,8 +77,14 @@ impl Scheduler {
 
     /// Nothing is read from now on.
     pub(super) fn begin_outage(&mut self) {
-        let begun = Outage { drains: false, ..Outage::before_start(self.now) };
-        self.outage.get_or_insert(begun);
+        self.outage.get_or_insert(Outage::beginning(self.now));
+        self.remember_outage();
+    }
+
+    /// What is decided while nothing is read is stored with the time of its decision: only this says since when.
+    fn remember_outage(&mut self) {
+        let since_ms = self.outage.as_ref().map_or(0, |outage| outage.since.timestamp_millis());
+        self.queue.marks_mut().set(Mark::CutOff, u64::try_from(since_ms).unwrap_or(0));
     }
 
     /// What was sent since is being read.
@@ -152,6 +168,7 @@ impl Scheduler {
     /// What was sent in an outage has been read: all goes on from here.
     pub(super) fn end_outage(&mut self) {
         let Some(outage) = self.outage.take() else { return };
+        self.remember_outage();
         let Outage { since, updates, .. } = outage;
         self.record_aside(None, None, None, Effect::EndOutage { since, updates });
         self.go_on_offering(since);
@@ -163,6 +180,7 @@ impl Scheduler {
         let Some(outage) = &mut self.outage else { return };
         let broken = outage.clone();
         (outage.drains, outage.has_roster) = (false, false);
+        self.remember_outage();
         self.go_on_deciding(&broken);
     }
 
