@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::engine::planted::planted;
 use crate::store::StoreError;
 use crate::store::postgres::Lease;
 
@@ -57,9 +56,6 @@ impl Leadership {
 
     /// Waits until it is lost; says how.
     pub async fn lost(&self) -> String {
-        if planted("fence-not-held") {
-            return std::future::pending().await;
-        }
         let mut lost = self.lost.clone();
         loop {
             let trusted_for = self.trusted_since.lock().unwrap_or_else(PoisonError::into_inner).elapsed();

@@ -3,7 +3,6 @@
 import time
 from dataclasses import dataclass
 
-import pair
 import plans
 
 
@@ -16,7 +15,6 @@ class Bug:
     plan: callable
     steps: str = ""
     bound_mib: int = 600
-    on_a_pair: bool = False
 
 
 def killed(count=6, within=1.5):
@@ -36,16 +34,15 @@ BUGS = [
     Bug("ack-of-any-link", "P1", plans.cuts(8), "write=sleep(150)"),
     Bug("update-forgotten", "P1", plans.none),
     Bug("repeat-done-again", "P2", plans.none),
-    Bug("mark-before-confirm", "P3", killed(), "publish=sleep(150)"),
+    Bug("mark-before-confirm", "P3", killed(), "publish=sleep(1000)"),
     Bug("publish-dropped", "P3", plans.none),
-    Bug("watermark-one-too-high", "P3", killed(10), "publish=sleep(60)"),
+    Bug("watermark-one-too-high", "P3", killed(), "publish=sleep(600)"),
     Bug("new-id-for-a-second-copy", "P3", killed()),
     Bug("new-bytes-for-a-second-copy", "P3", killed()),
     Bug("warning-a-millisecond-early", "P4", plans.none),
     Bug("timers-in-memory-only", "P4", killed(3)),
     Bug("lateness-not-told", "P4", killed(3)),
     Bug("publish-before-commit", "P7", killed(3), "write=sleep(200)"),
-    Bug("fence-not-held", "P6", pair.plan(2), on_a_pair=True),
     Bug("memory-kept", "P9", plans.none, bound_mib=400),
     Bug("walls-not-asked", "P11", plans.wall_raised),
     Bug("payload-in-the-log", "P12", plans.none),

@@ -259,3 +259,18 @@ def test_an_end_that_nobody_asked_for_memory_and_canaries_are_found():
     leg.ended_itself, leg.resident_bytes, leg.most_resident_bytes = ["exit 1"], [10, 20], 15
     leg.leaks = {"the log": "a canary", "events": "nothing"}
     assert promises(leg) == {"P8", "P9", "P12"}
+
+
+@pytest.mark.parametrize(
+    ("writers", "broken"),
+    [
+        ([("1 since noon", "1"), ("2 since noon", "2")], set()),
+        ([("1 since noon", "1"), ("2 since noon", "2"), ("1 since noon", "2")], {"P6"}),
+        ([("1 since noon", "1"), ("2 since noon", "1")], {"P6"}),
+    ],
+    ids=["each epoch has its writer", "a writer of an earlier epoch", "two writers in one epoch"],
+)
+def test_who_wrote_held_the_epoch_in_force(writers, broken):
+    leg = leg_of(admitted())
+    leg.writers = writers
+    assert promises(leg) == broken

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::columns::{get, unsigned};
 use super::session::Session;
-use crate::engine::planted::planted;
 use crate::store::rows::integer;
 use crate::store::{Leader, StoreError};
 
@@ -44,9 +43,7 @@ pub(super) fn take(
     // A writer that was stopped in a transaction would keep the fence; only the very one that is written down is ended.
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity, lease
                WHERE pid = writer_pid AND backend_start = writer_started AND pid <> pg_backend_pid()";
-    if !planted("fence-not-held") {
-        session.query(during, end, &[])?;
-    }
+    session.query(during, end, &[])?;
     let raise = "UPDATE fence SET epoch = epoch + 1 RETURNING epoch";
     let row = session.one(during, raise, &[])?;
     let row = row.ok_or_else(|| StoreError::Inconsistent("table fence is empty".into()))?;
@@ -70,9 +67,6 @@ pub(super) fn renew(session: &mut Session, epoch: u64, lease_for: Duration) -> R
 
 /// Holds the fence for this transaction; the first statement of every one that writes.
 pub(super) fn hold(session: &mut Session, epoch: u64) -> Result<(), StoreError> {
-    if planted("fence-not-held") {
-        return Ok(());
-    }
     let sql = "SELECT epoch FROM fence WHERE epoch = $1 FOR SHARE";
     let held = session.one("holding the fence", sql, &[&integer(epoch)?])?;
     held.map(drop).ok_or(StoreError::Fenced { epoch })
@@ -82,9 +76,6 @@ pub(super) fn hold(session: &mut Session, epoch: u64) -> Result<(), StoreError> 
 /// may look like any other. From here on the server's limit is off: a commit that waits for a copy must not be cut short,
 /// as it would be reported as done.
 pub(super) fn check(session: &mut Session, epoch: u64) -> Result<(), StoreError> {
-    if planted("fence-not-held") {
-        return Ok(());
-    }
     let sql = "SELECT epoch, set_config('statement_timeout', '0', TRUE) FROM fence WHERE epoch = $1";
     let held = session.query("checking the fence", sql, &[&integer(epoch)?])?;
     if held.len() == 1 { Ok(()) } else { Err(StoreError::Fenced { epoch }) }
