@@ -29,7 +29,8 @@ def commit():
 def machine():
     """Cores and memory, without a name."""
     memory = int(re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())[1])
-    return f"{os.cpu_count()} cores, {memory / 1024 / 1024:.0f} GiB, Linux {platform.release().split("-")[0]}"
+    kernel = platform.release().split("-")[0]
+    return f"{os.cpu_count()} cores, {memory / 1024 / 1024:.0f} GiB, Linux {kernel}"
 
 
 def versions():

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import report
 from checker import judge
 from records import Fact, Leg, Received, Sent
 from rules_timers import TARGET_MS
@@ -274,3 +275,8 @@ def test_who_wrote_held_the_epoch_in_force(writers, broken):
     leg = leg_of(admitted())
     leg.writers = writers
     assert promises(leg) == broken
+
+
+def test_the_report_says_of_which_machine_and_commit_it_is():
+    assert "cores" in report.machine() and report.commit() and "RabbitMQ" in report.versions()
+    assert report.spread([1.0, 2.0, 3.0]) == "median 2.0, 99th percentile 3.0, most 3.0, of 3"
