@@ -40,21 +40,24 @@ pub async fn serve<B: Backend>(listener: TcpListener, backend: B, options: Optio
     let places = Arc::new(Places::of(&options));
     let gate = Arc::new(Gate::new(options.tokens.clone(), options.requests_per_second));
     let app = App { backend, options: Arc::clone(&options), places, gate, stop: stop.clone() };
-    serve_router(&listener, router(app), &options, stop).await;
+    let served = accept_all(&listener, router(app), &options, &stop).await;
+    // Whoever comes now is turned away by the system at once, and does not wait for those that are served still.
+    drop(listener);
+    end_all(served, &options).await;
 }
 
-/// Serves a router's addresses until `stop`.
-pub(super) async fn serve_router(
+/// Serves a router's addresses until `stop`; gives the connections that are left then.
+pub(super) async fn accept_all(
     listener: &TcpListener,
     open: Router,
     options: &Arc<Options>,
-    stop: CancellationToken,
-) {
+    stop: &CancellationToken,
+) -> JoinSet<()> {
     let full = turning_away(options);
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let turned_away = Arc::new(Semaphore::new(MAX_TURNED_AWAY));
     let mut served = JoinSet::new();
-    while let Some(((stream, peer), spare)) = next(listener, &turned_away, &mut served, &stop).await {
+    while let Some(((stream, peer), spare)) = next(listener, &turned_away, &mut served, stop).await {
         let (router, place) = match Arc::clone(&connections).try_acquire_owned() {
             Ok(place) => (open.clone(), place),
             Err(_) => (full.clone(), spare),
@@ -63,6 +66,11 @@ pub(super) async fn serve_router(
         let certificates = options.certificates.as_ref().map(|it| it.borrow().clone());
         served.spawn(reached(stream, certificates, service, place, options.headers_within, stop.clone()));
     }
+    served
+}
+
+/// Waits for what has begun to be answered, for so long at most.
+pub(super) async fn end_all(mut served: JoinSet<()>, options: &Options) {
     let all_ended = async { while served.join_next().await.is_some() {} };
     if tokio::time::timeout(options.stop_within, all_ended).await.is_err() {
         tracing::warn!(connections = served.len(), "http connections cut off at the stop");

@@ -19,7 +19,7 @@ use super::guard;
 use super::health::{PROMETHEUS_TEXT, wants_active};
 use super::limits::Options;
 use super::problem::Problem;
-use super::server::serve_router;
+use super::server::{accept_all, end_all};
 
 /// A daemon that stands by, as HTTP sees it.
 pub trait Standby: Clone + Send + Sync + 'static {
@@ -47,7 +47,8 @@ pub async fn serve_standby<S: Standby>(listener: &TcpListener, standby: S, optio
         .fallback(elsewhere::<S>)
         .layer(middleware::from_fn_with_state(Door { gate, roles: &[] }, admit))
         .with_state(standby);
-    serve_router(listener, guard::around(router, &options), &options, stop).await;
+    let served = accept_all(listener, guard::around(router, &options), &options, &stop).await;
+    end_all(served, &options).await;
 }
 
 async fn live<S: Standby>(State(standby): State<S>) -> impl IntoResponse {
