@@ -22,11 +22,36 @@ const RENEWALS: u32 = 6;
 /// The part of the lease at its end that is not trusted any more: one in so many.
 const MARGIN: u32 = 6;
 
+/// For how long a lease may be trusted without asking for it.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    since: Arc<Mutex<Stopwatch>>,
+    window: Duration,
+}
+
+impl Trust {
+    /// That of a lease that lasts for so long, and was asked for after `since`.
+    #[must_use]
+    pub fn since(since: Stopwatch, lasts_for: Duration) -> Self {
+        Self { since: Arc::new(Mutex::new(since)), window: lasts_for - lasts_for / MARGIN }
+    }
+
+    /// What is left of it; nothing when it is over, so that another daemon may lead.
+    #[must_use]
+    pub fn left(&self) -> Option<Duration> {
+        let trusted_for = self.since.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
+        self.window.checked_sub(trusted_for).filter(|left| !left.is_zero())
+    }
+
+    fn renewed(&self, since: Stopwatch) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+}
+
 /// The right to write, for as long as this lives.
 pub struct Leadership {
     epoch: u64,
-    window: Duration,
-    trusted_since: Arc<Mutex<Stopwatch>>,
+    trust: Trust,
     lost: watch::Receiver<Option<String>>,
     stop: SyncSender<()>,
     thread: JoinHandle<()>,
@@ -39,13 +64,13 @@ impl Leadership {
     /// The operating system's, when it gives no thread.
     pub fn keep(lease: Box<Lease>, since: Stopwatch) -> std::io::Result<Self> {
         let (epoch, lasts_for) = (lease.epoch(), lease.lasts_for());
-        let trusted_since = Arc::new(Mutex::new(since));
+        let trust = Trust::since(since, lasts_for);
         let (tell, lost) = watch::channel(None);
         let (stop, stopped) = sync_channel(1);
-        let trusted = Arc::clone(&trusted_since);
+        let trusted = trust.clone();
         let thread =
             std::thread::Builder::new().name("lease".into()).spawn(move || renew(*lease, &trusted, &tell, &stopped))?;
-        Ok(Self { epoch, window: lasts_for - lasts_for / MARGIN, trusted_since, lost, stop, thread })
+        Ok(Self { epoch, trust, lost, stop, thread })
     }
 
     /// The number of this leadership.
@@ -54,13 +79,18 @@ impl Leadership {
         self.epoch
     }
 
+    /// For how long it may be trusted.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        self.trust.clone()
+    }
+
     /// Waits until it is lost; says how.
     pub async fn lost(&self) -> String {
         let mut lost = self.lost.clone();
         loop {
-            let trusted_for = self.trusted_since.lock().unwrap_or_else(PoisonError::into_inner).elapsed();
-            let Some(left) = self.window.checked_sub(trusted_for).filter(|left| !left.is_zero()) else {
-                return format!("the lease could not be renewed within {} ms", self.window.as_millis());
+            let Some(left) = self.trust.left() else {
+                return format!("the lease could not be renewed within {} ms", self.trust.window.as_millis());
             };
             tokio::select! {
                 told = lost.wait_for(Option::is_some) => {
@@ -80,12 +110,7 @@ impl Leadership {
 }
 
 /// Renews until it is told to stop, or until another daemon leads.
-fn renew(
-    mut lease: Lease,
-    trusted_since: &Mutex<Stopwatch>,
-    lost: &watch::Sender<Option<String>>,
-    stopped: &Receiver<()>,
-) {
+fn renew(mut lease: Lease, trust: &Trust, lost: &watch::Sender<Option<String>>, stopped: &Receiver<()>) {
     let every = lease.lasts_for() / RENEWALS;
     loop {
         match stopped.recv_timeout(every) {
@@ -94,7 +119,7 @@ fn renew(
         }
         let before = Stopwatch::start();
         match lease.renew() {
-            Ok(true) => *trusted_since.lock().unwrap_or_else(PoisonError::into_inner) = before,
+            Ok(true) => trust.renewed(before),
             Ok(false) => {
                 lost.send_replace(Some(StoreError::Fenced { epoch: lease.epoch() }.to_string()));
                 return;

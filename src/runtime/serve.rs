@@ -31,10 +31,10 @@ use super::forgetting::{Forgetter, Rules as ForgettingRules};
 use super::gateway::{Gateway, GatewayParts};
 use super::in_force::{Adopted, InForce};
 use super::intake::INTAKE_LIMIT;
-use super::leadership::Leadership;
+use super::leadership::{Leadership, Trust};
 use super::links::{self, Links};
 use super::notify;
-use super::outbox::{Outbox, OutboxParts};
+use super::outbox::{Outbox, OutboxParts, WhileLed};
 use super::outlook;
 use super::pipeline::{Acknowledge, Pipeline, PipelineParts};
 use super::recovery::{self, Opened, Recovery};
@@ -304,10 +304,11 @@ async fn lead(
         Some((listener, leadership)) => (listener, Some(leadership)),
         None => (listen(settings.http.listen).await?, None),
     };
+    let trust = leadership.as_ref().map(Leadership::trust);
     let address = listener.local_addr()?;
     // From here on parts run; nothing fails any more.
     let Core { gateway, roster: in_force, stop, consumer, pipeline, outbox } =
-        core(recovery, links, &settings, &roster, &clock, (standing, credentials.files.clone()))?;
+        core(recovery, links, &settings, &roster, &clock, (standing, trust, credentials.files.clone()))?;
     let stop_http = CancellationToken::new();
     let http_options = http_options(&settings.http, &credentials);
     let serving = http::serve(listener, gateway.clone(), http_options, stop_http.clone());
@@ -364,7 +365,7 @@ fn core(
     settings: &Settings,
     source: &RosterSource,
     clock: &Arc<Clock>,
-    (standing, files): (Standing, Files),
+    (standing, trust, files): (Standing, Option<Trust>, Files),
 ) -> Result<Core, ServeError> {
     let Recovery { roster, new_text, scheduler, sealer, incarnation, watermark, undelivered, readers, .. } = recovery;
     let started_at = scheduler.now();
@@ -388,7 +389,7 @@ fn core(
     let (consumer, publisher) = match &links {
         Some(links) => {
             let (consumer, publisher) = links.open(&intake_sender, &metrics, &status);
-            (Some(Arc::new(consumer)), Some(publisher))
+            (Some(Arc::new(consumer)), Some(WhileLed::new(publisher, trust)))
         }
         None => (None, None),
     };

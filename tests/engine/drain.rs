@@ -30,6 +30,7 @@ fn after_outage(world: &World, now: &str) -> World {
     let roster = Arc::clone(world.scheduler.base_roster());
     let mut later = World::around(Scheduler::restore(roster, Limits::default(), restored, at(now)), at(now));
     later.segments.clone_from(&world.segments);
+    later.marks.clone_from(&world.marks);
     later
 }
 
@@ -109,6 +110,21 @@ fn a_start_while_the_link_is_lost_finds_the_beginning_of_that_though_something_w
     let Some(Effect::EndOutage { since, .. }) = world.log.last().map(|it| it.effect.clone()) else { panic!() };
     assert_eq!(since, at("2026-11-23T10:30:00Z"));
     assert!(!world.scheduler.marks().contains_key(&Mark::CutOff), "it is over");
+}
+
+#[test]
+fn another_crash_in_the_middle_of_the_reading_leaves_the_outage_its_beginning() {
+    let mut world = after_outage(&under_way(), "2026-11-23T13:00:00Z");
+    let progress = Change::Progress { assignment: 1, remaining_minutes: 10, note: None };
+    assert_eq!(sent(&mut world, "a", "x", "2026-11-23T10:35:00Z", progress), Answer::Applied);
+    let mut world = after_outage(&world, "2026-11-23T13:10:00Z");
+    // It claims an instant before the second start; the outage is the one that the first start found.
+    assert_eq!(sent(&mut world, "a", "x", "2026-11-23T10:45:00Z", complete(1)), Answer::Applied);
+    ended(&mut world);
+    assert_eq!(world.ledger("x", "finish"), ["23 10:00 to 23 10:45 a 45 stopped"]);
+    assert_eq!(world.told("x"), ["23 13:10 finish stops met"], "no warning");
+    let Some(Effect::EndOutage { since, .. }) = world.log.last().map(|it| it.effect.clone()) else { panic!() };
+    assert_eq!(since, at("2026-11-23T10:30:00Z"));
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use heliograph::engine::effect::{Effects, Recorded};
 use heliograph::engine::event::Event;
-use heliograph::engine::roster::Roster;
+use heliograph::engine::roster::{Capacity, Roster, Team};
 use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
-use heliograph::engine::task::Task;
+use heliograph::engine::task::{Task, WaitReason};
 
+use crate::clocks::restarted;
 use crate::random::{Walk, firm};
 use crate::world::*;
 
@@ -92,4 +94,21 @@ fn what_fell_due_while_nobody_ran_is_done_in_the_first_step() {
     let mut later = World::around(scheduler, now);
     let _ = later.step(Event::DeadlineReached);
     assert_eq!(later.story("a").first(), Some(&"lapse"));
+}
+
+#[test]
+fn a_turn_down_that_ended_while_nobody_ran_is_no_reason_to_wait_any_more_though_its_team_is_full() {
+    let only = || crate::world::roster(vec![Team { capacity: Capacity::Seats(1), ..always("a") }]);
+    let mut world = World::new("2026-11-23T10:00:00Z", only());
+    let _ = world.send(request("x"));
+    let lapses_at = world.offer_until("x");
+    world.run_to(&lapses_at.to_rfc3339());
+    let _ = world.send(request("y"));
+    world.accept("y");
+    let until = world.task("x").turn_downs[0].until.expect("it ends");
+    assert_eq!(world.wait_of("x"), (WaitReason::TurnedDown, Some(until)));
+    assert_eq!(world.scheduler.next_due_at(world.task("x")), Some(until));
+    let later = restarted(&world, None, only(), &(until + TimeDelta::minutes(1)).to_rfc3339());
+    assert_eq!(later.wait_of("x"), (WaitReason::NoSeatFree, None));
+    assert_eq!(later.scheduler.next_due_at(later.task("x")), None);
 }

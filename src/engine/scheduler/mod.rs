@@ -243,6 +243,9 @@ impl Scheduler {
             scheduler.insert(task);
         }
         scheduler.queue.restore(Marks::restored(restored.marks));
+        if scheduler.outage.is_some() {
+            scheduler.remember_outage();
+        }
         for kept in restored.kept {
             scheduler.insert_kept(kept);
         }

@@ -81,8 +81,9 @@ impl Scheduler {
         self.remember_outage();
     }
 
-    /// What is decided while nothing is read is stored with the time of its decision: only this says since when.
-    fn remember_outage(&mut self) {
+    /// What is decided in an outage, also while what was sent in it is read, is stored with the time of its decision: only
+    /// this says since when.
+    pub(super) fn remember_outage(&mut self) {
         let since_ms = self.outage.as_ref().map_or(0, |outage| outage.since.timestamp_millis());
         self.queue.marks_mut().set(Mark::CutOff, u64::try_from(since_ms).unwrap_or(0));
     }

@@ -61,8 +61,7 @@ impl Scheduler {
     pub fn next_due_at(&self, task: &Task) -> Option<DateTime<Utc>> {
         let of_state = match &task.state {
             crate::engine::task::TaskState::Offered(offer) => Some(offer.until),
-            crate::engine::task::TaskState::Waiting(waiting) => waiting.wakes_at,
-            _ => None,
+            _ => task.wakes_itself_at(),
         };
         of_state.into_iter().chain(super::clocks::next_due_at(task)).min()
     }

@@ -90,14 +90,15 @@ impl Scheduler {
         }
     }
 
-    /// A turn-down may have ended unnoticed, and its team have room: a task that waits for other teams to be better is
-    /// not among those that a freed seat of this team wakes.
+    /// A turn-down may have ended unnoticed. Its team may have room, and a task that waits for other teams to be better is
+    /// not among those that a freed seat of this team wakes; or it has none, and the task waits for something else now.
     fn look_at_ended_turn_downs(&mut self) {
         let waits = |task: &Task| {
             let TaskState::Waiting(waiting) = &task.state else { return false };
             let is_over = |it: &TurnDown| it.until.is_some_and(|until| until <= self.now);
-            !waiting.waits_for.is_empty()
-                && task.turn_downs.iter().any(|it| is_over(it) && !waiting.waits_for.contains(&it.team))
+            let may_be_asked = |it: &TurnDown| is_over(it) && !waiting.waits_for.contains(&it.team);
+            !waiting.waits_for.is_empty() && task.turn_downs.iter().any(may_be_asked)
+                || task.wakes_itself_at().is_some_and(|at| at <= self.now)
         };
         let waiting = self.tasks.values().map(|entry| &entry.task).filter(|task| waits(task));
         let waiting: Vec<_> = waiting.map(|task| task.arrival).collect();

@@ -165,6 +165,18 @@ impl Task {
         self.turn_downs.iter().any(|it| it.team == *team && it.until.is_none_or(|until| until > now))
     }
 
+    /// When a timer of its own has it looked at again while it waits. What waits for a team to open is looked at as far as
+    /// that team has room, and may wait on past that instant.
+    #[must_use]
+    pub fn wakes_itself_at(&self) -> Option<DateTime<Utc>> {
+        let TaskState::Waiting(waiting) = &self.state else { return None };
+        let is_own = |at: &DateTime<Utc>| match waiting.reason {
+            WaitReason::WaitsForBetter | WaitReason::NotBefore => true,
+            _ => self.turn_downs.iter().any(|it| it.until == Some(*at)),
+        };
+        waiting.wakes_at.filter(is_own)
+    }
+
     /// The offer to the team that is to have it next.
     #[must_use]
     pub fn handoff_offer(&self) -> Option<&Offer> {

@@ -95,7 +95,7 @@ impl<P: Publish> Outbox<P> {
         }
         let by_queue = fact.team.as_ref().filter(|team| !self.parts.in_force.reads_over_http(team));
         if self.parts.walls.hide(fact) {
-            self.suppressed.push(fact.seq);
+            self.suppressed.extend(self.has_not_left(fact.seq).then_some(fact.seq));
         } else if let (Some(team), Some(_)) = (by_queue, fact.addressed) {
             let payload = match (fact.with_payload, in_memory, &fact.task) {
                 (true, Some(payload), _) => Some(payload),
@@ -117,7 +117,8 @@ impl<P: Publish> Outbox<P> {
             tokio::time::sleep(RETRY_EVERY).await;
             self.retry().await?;
         }
-        let kept_back = self.drop_walled(&mut leaving);
+        let mut kept_back = self.drop_walled(&mut leaving);
+        kept_back.retain(|seq| self.has_not_left(*seq));
         self.suppressed.extend(kept_back);
         self.mark_early(last).await;
         if planted("publish-dropped") {
@@ -166,6 +167,12 @@ impl<P: Publish> Outbox<P> {
             // The loop ends before the outbox only when the daemon stops.
             let _ = self.progress.send(Progress { watermark: Some(last), ..Progress::default() }).await;
         }
+    }
+
+    /// Whether a message is known not to have left: what lies above the watermark at a start may have, unless the broker
+    /// gave it back.
+    fn has_not_left(&self, seq: FactSeq) -> bool {
+        seq > self.old_up_to || self.waiting.has_work(seq)
     }
 
     /// Takes out what a wall keeps from its team now.

@@ -39,7 +39,7 @@ use super::walls::WallsInForce;
 #[cfg(test)]
 pub use live::live;
 pub use live::{Handed, Live};
-pub use publish::Publish;
+pub use publish::{Publish, WhileLed};
 use waiting::WaitingList;
 
 /// How many of them leave together when publishing is behind: fewer waits for confirms in a row.

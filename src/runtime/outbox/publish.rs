@@ -4,6 +4,8 @@ use std::borrow::Borrow;
 
 use crate::broker::{BrokerError, Outcome, Publication, PublishError, Publisher};
 
+use super::super::leadership::Trust;
+
 /// What messages are published with.
 pub trait Publish: Send + 'static {
     /// Publishes a batch and waits for all its confirms; the outcomes are in the order of the batch.
@@ -36,5 +38,37 @@ impl Publish for Publisher {
 
     async fn close(self) {
         Self::close(self).await;
+    }
+}
+
+/// Publishes only while its daemon is known to lead: what a former leader still holds is for the next one to publish, which
+/// may know of a wall by then. A process that was stopped for long ends when it goes on; until then this waits.
+pub struct WhileLed<P> {
+    publisher: P,
+    /// A daemon that has its store for good needs none.
+    trust: Option<Trust>,
+}
+
+impl<P> WhileLed<P> {
+    /// Publishes with `publisher` as long as there is trust.
+    pub fn new(publisher: P, trust: Option<Trust>) -> Self {
+        Self { publisher, trust }
+    }
+}
+
+impl<P: Publish> Publish for WhileLed<P> {
+    async fn publish<B: Borrow<Publication> + Sync>(&mut self, batch: &[B]) -> Result<Vec<Outcome>, PublishError> {
+        if self.trust.as_ref().is_some_and(|trust| trust.left().is_none()) {
+            std::future::pending::<()>().await;
+        }
+        self.publisher.publish(batch).await
+    }
+
+    async fn connect(&mut self) -> Result<(), BrokerError> {
+        self.publisher.connect().await
+    }
+
+    async fn close(self) {
+        self.publisher.close().await;
     }
 }

@@ -91,6 +91,13 @@ impl WaitingList {
         self.entries.contains_key(&(seq, part.clone()))
     }
 
+    /// Whether a message of a fact to a team waits.
+    #[must_use]
+    pub fn has_work(&self, seq: FactSeq) -> bool {
+        let of_fact = self.entries.range((seq, Part::Event)..).take_while(|((at, _), _)| *at == seq);
+        of_fact.into_iter().any(|((_, part), _)| *part != Part::Event)
+    }
+
     /// Takes a message out; false when it did not wait.
     pub fn remove(&mut self, seq: FactSeq, part: &Part) -> bool {
         let found = self.entries.remove(&(seq, part.clone())).is_some();

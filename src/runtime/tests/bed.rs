@@ -211,10 +211,20 @@ pub struct Posted {
 impl Posted {
     /// Facts up to `watermark` have left before; nothing is committed yet as far as the outbox knows.
     pub fn with(facts: impl IntoIterator<Item = Fact>, watermark: u64, undelivered_within: Duration) -> Self {
+        Self::after(facts, watermark, watermark, undelivered_within)
+    }
+
+    /// Facts up to `watermark` are known to have left before the start, those up to `committed` were on disk at the start.
+    pub fn after(
+        facts: impl IntoIterator<Item = Fact>,
+        watermark: u64,
+        committed: u64,
+        undelivered_within: Duration,
+    ) -> Self {
         let mut stored = Stored::new();
         stored.store.commit(&batch(facts)).expect("committed");
         let broker = Scripted::default();
-        let (committed, committed_watch) = watch::channel(FactSeq(watermark));
+        let (committed, committed_watch) = watch::channel(FactSeq(committed));
         let walls = WallsInForce::default();
         let (outbox, handle) = Outbox::new(OutboxParts {
             walls: walls.clone(),

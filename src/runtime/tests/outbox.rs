@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::DateTime;
+use futures_util::FutureExt;
 
-use crate::broker::{DeliveryToken, Outcome};
+use crate::broker::{DeliveryToken, Outcome, Publication};
 use crate::engine::walls::Walls;
 use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message::{ExchangeName, Outgoing};
 
+use super::super::clock::Stopwatch;
 use super::super::decided::Direct;
-use super::bed::{Posted, batch, fact, soon, team};
+use super::super::leadership::Trust;
+use super::super::outbox::{Publish, WhileLed};
+use super::bed::{Posted, Scripted, batch, fact, soon, team};
 
 const NEVER: Duration = Duration::from_secs(3_600);
 
@@ -245,6 +249,37 @@ async fn what_has_not_left_when_a_wall_stands_stays_and_what_has_is_told() {
     let left: Vec<_> = exposure.messages.iter().map(|it| (it.message_id.as_str(), it.task.as_str())).collect();
     assert_eq!((exposure.wall, exposure.count, left), (4, 1, vec![("life.1.w", "acme/1")]));
     assert_eq!(posted.broker.script().windows.concat(), ["life.2.e", "life.2.w", "life.3.e", "life.4.e"]);
+}
+
+#[tokio::test]
+async fn what_may_have_left_before_a_start_is_told_when_a_wall_stands_now() {
+    let stored = [fact(1, Some("london")), fact(2, Some("london")), fact(3, Some("london")), wall(4, "london")];
+    // The second one may have left, or not; the third one is new.
+    let mut posted = Posted::after(stored, 1, 2, NEVER);
+    let mut walls = Walls::default();
+    walls.raise(&team("london"), &"acme".parse().unwrap(), &"M-1".parse().unwrap());
+    posted.walls.set(walls);
+    posted.committed.send_replace(FactSeq(4));
+    let _running = posted.run();
+    let told = posted.told().await;
+    assert_eq!((told.watermark, told.suppressed), (Some(FactSeq(4)), vec![FactSeq(3)]));
+    let [exposure] = told.exposures.as_slice() else { panic!("{:?}", told.exposures) };
+    let left: Vec<_> = exposure.messages.iter().map(|it| it.message_id.as_str()).collect();
+    assert_eq!(left, ["life.1.w", "life.2.w"]);
+    assert_eq!(posted.broker.script().windows.concat(), ["life.1.e", "life.2.e", "life.3.e", "life.4.e"][1..]);
+}
+
+#[tokio::test]
+async fn nothing_is_published_once_another_daemon_may_lead() {
+    let trust = |lasts_for| Some(Trust::since(Stopwatch::start(), lasts_for));
+    let broker = Scripted::default();
+    let nothing: [Publication; 0] = [];
+    let long = Duration::from_secs(3_600);
+    WhileLed::new(broker.clone(), trust(long)).publish(&nothing).await.unwrap();
+    WhileLed::new(broker.clone(), None).publish(&nothing).await.unwrap();
+    let mut former = WhileLed::new(broker.clone(), trust(Duration::ZERO));
+    assert!(former.publish(&nothing).now_or_never().is_none());
+    assert_eq!(broker.script().windows.len(), 2);
 }
 
 #[tokio::test]
