@@ -96,9 +96,11 @@ impl Scheduler {
         let waits = |task: &Task| {
             let TaskState::Waiting(waiting) = &task.state else { return false };
             let is_over = |it: &TurnDown| it.until.is_some_and(|until| until <= self.now);
-            let may_be_asked = |it: &TurnDown| is_over(it) && !waiting.waits_for.contains(&it.team);
-            !waiting.waits_for.is_empty() && task.turn_downs.iter().any(may_be_asked)
-                || task.wakes_itself_at().is_some_and(|at| at <= self.now)
+            let is_news = |it: &TurnDown| match waiting.waits_for.is_empty() {
+                true => it.until == waiting.wakes_at,
+                false => !waiting.waits_for.contains(&it.team),
+            };
+            task.turn_downs.iter().any(|it| is_over(it) && is_news(it))
         };
         let waiting = self.tasks.values().map(|entry| &entry.task).filter(|task| waits(task));
         let waiting: Vec<_> = waiting.map(|task| task.arrival).collect();
