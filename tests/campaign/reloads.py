@@ -29,10 +29,10 @@ class Reloads:
             self._await(kind, lambda detail: detail == f"{self._digest} is in force")
             return
         if kind == "missing":
-            self._file.unlink()
+            self._file.unlink(missing_ok=True)
         elif kind == "half written":
             # In place, as a bad editor does it, and without an end.
-            self._file.unlink()
+            self._file.unlink(missing_ok=True)
             self._file.write_text(self._good[: self._leg.rng.randrange(400, len(self._good) - 200)] + '"')
         elif kind == "unknown calendar":
             self._put(self._good.replace('calendar = "london"', 'calendar = "atlantis"', 1))
