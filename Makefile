@@ -25,7 +25,11 @@ ROW      := kill
 # `release` for the row `memory`, which is about a million of everything.
 BUILT    := debug
 
-.PHONY: run build test install lint rust simulation simulate end-to-end faults campaign campaign-build ops bench clean
+# How long each fuzz target runs, in seconds, and which do: all of them when none is named.
+FOR      := 600
+FUZZED   :=
+
+.PHONY: run build test install lint rust simulation simulate end-to-end faults campaign campaign-build fuzz fuzz-short ops bench clean
 
 run:
 	$(CARGO) run $(LOCKED) --release -- demo --speed 60 --at $(AT) --listen $(LISTEN)
@@ -33,7 +37,7 @@ run:
 build:
 	$(CARGO) build $(LOCKED) --release
 
-test: install lint rust simulation end-to-end faults ops
+test: install lint rust simulation fuzz-short end-to-end faults ops
 	@echo "all tests passed"
 
 install:
@@ -41,6 +45,7 @@ install:
 
 lint:
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy $(TESTING) --all-targets -- -D warnings
 	$(CARGO) clippy $(CAMPAIGN) -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc $(LOCKED) --no-deps --document-private-items
@@ -69,6 +74,12 @@ faults: campaign-build
 
 campaign: campaign-build
 	target/bed/venv/bin/python tests/campaign/campaign.py $(ROW)
+
+fuzz-short:
+	fuzz/fuzz.sh 10
+
+fuzz:
+	fuzz/fuzz.sh $(FOR) $(FUZZED)
 
 ops: build
 	$(PYTEST) tests/bed tests/ops tests/docs

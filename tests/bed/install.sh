@@ -22,6 +22,7 @@ missing_packages() {
     command -v epmd >/dev/null || echo erlang-base
     [ -x /usr/lib/postgresql/15/bin/initdb ] || echo postgresql-15
     command -v setpriv >/dev/null || echo util-linux
+    command -v g++ >/dev/null || echo g++
     command -v strace >/dev/null || echo strace
     command -v systemd-analyze >/dev/null || echo systemd
     python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
