@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
 use super::finding::{Faults, Finding};
+use crate::engine::id::{IdKind, MatterKind};
 use crate::engine::roster::RosterDigest;
 
 /// Bytes of one file at most.
@@ -24,6 +25,8 @@ pub const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
 /// What a text without names is called in findings.
 const LONE_NAME: &str = "roster.toml";
+/// Characters of a name that is no name, as a fault shows it.
+const MAX_NAME_SHOWN: usize = 80;
 /// Starts the line before each of several files.
 const MARK: &str = "#:file ";
 
@@ -91,7 +94,8 @@ pub fn digest(text: &str) -> RosterDigest {
     RosterDigest(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
 }
 
-/// Faults of the texts themselves: their number, their size, a line that would be taken for a file's name.
+/// Faults of the texts themselves: their number, their size, a name that cannot stand on a line, a line that would be taken
+/// for a file's name.
 pub(super) fn faults(sources: &[Source]) -> Vec<Finding> {
     let mut faults = Vec::new();
     let bytes: usize = sources.iter().map(|source| source.text.len()).sum();
@@ -105,6 +109,11 @@ pub(super) fn faults(sources: &[Source]) -> Vec<Finding> {
         faults.push(Finding::of_file("", format!("the roster has {bytes} bytes, the limit is {MAX_TEXT_BYTES}")));
     }
     for source in sources {
+        if !is_plain(&source.name) {
+            let shown: String = source.name.chars().take(MAX_NAME_SHOWN).collect();
+            faults.push(Finding::of_file("", format!("a file has the name {shown:?}: use printable characters")));
+            continue;
+        }
         if source.text.len() > MAX_FILE_BYTES {
             faults.push(Finding::of_file(&source.name, too_large(source.text.len() as u64)));
         }
@@ -113,6 +122,11 @@ pub(super) fn faults(sources: &[Source]) -> Vec<Finding> {
         }
     }
     faults
+}
+
+/// Whether a name can stand on a line of its own, in a roster's text and on a screen.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|it| MatterKind::accepts(it.encode_utf8(&mut [0; 4])))
 }
 
 /// Reads the TOML file at `path`, or every `*.toml` of the folder, and the feeds that they name.

@@ -118,3 +118,16 @@ fn a_client_may_be_walled_from_every_team() {
     assert!(roster.teams.iter().all(|team| is_walled(&team.id, "walled-bank")));
     assert!(!roster.teams.iter().any(|team| is_walled(&team.id, "acme-llp")));
 }
+
+#[test]
+fn a_name_that_cannot_stand_on_a_line_is_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a\nb.toml"), include_str!("../fixtures/roster/london-only.toml")).unwrap();
+    fs::write(folder.path().join("c.toml"), "").unwrap();
+    let faults = roster::load(folder.path(), ZoneSource::Bundled, anchor()).unwrap_err();
+    assert_eq!(faults.to_string(), r#"a file has the name "a\nb.toml": use printable characters"#);
+    for text in ["#:file \u{202e}a.toml\nx = 1\n", "#:file \nx = 1\n"] {
+        let faults = roster::parse_text(text, ZoneSource::Bundled, anchor()).unwrap_err();
+        assert!(faults.to_string().starts_with("a file has the name \""), "{faults}");
+    }
+}
