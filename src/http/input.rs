@@ -14,7 +14,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use crate::engine::event::{Refusal, RefusalCode};
 use crate::engine::id::{Id, IdKind};
 use crate::roster::MAX_TEXT_BYTES;
-use crate::wire::{cut, invalid};
+use crate::wire::{invalid, named, shown};
 
 use super::guard::only;
 use super::limits::{DEFAULT_PAGE, MAX_PAGE, Options};
@@ -113,26 +113,39 @@ pub(super) async fn json_body(headers: &HeaderMap, body: Body, options: &Options
 pub(super) fn object<T: DeserializeOwned>(body: &[u8], what: &str) -> Result<T, Problem> {
     let sent: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(body).map_err(|error| invalid(&error, what))?;
-    let refused = |code, field: &str, message: String| Problem::from(Refusal::of_field(code, field, message));
+    let refused = |code, field: &str, message: String| Problem::from(Refusal::of_field(code, named(field), message));
     serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_slice(body)).map_err(|error| {
         let path = error.path().to_string();
         let said = error.into_inner().to_string();
         // The place in the body is of no use beside the field.
         let said = said.rsplit_once(" at line ").map_or(&*said, |(said, _)| said);
-        let named = |prefix: &str| said.strip_prefix(prefix).and_then(|rest| rest.split('`').next());
-        if let Some(field) = named("missing field `") {
+        let quoted = |prefix: &str| said.strip_prefix(prefix).and_then(|rest| rest.split('`').next());
+        if let Some(field) = quoted("missing field `") {
             return refused(RefusalCode::MissingField, field, "is missing".into());
         }
-        if let Some(field) = named("duplicate field `") {
+        if let Some(field) = quoted("duplicate field `") {
             return refused(RefusalCode::DuplicateKey, field, "is there twice; send it once".into());
         }
         if let Some((_, known)) = said.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected "))
         {
             return refused(RefusalCode::UnknownField, &path, format!("is no field of {what}; there are {known}"));
         }
-        let shown = sent.get(&path).map_or_else(String::new, |value| cut(&value.to_string()).to_owned());
-        refused(RefusalCode::InvalidField, &path, format!("{shown} cannot be used: {said}"))
+        // What was sent is quoted once, and only in part.
+        let wanted = said.strip_prefix("invalid ").and_then(|rest| rest.rsplit_once(", expected "));
+        let advice = wanted.map_or_else(|| said.to_owned(), |(_, wanted)| format!("give {wanted}"));
+        let value = sent.get(&path).map_or_else(String::new, quote);
+        refused(RefusalCode::InvalidField, &path, format!("{value} cannot be used: {advice}"))
     })
+}
+
+/// A value as a problem quotes it.
+fn quote(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::String(text) => shown(text),
+        serde_json::Value::Array(_) => "a list".into(),
+        serde_json::Value::Object(_) => "an object".into(),
+        scalar => scalar.to_string(),
+    }
 }
 
 /// An instant of a body, with what is wanted when it is none.

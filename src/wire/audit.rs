@@ -158,7 +158,7 @@ pub fn hex(link: &Link) -> String {
 }
 
 fn unhex(text: &str) -> Result<Link, String> {
-    let wrong = || format!("{:?} is no SHA-256 in 64 hexadecimal digits", super::cut(text));
+    let wrong = || format!("{} is no SHA-256 in 64 hexadecimal digits", super::shown(text));
     if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(wrong());
     }

@@ -89,8 +89,8 @@ fn structured<'a>(body: &'a [u8], rules: &Rules) -> Result<Cow<'a, [u8]>, Refusa
     }
     for (index, (name, _)) in members.iter().enumerate() {
         if members[..index].iter().any(|(earlier, _)| earlier == name) {
-            let field = json::cut(name).escape_debug().to_string();
-            return Err(Refusal::of_field(RefusalCode::DuplicateKey, field, "stands twice in one object; keep one"));
+            let message = "stands twice in one object; keep one";
+            return Err(Refusal::of_field(RefusalCode::DuplicateKey, json::named(name), message));
         }
     }
     let find = |wanted: &str| members.iter().find(|(name, _)| name == wanted).map(|(_, raw)| *raw);

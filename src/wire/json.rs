@@ -63,12 +63,17 @@ pub(crate) fn invalid(error: &serde_json::Error, what: &str) -> Refusal {
 }
 
 /// A value as a refusal quotes it: cut to [`MAX_SHOWN_CHARS`], invisible characters escaped.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     format!("{:?}", cut(text))
 }
 
+/// The name of a field as a refusal gives it: cut and escaped as values are, in quotes only when there is nothing in it.
+pub(crate) fn named(name: &str) -> String {
+    if name.is_empty() { "\"\"".into() } else { cut(name).escape_debug().to_string() }
+}
+
 /// The first [`MAX_SHOWN_CHARS`] characters.
-pub(crate) fn cut(text: &str) -> &str {
+pub(super) fn cut(text: &str) -> &str {
     text.char_indices().nth(MAX_SHOWN_CHARS).map_or(text, |(end, _)| &text[..end])
 }
 

@@ -24,7 +24,7 @@ pub mod update;
 pub mod view;
 pub mod words;
 
-pub(crate) use json::{cut, invalid};
+pub(crate) use json::{invalid, named, shown};
 pub use rules::{
     MAX_BODY_BYTES, MAX_DEPTH, MAX_ENTRIES, MAX_LINE_CHARS, MAX_MINUTES, MAX_NOTE_CHARS, MAX_REFERENCE_CHARS,
     MAX_SHOWN_CHARS, Rules, YEARS,

@@ -75,11 +75,19 @@ async fn an_override_that_cannot_be_read_is_refused_with_the_field_and_what_was_
         (with("seats", (-2).into()), "invalid_field", "seats", "-2 cannot be used"),
         (with("team", "no/id".into()), "invalid_field", "team", "\"no/id\" cannot be used"),
         (with("untill", "x".into()), "unknown_field", "untill", "there are"),
+        (with("", 1.into()), "unknown_field", r#""""#, "there are"),
+        (with("\u{202e}k", 1.into()), "unknown_field", r"\u{202e}k", "there are"),
+        (with("seats", "\u{202e}".into()), "invalid_field", "seats", r#""\u{202e}" cannot be used: give u32"#),
+        (with("reason", json!([7])), "invalid_field", "reason", "a list cannot be used: give a string"),
         (unsigned, "missing_field", "author", "is missing"),
     ] {
         let problem = server.post(PATH, &wish.to_string()).await.problem(422);
         assert_eq!((&problem["code"], &problem["field"]), (&code.into(), &field.into()), "{problem}");
         assert!(problem["detail"].as_str().expect("text").contains(said), "{problem}");
+    }
+    for wish in [with("preview", "x".repeat(100_000).into()), with(&"k".repeat(100_000), 1.into())] {
+        let problem = server.post(PATH, &wish.to_string()).await.problem(422);
+        assert!(problem.to_string().len() < 1_000, "{problem:.2000}");
     }
     let positional = r#"["sydney", "close", null, null, "2026-11-24T09:00:00Z", "Ann", "a flood", false]"#;
     let twice = body("close").to_string().replacen('{', r#"{"kind": "open", "#, 1);

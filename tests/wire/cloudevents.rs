@@ -42,7 +42,7 @@ fn data_in_base64_is_decoded() {
 
 #[test]
 fn a_structured_event_with_a_fault_is_refused() {
-    let cases: [(String, RefusalCode, &str); 8] = [
+    let cases: [(String, RefusalCode, &str); 9] = [
         (r#"{"specversion":"1.0","source":"s","type":"t","data":{}}"#.into(), MissingField, "id"),
         (r#"{"id":"e","source":"s","type":"t","data":{}}"#.into(), MissingField, "specversion"),
         (format!(r#"{{{},"data":{{}}}}"#, HEAD.replace("1.0", "0.3")), InvalidField, "specversion"),
@@ -50,6 +50,7 @@ fn a_structured_event_with_a_fault_is_refused() {
         (format!("{{{HEAD}}}"), MissingField, "data"),
         (format!(r#"{{{HEAD},"data":1,"data_base64":""}}"#), InvalidField, "data_base64"),
         (format!(r#"{{{HEAD},"data":1,"data":2}}"#), DuplicateKey, "data"),
+        (format!(r#"{{{HEAD},"data":1,"":2,"":2}}"#), DuplicateKey, r#""""#),
         (format!(r#"{{{HEAD},"datacontenttype":"text/xml","data":1}}"#), InvalidField, "datacontenttype"),
     ];
     for (body, code, field) in cases {

@@ -60,6 +60,8 @@ fn each_fault_names_its_field_value_limit_and_what_to_do() {
     let many = vec!["\"US\""; 65].join(",");
     let cases: Vec<(String, RefusalCode, &str, String)> = vec![
         (r#""priorty":"high""#.into(), UnknownField, "priorty", r#"is not a known field; the nearest is "priority""#.into()),
+        (r#""":1"#.into(), UnknownField, r#""""#, r#"is not a known field; the nearest is "id""#.into()),
+        (r#""consent":{"offshore":true,"":1}"#.into(), UnknownField, r#"consent."""#, r#"is not a known field; the nearest is "offshore""#.into()),
         (r#""skills":[{"name":"a","level":1},{"name":"b","level":9}]"#.into(), InvalidField, "skills[1].level", "9 is not a whole number from 1 to 5".into()),
         (r#""skills":[{"name":"a","lvl":1}]"#.into(), UnknownField, "skills[0].lvl", r#"is not a known field; the nearest is "level""#.into()),
         (r#""skills":[{"name":"a"}]"#.into(), MissingField, "skills[0].level", "is required; add it".into()),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::engine::event::{Refusal, RefusalCode};
-use crate::wire::json::{Node, cut, shown};
+use crate::wire::json::{Node, cut, named, shown};
 use crate::wire::rules::Rules;
 
 /// Where in the body the reader is.
@@ -78,7 +78,7 @@ impl fmt::Display for At<'_> {
             Step::Entry(index) => write!(f, "[{index}]"),
             Step::Field(name) => {
                 let dot = if self.parent.is_some_and(|p| !matches!(p.step, Step::Root)) { "." } else { "" };
-                write!(f, "{dot}{}", cut(name).escape_debug())
+                write!(f, "{dot}{}", named(name))
             }
         }
     }
