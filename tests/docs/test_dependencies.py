@@ -66,6 +66,14 @@ def test_no_manifest_takes_a_dependency_from_a_folder_or_a_repository():
             assert isinstance(wanted, str) or not {"path", "git", "registry"} & set(wanted), name
 
 
+def test_the_fuzz_targets_are_built_with_the_versions_of_the_program():
+    locks = [ROOT / "Cargo.lock", ROOT / "fuzz/Cargo.lock"]
+    own, fuzzed = ({(it["name"], it["version"]) for it in tomllib.loads(lock.read_text())["package"]} for lock in locks)
+    names = {name for name, _ in own}
+    assert {(name, version) for name, version in fuzzed if name in names} <= own
+    assert len(fuzzed & own) > 100
+
+
 def test_the_projects_own_licence_is_apache_2_in_full():
     assert tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]["license"] == "Apache-2.0"
     text = (ROOT / "LICENSE").read_text()
