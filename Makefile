@@ -76,10 +76,10 @@ campaign: campaign-build
 	target/bed/venv/bin/python tests/campaign/campaign.py $(ROW)
 
 fuzz-short:
-	fuzz/fuzz.sh 10
+	fuzz/fuzz.sh -runs=5000
 
 fuzz:
-	fuzz/fuzz.sh $(FOR) $(FUZZED)
+	fuzz/fuzz.sh -max_total_time=$(FOR) $(FUZZED)
 
 ops: build
 	$(PYTEST) tests/bed tests/ops tests/docs
