@@ -83,7 +83,7 @@ pub struct Batch {
     pub arrivals: BTreeMap<(Hour, String), u64>,
     /// What is expected of the hours from one on.
     pub outlooks: BTreeMap<(Hour, String), u64>,
-    /// The engine's time of the batch.
+    /// Up to when the engine had decided all that fell due.
     pub at: Option<DateTime<Utc>>,
 }
 
@@ -159,7 +159,7 @@ pub struct Recovered {
     pub watermark: FactSeq,
     /// Undelivered facts with the team whose queue they were for.
     pub undelivered: Vec<(FactSeq, TeamId)>,
-    /// The engine's time of the last batch.
+    /// Up to when the engine had decided all that fell due, at the last batch.
     pub last_at: Option<DateTime<Utc>>,
     /// The next arrival number.
     pub next_arrival: u64,

@@ -9,7 +9,7 @@ use heliograph::engine::fairness::Mark;
 use heliograph::engine::id::RequestId;
 use heliograph::engine::request::WorkRequest;
 use heliograph::engine::roster::{Basis, Roster, SlaClock};
-use heliograph::engine::scheduler::{Limits, Restored, Scheduler};
+use heliograph::engine::scheduler::{Limits, MAX_TIMERS_PER_STEP, Restored, Scheduler};
 use heliograph::engine::task::TaskState;
 use heliograph::engine::update::{Change, DeclineReason, Sender, Update};
 
@@ -125,6 +125,41 @@ fn another_crash_in_the_middle_of_the_reading_leaves_the_outage_its_beginning() 
     assert_eq!(world.told("x"), ["23 13:10 finish stops met"], "no warning");
     let Some(Effect::EndOutage { since, .. }) = world.log.last().map(|it| it.effect.clone()) else { panic!() };
     assert_eq!(since, at("2026-11-23T10:30:00Z"));
+}
+
+#[test]
+fn an_outage_begins_before_what_was_due_and_had_not_fired() {
+    let world = under_way();
+    let before = at("2026-11-23T10:49:59Z");
+    assert_eq!(world.scheduler.decided_until(before), before, "nothing is due");
+    for now in ["2026-11-23T10:50:00Z", "2026-11-23T11:00:00Z"] {
+        assert_eq!(world.scheduler.decided_until(at(now)), at("2026-11-23T10:49:59.999Z"), "the warning has not fired");
+    }
+    let mut later = after_outage(&world, "2026-11-23T13:00:00Z");
+    let progress = Change::Progress { assignment: 1, remaining_minutes: 10, note: None };
+    assert_eq!(sent(&mut later, "a", "x", "2026-11-23T10:35:00Z", progress), Answer::Applied);
+    assert_eq!(later.scheduler.decided_until(later.now), at("2026-11-23T10:30:00Z"), "what was sent is being read");
+    ended(&mut later);
+    assert_eq!(later.scheduler.decided_until(later.now), later.now);
+}
+
+#[test]
+fn a_step_that_leaves_timers_to_the_next_one_has_not_decided_what_was_due() {
+    let mut world = World::new(MORNING, roster(vec![always("a")]));
+    world.checked_every = 1_000;
+    for number in 0..=MAX_TIMERS_PER_STEP {
+        let deadline = Some(at("2026-11-23T11:00:00Z"));
+        let _ = world.send(WorkRequest { deadline, ..request(&format!("x{number}")) });
+    }
+    let now = at("2026-11-23T12:00:00Z");
+    let mut steps = 0;
+    while let Some(due_at) = world.scheduler.next_deadline().filter(|due_at| *due_at <= now) {
+        assert!(world.scheduler.decided_until(now) < due_at, "after {steps} steps");
+        let _ = world.scheduler.step(now, Event::DeadlineReached);
+        steps += 1;
+    }
+    assert!(steps > 1);
+    assert_eq!(world.scheduler.decided_until(now), now);
 }
 
 #[test]

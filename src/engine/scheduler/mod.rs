@@ -134,6 +134,8 @@ pub struct Restored {
 #[derive(Debug, Clone)]
 pub struct Scheduler {
     now: DateTime<Utc>,
+    /// The last instant up to which everything has fired that was due.
+    fired_until: DateTime<Utc>,
     limits: Limits,
     /// The roster in force, without overrides; the board has the view with them.
     base: Arc<Roster>,
@@ -196,8 +198,10 @@ impl Scheduler {
     #[must_use]
     pub fn restore(roster: Arc<Roster>, limits: Limits, restored: Restored, now: DateTime<Utc>) -> Self {
         let overrides = restored.overrides;
+        let outage = restored.outage_since.map(|since| Outage::before_start(since.min(now), &restored.marks));
         let mut scheduler = Self {
             now,
+            fired_until: outage.as_ref().map_or(now, Outage::since),
             limits,
             board: Board::new(overrides.view(&roster, now), restored.conflicts, now),
             base: roster,
@@ -227,7 +231,7 @@ impl Scheduler {
             keeps_tables: false,
             told_walls: restored.walls,
             derives_later: false,
-            outage: restored.outage_since.map(|since| Outage::before_start(since.min(now), &restored.marks)),
+            outage,
             to_tell: BTreeMap::new(),
             out: Effects::default(),
         };
@@ -340,6 +344,17 @@ impl Scheduler {
             || !self.to_derive.is_empty()
             || !self.out.recorded.is_empty();
         if is_left { Some(self.now) } else { self.timers.next() }
+    }
+
+    /// Up to when all that fell due has been decided, at most `now`: where nothing runs after that, an outage began then.
+    #[must_use]
+    pub fn decided_until(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self.timers.next() {
+            _ if self.drains() => self.fired_until,
+            // One that was set for a time that had passed says nothing of what was due before.
+            Some(due_at) if due_at <= now => self.fired_until.max(clocks::just_before(due_at)),
+            _ => now,
+        }
     }
 
     /// Records an effect on an open task, and behind it what it did to the task's clocks.

@@ -41,6 +41,11 @@ impl Outage {
         Self { drains: true, ..Self::beginning(cut_off_at.map_or(since, |at| at.min(since))) }
     }
 
+    /// The last instant before it.
+    pub(super) fn since(&self) -> DateTime<Utc> {
+        self.since
+    }
+
     fn beginning(since: DateTime<Utc>) -> Self {
         Self { since, drains: false, updates: 0, has_roster: false, told_at: None }
     }
@@ -50,13 +55,7 @@ impl Scheduler {
     /// Whether what was sent in an outage is being read: nothing else is decided until that has ended.
     #[must_use]
     pub fn drains(&self) -> bool {
-        self.drains_since().is_some()
-    }
-
-    /// The last instant before the outage, while what was sent in it is being read.
-    #[must_use]
-    pub fn drains_since(&self) -> Option<DateTime<Utc>> {
-        self.outage.as_ref().filter(|outage| outage.drains).map(|outage| outage.since)
+        self.outage.as_ref().is_some_and(|outage| outage.drains)
     }
 
     /// Whether nothing is read, or what was sent meanwhile is: limits of offers stand still.

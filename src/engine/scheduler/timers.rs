@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::clocks::just_before;
 use super::{MAX_TIMERS_PER_STEP, Said, Scheduler};
 use crate::engine::effect::{Effect, HandoffRefusal, WithdrawReason, WorkMessage};
 use crate::engine::explain::Rejection;
@@ -22,13 +23,14 @@ impl Scheduler {
         let mut fired = 0;
         while let Some(next) = self.timers.next() {
             if !at_now && next >= self.now {
+                self.fired_until = self.fired_until.max(just_before(self.now));
                 return;
             }
             if at_now && fired == MAX_TIMERS_PER_STEP {
                 self.close_overdue(next);
                 return;
             }
-            let Some((due_at, timer)) = self.timers.pop_due(self.now) else { return };
+            let Some((due_at, timer)) = self.timers.pop_due(self.now) else { break };
             fired += 1;
             match timer {
                 // A step begins with that.
@@ -55,6 +57,7 @@ impl Scheduler {
                 Timer::ClassesRenew => self.renew_classes(),
             }
         }
+        self.fired_until = self.now;
     }
 
     /// Teams that have closed by now get nothing before their own timers fire, in a later step.

@@ -387,8 +387,9 @@ impl Decider {
                 decided.batch.processes.push(ProcessRow { process: Arc::new(process.clone()), next_due_at });
             }
         }
-        // A crash before the end of a drain must find the same outage.
-        decided.batch.at = Some(self.scheduler.drains_since().unwrap_or(now));
+        // An outage that begins with a crash begins here: not after something that was due and has not fired, and where
+        // what was sent in one is read, at the beginning of that one.
+        decided.batch.at = Some(self.scheduler.decided_until(now));
     }
 
     /// A call's answer, with where the task is at the end of the batch.

@@ -69,7 +69,7 @@ fn roster() -> Arc<Roster> {
     Arc::new(crate::roster::load(ROSTER.as_ref(), ZoneSource::Bundled, at).expect("valid").roster)
 }
 
-fn metrics() -> Arc<Metrics> {
+pub fn metrics() -> Arc<Metrics> {
     let setup = Setup {
         version: "0",
         revision: "0",
@@ -269,6 +269,23 @@ pub struct Looped {
     pub folder: TempDir,
 }
 
+/// A decider that begins at an instant, over an empty store.
+pub fn decider(store: &SqliteStore, now: DateTime<Utc>, metrics: &Arc<Metrics>) -> Decider {
+    let scheduler = Scheduler::restore(roster(), Limits { max_open_tasks: 1_000 }, Restored::default(), now);
+    Decider::new(DeciderParts {
+        scheduler,
+        sealer: Sealer::after(Head::default()),
+        reader: store.reader().expect("a reader"),
+        rules: Rules::default(),
+        require_user_id: false,
+        incarnation: "life".into(),
+        walls: WallsInForce::default(),
+        check_index: FactSeq(0),
+        anchors: Anchors { every: 10_000, last: FactSeq(0) },
+        metrics: Arc::clone(metrics),
+    })
+}
+
 struct Told(mpsc::UnboundedSender<DeliveryToken>);
 
 impl Acknowledge for Told {
@@ -286,22 +303,9 @@ impl Looped {
         let Stored { store, folder } = stored;
         let clock = Arc::new(clock);
         let roster = roster();
-        let scheduler =
-            Scheduler::restore(Arc::clone(&roster), Limits { max_open_tasks: 1_000 }, Restored::default(), clock.now());
         let metrics = metrics();
         let status = Arc::new(Status::new(roster.digest.0.to_string(), clock.description(), Standing::alone()));
-        let decider = Decider::new(DeciderParts {
-            scheduler,
-            sealer: Sealer::after(Head::default()),
-            reader: store.reader().expect("a reader"),
-            rules: Rules::default(),
-            require_user_id: false,
-            incarnation: "life".into(),
-            walls: WallsInForce::default(),
-            check_index: FactSeq(0),
-            anchors: Anchors { every: 10_000, last: FactSeq(0) },
-            metrics: Arc::clone(&metrics),
-        });
+        let decider = decider(&store, clock.now(), &metrics);
         let (intake, intake_receiver) = mpsc::channel(64);
         let (live_sender, live) = live();
         let (direct_sender, direct) = mpsc::channel(64);

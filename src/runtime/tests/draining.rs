@@ -1,10 +1,15 @@
 //! What was sent while nothing was read comes before everything else.
 
+use chrono::{SubsecRound, TimeDelta};
+use tokio::sync::oneshot;
+
 use crate::broker::Intake;
 
 use super::super::clock::Clock;
+use super::super::decided::Decided;
+use super::super::decider::Decider;
 use super::super::intake::Inbound;
-use super::bed::{Looped, Stored, delivery, plain, request, soon};
+use super::bed::{Looped, Stored, decider, delivery, metrics, plain, request, soon, wall};
 
 /// An update that no task is there for: it leaves its own fact.
 const UPDATE: &str = r#"{"id": "u-1", "task": "thames-llp/none", "team": "london", "kind": "accept", "assignment": 1}"#;
@@ -84,4 +89,26 @@ async fn a_stop_does_not_wait_for_the_end_of_an_outage() {
     looped.deliver(delivery(1, Intake::Requests, &request("one"), 0)).await;
     looped.end().await;
     assert!(looped.settled.try_recv().is_err(), "the request comes again");
+}
+
+#[tokio::test]
+async fn a_batch_is_of_no_instant_at_which_something_was_due_that_it_has_not_fired() {
+    let (stored, now) = (Stored::new(), wall().trunc_subsecs(3));
+    let mut decider = decider(&stored.store, now, &metrics());
+    let mut decided = Decided::default();
+    let (reply, _answer) = oneshot::channel();
+    let request = Inbound::Requests { bodies: vec![request("a").into()], clients: None, reply };
+    decider.decide(now, [request], &mut decided).expect("a reader");
+    let due_at = decider.next_deadline().expect("something is to come");
+    let written = |decider: &mut Decider, begun_at| {
+        let mut decided = Decided::default();
+        decider.finish(begun_at, &mut decided);
+        decided.batch.at.expect("an instant")
+    };
+    let before = due_at - TimeDelta::milliseconds(1);
+    assert_eq!(written(&mut decider, before), before);
+    assert_eq!(written(&mut decider, due_at + TimeDelta::seconds(3)), before, "a crash now is an outage since then");
+    let later = due_at + TimeDelta::seconds(4);
+    decider.fire(later, &mut decided);
+    assert_eq!(written(&mut decider, later), later);
 }
