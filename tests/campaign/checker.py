@@ -20,6 +20,7 @@ RULES = [
     rules_timers.nothing_is_overdue,
     rules_pair.one_writer_an_epoch,
     rules_walls.nothing_passes_a_wall,
+    rules_walls.what_got_through_is_told,
     rules_roster.each_decision_names_the_roster_in_force,
     rules_rest.never_ended_by_itself,
     rules_rest.memory_is_bounded,

@@ -17,6 +17,9 @@ ERRORS = ("EIO", "ENOSPC")
 # A failure of these on the store's own files must end the daemon.
 MUST_END = re.compile(r"(pwrite64|fdatasync|fsync|ftruncate)\(\d+<[^>]*/heliograph\.db(-wal)?>.*\(INJECTED\)")
 LIVES_FOR_SECONDS = 2.0
+# What a failure brings about is there by then.
+SHOWN_WITHIN_SECONDS = 0.4
+LOOKED_EVERY_SECONDS = 0.1
 FIRST, LAST = 1, 100
 
 
@@ -105,8 +108,7 @@ def _live_with(leg, call, error, nth):
         "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={nth}",
     ]  # fmt: skip
     leg.daemon.start()
-    code = leg.daemon.await_end(LIVES_FOR_SECONDS)
-    said = traced.read_text(errors="replace") if traced.exists() else ""
+    code, said = _once_failed(leg, traced)
     leg.figures["of them reached"] += "(INJECTED)" in said
     if code == 0:
         leg.daemon.ended_itself.append(f"it ended with 0 after {call} {nth} failed with {error}")
@@ -115,3 +117,15 @@ def _live_with(leg, call, error, nth):
             line = MUST_END.search(said)[0]
             leg.daemon.ended_itself.append(f"it goes on after {line[:200]}")
     leg.daemon.end()
+
+
+def _once_failed(leg, traced):
+    """How the daemon ended, if it did, a moment after the call failed or when it does not come to it; what was traced."""
+    code, said = None, ""
+    deadline = time.monotonic() + LIVES_FOR_SECONDS
+    while code is None and time.monotonic() < deadline:
+        if "(INJECTED)" in said:
+            deadline = min(deadline, time.monotonic() + SHOWN_WITHIN_SECONDS)
+        code = leg.daemon.await_end(LOOKED_EVERY_SECONDS)
+        said = traced.read_text(errors="replace") if traced.exists() else ""
+    return code, said

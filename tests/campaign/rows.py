@@ -169,7 +169,7 @@ def disk(node, seed, is_short):
 
         names = ("cycles", "ends when full", "lives on when full", "calls made to fail", "of them reached")
         counts = lambda supervisor: {name: supervisor.figures.get(name, 0) for name in names}
-        load = {"requests": 100 * full + 60 * calls, "rate": 25, "padding": 4_000}
+        load = {"requests": 30 * full + 15 * calls, "rate": 16, "padding": 4_000}
         return loaded(node, seed, plan, counts, store=room.path / "heliograph.db", **load)
 
 

@@ -230,11 +230,35 @@ def test_a_row_that_waits_for_a_time_that_has_passed_is_found():
 def test_work_for_a_team_behind_a_wall_is_found_from_the_wall_on():
     offered = (1, "task.offered", {"assignment": 1, "team": "london", "addressed": "offer"})
     raised = (2, "wall.raised", {"matter": "M-1", "team": "london"})
-    assert promises(leg_of(admitted(), offered, raised)) == set()
+    assert promises(leg_of(admitted(), offered, raised, exposed("life.2.w", wall=3))) == set()
     assert promises(leg_of(admitted(), raised, offered)) == {"P11"}
     leg = leg_of(admitted(), offered)
     leg.committed.walls = [("london", "thames-llp", None)]
     assert promises(leg) == {"P11"}
+
+
+def exposed(*messages, wall, count=None):
+    named = [{"message_id": message, "task": TASK} for message in messages]
+    return (3, "wall.exposure", {"wall": wall, "count": count or len(named), "messages": named, "team": "london"})
+
+
+def test_what_got_through_before_a_wall_is_missed_in_its_exposure():
+    offers = [(1, "task.offered", {"assignment": number, "team": "london", "addressed": "offer"}) for number in (1, 2)]
+    raised = (2, "wall.raised", {"matter": "M-1", "team": "london"})
+    leg = lambda *told: leg_of(admitted(), *offers, raised, *told)
+    assert promises(leg()) == {"P11"}
+    assert promises(leg(exposed("life.2.w", wall=4))) == {"P11"}
+    assert promises(leg(exposed("life.2.w", "life.3.w", wall=4))) == set()
+    assert promises(leg(exposed("life.2.w", wall=4, count=2))) == set(), "only the first are named"
+
+
+def test_a_message_that_may_have_left_before_a_wall_need_not_come():
+    offers = [(1, "task.offered", {"assignment": number, "team": "london", "addressed": "offer"}) for number in (1, 2)]
+    raised = (2, "wall.raised", {"matter": "M-1", "team": "london"})
+    for told, broken in [(exposed("life.2.w", "life.3.w", wall=4), set()), (exposed("life.3.w", wall=4), {"P3"})]:
+        leg = leg_of(admitted(), *offers, raised, told)
+        leg.received = [it for it in leg.received if it.message_id != "life.2.w"]
+        assert promises(leg) == broken
 
 
 def test_a_message_that_was_kept_back_and_came_all_the_same_is_found():
