@@ -169,7 +169,10 @@ impl Running {
             link = opened => link?,
         };
         link.report_to(self.status.clone());
-        let result = self.consume(&link, epoch, up_since).await;
+        let result = tokio::select! {
+            result = self.consume(&link, epoch, up_since) => result,
+            error = link.missed(&self.shared.options) => Err(error),
+        };
         if result.is_ok() {
             link.close().await;
         }

@@ -15,6 +15,7 @@ use async_rs::{Runtime, Tokio};
 use futures_util::{AsyncRead, AsyncWrite, Stream};
 use lapin::tcp::AsyncTcpStream;
 
+use super::pulse::Heard;
 use super::tame::{Frames, Oversized};
 
 /// A stream, encrypted or not, from tokio.
@@ -37,11 +38,13 @@ pub(super) struct Guarded<S = Plain> {
     held: Vec<u8>,
     /// How many bytes of it may be given out.
     ready: usize,
+    heard: Heard,
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, frames: Frames::default(), held: Vec::new(), ready: 0 }
+    /// `heard` counts what comes.
+    pub(super) fn new(stream: S, heard: Heard) -> Self {
+        Self { stream, frames: Frames::default(), held: Vec::new(), ready: 0, heard }
     }
 
     fn give(&mut self, buffer: &mut [u8]) -> usize {
@@ -58,6 +61,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         let this = self.get_mut();
         while this.ready == 0 {
             let read = ready!(Pin::new(&mut this.stream).poll_read(context, buffer))?;
+            this.heard.add(read);
             if read == 0 {
                 // A stream that ends inside a frame ends so for the library too.
                 this.ready = this.held.len();
@@ -148,6 +152,6 @@ impl Reactor for GuardedTokio {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connecting = self.0.tcp_connect_addr(address);
-        async move { Ok(Guarded::new(AsyncTcpStream::Plain(connecting.await?))) }
+        async move { Ok(Guarded::new(AsyncTcpStream::Plain(connecting.await?), Heard::default())) }
     }
 }

@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 use super::Shared;
 use super::error::{BrokerError, within};
 use super::guard::{self, Guarded};
+use super::options::AmqpOptions;
+use super::pulse::{self, Heard};
 use super::tls::Encryption;
 
 /// How long saying good-bye may take; after that the socket is shut all the same.
@@ -40,6 +42,7 @@ pub struct LinkStatus {
 pub(super) struct Link {
     connection: Connection,
     socket: Breaker,
+    heard: Heard,
     watcher: Option<JoinHandle<()>>,
 }
 
@@ -47,12 +50,13 @@ impl Link {
     pub(super) async fn open(shared: &Shared, name: &str) -> Result<Self, BrokerError> {
         let limit = shared.options.connect_within;
         let socket = Breaker::default();
-        let opened = tokio::time::timeout(limit, connect(shared, name, socket.clone())).await;
+        let heard = Heard::default();
+        let opened = tokio::time::timeout(limit, connect(shared, name, socket.clone(), heard.clone())).await;
         let connection = match opened {
             Ok(connection) => connection?,
             Err(_) => return Err(BrokerError::Timeout { doing: "connecting to the broker", within: limit }),
         };
-        Ok(Self { connection, socket, watcher: None })
+        Ok(Self { connection, socket, heard, watcher: None })
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -61,6 +65,11 @@ impl Link {
 
     pub(super) fn is_blocked(&self) -> bool {
         self.connection.status().blocked()
+    }
+
+    /// Ends when the broker does not hear the daemon any more, or the link fails.
+    pub(super) async fn missed(&self, options: &AmqpOptions) -> BrokerError {
+        pulse::missed(&self.connection, &self.heard, options.heartbeat, options.answer_within).await
     }
 
     /// Keeps `status` up to date for as long as this link lives.
@@ -129,7 +138,7 @@ pub(super) fn encryption(shared: &Shared) -> Result<Option<Arc<Encryption>>, Bro
     Ok(Some(Arc::new(Encryption::read(&shared.options.tls)?)))
 }
 
-async fn connect(shared: &Shared, name: &str, socket: Breaker) -> Result<Connection, BrokerError> {
+async fn connect(shared: &Shared, name: &str, socket: Breaker, heard: Heard) -> Result<Connection, BrokerError> {
     let addresses = addresses(shared).await?;
     let encryption = encryption(shared)?;
     let properties = ConnectionProperties::default().with_connection_name(name.into());
@@ -157,7 +166,7 @@ async fn connect(shared: &Shared, name: &str, socket: Breaker) -> Result<Connect
                     None => plain,
                     Some(encryption) => encryption.encrypt(plain, &uri.authority.host).await?,
                 };
-                return Ok(AsyncTcpStream::Plain(Guarded::new(stream)));
+                return Ok(AsyncTcpStream::Plain(Guarded::new(stream, heard.clone())));
             }
             Err(failed.into())
         },

@@ -19,6 +19,7 @@ mod original;
 mod probe;
 mod publication;
 mod publisher;
+mod pulse;
 mod tame;
 mod tls;
 mod topology;

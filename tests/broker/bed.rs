@@ -191,6 +191,8 @@ enum State {
     Blocking,
     /// Nothing is taken and nothing is said, on every connection.
     Silent,
+    /// What the client sends is lost on its way.
+    Deaf,
 }
 
 /// `connection.blocked` with the reason "low", and `connection.unblocked`.
@@ -229,6 +231,10 @@ impl Proxy {
         self.state.send_replace(State::Silent);
     }
 
+    pub fn go_deaf(&self) {
+        self.state.send_replace(State::Deaf);
+    }
+
     pub fn go_on(&self) {
         self.state.send_replace(State::Forwarding { cuts: 0 });
     }
@@ -245,7 +251,8 @@ async fn forward(mut client: TcpStream, mut server: TcpStream, mut state: watch:
     let mut before = *state.borrow_and_update();
     loop {
         tokio::select! {
-            read = client.read(&mut up), if matches!(before, State::Forwarding { .. }) => match read {
+            read = client.read(&mut up), if matches!(before, State::Forwarding { .. } | State::Deaf) => match read {
+                Ok(1..) if before == State::Deaf => {}
                 Ok(bytes @ 1..) if server.write_all(&up[..bytes]).await.is_ok() => {}
                 _ => return,
             },

@@ -105,6 +105,27 @@ async fn a_silent_network_is_noticed_within_twice_the_heartbeat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_speaks_and_does_not_hear_is_noticed_before_it_ends_the_link() {
+    let bed = Bed::claim();
+    let proxy = Proxy::to(bed.address()).await;
+    let mut options = bed.options_through(&proxy);
+    options.heartbeat = Duration::from_secs(2);
+    let broker = Broker::new(options).expect("valid");
+    broker.start(&[]).await.expect("declared");
+    let (sink, mut inbound) = mpsc::channel(4);
+    let consumer = broker.consume(sink);
+    assert!(matches!(next(&mut inbound).await, Inbound::Connected { epoch: 1, .. }));
+    let deaf_since = tokio::time::Instant::now();
+    proxy.go_deaf();
+    let Inbound::Lost { reason, .. } = next(&mut inbound).await else { panic!("the loss is told") };
+    assert!(reason.contains("waiting for an answer of the broker took longer than 3000 ms"), "{reason}");
+    assert!(deaf_since.elapsed() < Duration::from_secs(4), "{:?}", deaf_since.elapsed());
+    proxy.go_on();
+    assert!(matches!(next(&mut inbound).await, Inbound::Connected { .. }));
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn confirms_that_do_not_come_fail_the_batch_at_their_deadline() {
     let bed = Bed::claim();
     let proxy = Proxy::to(bed.address()).await;
