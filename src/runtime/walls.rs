@@ -68,7 +68,7 @@ pub fn exposure(
     incarnation: &str,
     wall: &Walled,
     raised_by: FactSeq,
-    stayed: impl Fn(FactSeq) -> bool,
+    mut stayed: impl FnMut(FactSeq) -> bool,
 ) -> Result<Option<Exposure>, StoreError> {
     let told = reader.told(wall, raised_by, MAX_COUNTED)?;
     let left: Vec<(FactSeq, TaskId)> = told.into_iter().filter(|(seq, _)| !stayed(*seq)).collect();

@@ -330,7 +330,7 @@ pub trait Reader: Send {
     ) -> Result<Vec<TeamId>, StoreError>;
 
     /// The messages before a fact that told a team of work of a client, or of one matter of it, without those that were
-    /// suppressed or could not be delivered: the first `limit` of them.
+    /// suppressed: the first `limit` of them.
     ///
     /// # Errors
     /// [`StoreError`] when the store cannot be read.

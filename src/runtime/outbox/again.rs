@@ -8,7 +8,7 @@ use crate::store::StoreError;
 use crate::wire::fact::{Fact, FactSeq};
 
 use super::super::decided::{Direct, keep_newest_link};
-use super::leaving::{failure, offer_assignment, publication};
+use super::leaving::{failure, may_have_left, offer_assignment, publication};
 use super::waiting::Part;
 use super::{Outbox, Progress, Publish};
 
@@ -84,11 +84,19 @@ impl<P: Publish> Outbox<P> {
                 for (message, outcome) in leaving.iter().zip(outcomes) {
                     match failure(&outcome) {
                         None => self.delivered(message.seq, &message.part, &mut progress),
-                        Some(failure) => self.parts.metrics.publish_failed(failure),
+                        Some(failure) => {
+                            self.parts.metrics.publish_failed(failure);
+                            if may_have_left(&outcome) {
+                                self.waiting.may_have_left(message.seq, &message.part);
+                            }
+                        }
                     }
                 }
             }
-            Err(error) => self.lost(&error),
+            Err(error) => {
+                self.lost(&error);
+                leaving.iter().for_each(|it| self.waiting.may_have_left(it.seq, &it.part));
+            }
         }
         self.waiting.tried(&due);
         for fact in &facts {

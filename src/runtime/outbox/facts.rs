@@ -10,7 +10,7 @@ use crate::wire::fact::{Fact, FactSeq};
 use crate::wire::message;
 
 use super::super::walls;
-use super::leaving::{Leaving, failure, publication};
+use super::leaving::{Leaving, failure, may_have_left, publication};
 use super::waiting::Part;
 use super::{Handed, Outbox, PAGE, Progress, Publish, RETRY_EVERY};
 
@@ -95,7 +95,7 @@ impl<P: Publish> Outbox<P> {
         }
         let by_queue = fact.team.as_ref().filter(|team| !self.parts.in_force.reads_over_http(team));
         if self.parts.walls.hide(fact) {
-            self.suppressed.extend(self.has_not_left(fact.seq).then_some(fact.seq));
+            self.keep_back(fact.seq);
         } else if let (Some(team), Some(_)) = (by_queue, fact.addressed) {
             let payload = match (fact.with_payload, in_memory, &fact.task) {
                 (true, Some(payload), _) => Some(payload),
@@ -117,9 +117,9 @@ impl<P: Publish> Outbox<P> {
             tokio::time::sleep(RETRY_EVERY).await;
             self.retry().await?;
         }
-        let mut kept_back = self.drop_walled(&mut leaving);
-        kept_back.retain(|seq| self.has_not_left(*seq));
-        self.suppressed.extend(kept_back);
+        for seq in self.drop_walled(&mut leaving) {
+            self.keep_back(seq);
+        }
         self.mark_early(last).await;
         if planted("publish-dropped") {
             leaving.retain(|message| !message.seq.0.is_multiple_of(20));
@@ -169,10 +169,17 @@ impl<P: Publish> Outbox<P> {
         }
     }
 
-    /// Whether a message is known not to have left: what lies above the watermark at a start may have, unless the broker
-    /// gave it back.
+    /// A wall keeps a message from its team; one that may have left counts as exposed.
+    fn keep_back(&mut self, seq: FactSeq) {
+        if self.has_not_left(seq) && !self.suppressed_before.contains(&seq) {
+            self.suppressed.push(seq);
+        }
+    }
+
+    /// Whether a message is known not to have left: what lies above the watermark at a start may have, and what waits
+    /// unless the broker gave it back at each try.
     fn has_not_left(&self, seq: FactSeq) -> bool {
-        seq > self.old_up_to || self.waiting.has_work(seq)
+        self.waiting.work_may_have_left(seq).map_or(seq > self.old_up_to, |may_have_left| !may_have_left)
     }
 
     /// Takes out what a wall keeps from its team now.
@@ -191,11 +198,21 @@ impl<P: Publish> Outbox<P> {
     fn look_behind_walls(&mut self, progress: &mut Progress) -> Result<(), StoreError> {
         self.keep_suppressed(progress);
         for (raised_by, wall) in std::mem::take(&mut self.raised) {
-            let waits = Part::Work(wall.0.clone());
-            let stayed = |seq| self.suppressed_before.contains(&seq) || self.waiting.contains(seq, &waits);
+            let mut given_back = Vec::new();
+            let stayed = |seq| {
+                if self.suppressed_before.contains(&seq) {
+                    return true;
+                }
+                let is_given_back = self.waiting.work_may_have_left(seq) == Some(false);
+                given_back.extend(is_given_back.then_some(seq));
+                is_given_back
+            };
             let reader = &mut *self.parts.reader;
             progress.exposures.extend(walls::exposure(reader, &self.parts.incarnation, &wall, raised_by, stayed)?);
+            // Now, since after another start it is not known any more.
+            self.suppressed.extend(given_back);
         }
+        self.keep_suppressed(progress);
         Ok(())
     }
 
@@ -222,6 +239,6 @@ impl<P: Publish> Outbox<P> {
             Part::Event if matches!(outcome, Outcome::Unsendable { .. }) => return,
             Part::Event => {}
         }
-        self.waiting.add(seq, part);
+        self.waiting.add(seq, part, may_have_left(outcome));
     }
 }

@@ -20,6 +20,15 @@ pub(super) fn failure(outcome: &Outcome) -> Option<PublishFailure> {
     }
 }
 
+/// Whether a message that was not confirmed may be in its queue all the same: a queue that loses its majority takes back
+/// what it was given, and can come to it later.
+pub(super) fn may_have_left(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Confirmed | Outcome::Nacked => true,
+        Outcome::Returned { .. } | Outcome::Unsendable { .. } => false,
+    }
+}
+
 /// A message of a fact on its way.
 pub(super) struct Leaving {
     pub(super) seq: FactSeq,

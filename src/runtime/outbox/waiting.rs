@@ -38,6 +38,8 @@ struct Waiting {
     last_try: Stopwatch,
     pause: Duration,
     expired: bool,
+    /// Whether the broker may have it all the same.
+    may_have_left: bool,
 }
 
 /// Messages that wait for another try, in the order of their facts.
@@ -48,12 +50,12 @@ pub struct WaitingList {
 }
 
 impl WaitingList {
-    /// What was undelivered at the start; its time starts anew.
+    /// What was undelivered at the start; its time starts anew, and the last try before it may have succeeded.
     #[must_use]
     pub fn of_undelivered(undelivered: &[(FactSeq, TeamId)]) -> Self {
         let mut list = Self::default();
         for (seq, team) in undelivered {
-            list.add(*seq, Part::Work(team.clone()));
+            list.add(*seq, Part::Work(team.clone()), true);
         }
         list
     }
@@ -73,29 +75,31 @@ impl WaitingList {
         self.entries.keys().find(|(_, part)| *part == Part::Event).map(|(seq, _)| *seq)
     }
 
-    /// Adds a message after its first try; one that waits already goes on waiting.
-    pub fn add(&mut self, seq: FactSeq, part: Part) {
+    /// Adds a message after its first try, which the broker may have taken all the same; one that waits already goes on
+    /// waiting.
+    pub fn add(&mut self, seq: FactSeq, part: Part, may_have_left: bool) {
         let is_event = part == Part::Event;
         let now = Stopwatch::start();
         let mut is_new = false;
         self.entries.entry((seq, part)).or_insert_with(|| {
             is_new = true;
-            Waiting { since: now, last_try: now, pause: PAUSE_FIRST, expired: false }
+            Waiting { since: now, last_try: now, pause: PAUSE_FIRST, expired: false, may_have_left }
         });
         self.events += usize::from(is_new && is_event);
     }
 
-    /// Whether a message waits.
+    /// Whether the message of a fact to a team may be with the broker though it waits; `None` when none waits.
     #[must_use]
-    pub fn contains(&self, seq: FactSeq, part: &Part) -> bool {
-        self.entries.contains_key(&(seq, part.clone()))
+    pub fn work_may_have_left(&self, seq: FactSeq) -> Option<bool> {
+        let mut of_fact = self.entries.range((seq, Part::Event)..).take_while(|((at, _), _)| *at == seq);
+        of_fact.find(|((_, part), _)| *part != Part::Event).map(|(_, it)| it.may_have_left)
     }
 
-    /// Whether a message of a fact to a team waits.
-    #[must_use]
-    pub fn has_work(&self, seq: FactSeq) -> bool {
-        let of_fact = self.entries.range((seq, Part::Event)..).take_while(|((at, _), _)| *at == seq);
-        of_fact.into_iter().any(|((_, part), _)| *part != Part::Event)
+    /// It is not known what became of another try.
+    pub fn may_have_left(&mut self, seq: FactSeq, part: &Part) {
+        if let Some(waiting) = self.entries.get_mut(&(seq, part.clone())) {
+            waiting.may_have_left = true;
+        }
     }
 
     /// Takes a message out; false when it did not wait.

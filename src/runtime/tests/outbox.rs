@@ -306,6 +306,28 @@ async fn an_offer_that_waits_for_another_try_when_a_wall_stands_never_leaves_and
 }
 
 #[tokio::test]
+async fn an_offer_that_the_broker_may_have_taken_all_the_same_is_an_exposure_when_a_wall_stands() {
+    let mut posted = Posted::with([fact(1, Some("london")), wall(2, "london")], 0, NEVER);
+    // The queue lost its majority, and may come to what it was given later.
+    posted.broker.once("life.1.w", Outcome::Nacked);
+    posted.committed.send_replace(FactSeq(1));
+    let _running = posted.run();
+    assert_eq!(posted.told().await.undelivered, [(FactSeq(1), team("london"))]);
+    let mut walls = Walls::default();
+    walls.raise(&team("london"), &"acme".parse().unwrap(), &"M-1".parse().unwrap());
+    posted.walls.set(walls);
+    posted.committed.send_replace(FactSeq(2));
+    let (mut exposed, mut delivered) = (Vec::new(), Vec::new());
+    while delivered.is_empty() || exposed.is_empty() {
+        let told = posted.told().await;
+        assert_eq!(told.suppressed, []);
+        exposed.extend(told.exposures.into_iter().flat_map(|it| it.messages).map(|it| it.message_id));
+        delivered.extend(told.delivered);
+    }
+    assert_eq!((exposed, delivered), (vec!["life.1.w".to_owned()], vec![FactSeq(1)]));
+}
+
+#[tokio::test]
 async fn an_offer_whose_link_is_down_when_a_wall_is_raised_does_not_leave_when_it_is_back() {
     let mut posted = Posted::with([fact(1, Some("london")), fact(2, Some("oslo"))], 0, NEVER);
     posted.broker.script().failing = 1;

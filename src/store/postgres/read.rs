@@ -212,7 +212,7 @@ impl Reader for PostgresReader {
         let sql = "SELECT seq, task FROM facts
              WHERE team = $1 AND (addressed IN ('offer', 'changed', 'handoff_requested') OR addressed IS NOT NULL AND with_payload)
                AND client = $2 AND ($3::TEXT IS NULL OR matter = $3)
-               AND seq < $4 AND NOT suppressed AND seq NOT IN (SELECT seq FROM undelivered)
+               AND seq < $4 AND NOT suppressed
              ORDER BY seq LIMIT $5";
         let matter = matter.as_ref().map(|matter| matter.as_str());
         let values: Values<'_> = &[&team.as_str(), &client.as_str(), &matter, &integer(before.0)?, &rows_of(limit)];

@@ -193,7 +193,7 @@ impl Reader for SqliteReader {
         let sql = "SELECT seq, task FROM facts
              WHERE team = ?1 AND (addressed IN ('offer', 'changed', 'handoff_requested') OR addressed IS NOT NULL AND with_payload)
                AND client = ?2 AND (?3 IS NULL OR matter = ?3)
-               AND seq < ?4 AND suppressed = 0 AND seq NOT IN (SELECT seq FROM undelivered)
+               AND seq < ?4 AND suppressed = 0
              ORDER BY seq LIMIT ?5";
         let matter = matter.as_ref().map(|matter| matter.as_str());
         let values = params![team.as_str(), client.as_str(), matter, integer(before.0)?, rows_of(limit)];
