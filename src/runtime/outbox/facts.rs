@@ -127,11 +127,13 @@ impl<P: Publish> Outbox<P> {
         failpoint!("publish", StoreError::at_step("publish"));
         let old = leaving.iter().filter(|it| it.seq <= self.old_up_to).count();
         self.parts.metrics.republished(old as u64);
+        let mut unsure = false;
         let outcomes = loop {
             match self.parts.publisher.publish(&leaving).await {
                 Ok(outcomes) => break outcomes,
                 Err(error) => {
                     self.lost(&error);
+                    unsure = true;
                     // A wall may have been raised meanwhile; what it holds back may have left, and counts as that.
                     self.drop_walled(&mut leaving);
                     self.parts.metrics.republished(leaving.len() as u64);
@@ -141,7 +143,8 @@ impl<P: Publish> Outbox<P> {
         failpoint!("confirmed", StoreError::at_step("confirmed"));
         let mut progress = Progress::default();
         for (message, outcome) in leaving.into_iter().zip(outcomes) {
-            self.note(message, &outcome, &mut progress);
+            let may_have_left = unsure || message.seq <= self.old_up_to || may_have_left(&outcome);
+            self.note(message, &outcome, may_have_left, &mut progress);
         }
         self.next = FactSeq(last.0 + 1);
         self.look_behind_walls(&mut progress)?;
@@ -177,9 +180,10 @@ impl<P: Publish> Outbox<P> {
     }
 
     /// Whether a message is known not to have left: what lies above the watermark at a start may have, and what waits
-    /// unless the broker gave it back at each try.
+    /// unless the broker gave it back at each try. What has had its turn and does not wait, has left.
     fn has_not_left(&self, seq: FactSeq) -> bool {
-        self.waiting.work_may_have_left(seq).map_or(seq > self.old_up_to, |may_have_left| !may_have_left)
+        let is_to_come = seq >= self.next && seq > self.old_up_to;
+        self.waiting.work_may_have_left(seq).map_or(is_to_come, |may_have_left| !may_have_left)
     }
 
     /// Takes out what a wall keeps from its team now.
@@ -226,7 +230,7 @@ impl<P: Publish> Outbox<P> {
     }
 
     /// Keeps what must be tried again apart.
-    fn note(&mut self, message: Leaving, outcome: &Outcome, progress: &mut Progress) {
+    fn note(&mut self, message: Leaving, outcome: &Outcome, may_have_left: bool, progress: &mut Progress) {
         let Leaving { seq, part, .. } = message;
         let Some(failure) = failure(outcome) else {
             return self.delivered(seq, &part, progress);
@@ -239,6 +243,6 @@ impl<P: Publish> Outbox<P> {
             Part::Event if matches!(outcome, Outcome::Unsendable { .. }) => return,
             Part::Event => {}
         }
-        self.waiting.add(seq, part, may_have_left(outcome));
+        self.waiting.add(seq, part, may_have_left);
     }
 }

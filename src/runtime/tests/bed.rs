@@ -58,6 +58,11 @@ pub fn plain(store: SqliteStore) -> Box<dyn Writer> {
     Box::new(store)
 }
 
+/// A clock that starts on a Wednesday, when its team for any work, warsaw, is open.
+pub fn midweek() -> Clock {
+    Clock::starting("2026-11-25T11:00:00Z".parse().expect("an instant"), 1)
+}
+
 /// The text of the loop's roster.
 pub fn roster_text() -> String {
     std::fs::read_to_string(ROSTER).expect("a file")
@@ -298,7 +303,7 @@ impl Acknowledge for Told {
 }
 
 impl Looped {
-    /// A loop that runs on the real clock and writes with what `writer` makes of the store.
+    /// A loop that runs on this clock and writes with what `writer` makes of the store.
     pub fn new(stored: Stored, clock: Clock, writer: impl FnOnce(SqliteStore) -> Box<dyn Writer>) -> Self {
         let Stored { store, folder } = stored;
         let clock = Arc::new(clock);

@@ -5,18 +5,17 @@ use tokio::sync::oneshot;
 
 use crate::broker::Intake;
 
-use super::super::clock::Clock;
 use super::super::decided::Decided;
 use super::super::decider::Decider;
 use super::super::intake::Inbound;
-use super::bed::{Looped, Stored, decider, delivery, metrics, plain, request, soon, wall};
+use super::bed::{Looped, Stored, decider, delivery, metrics, midweek, plain, request, soon, wall};
 
 /// An update that no task is there for: it leaves its own fact.
 const UPDATE: &str = r#"{"id": "u-1", "task": "thames-llp/none", "team": "london", "kind": "accept", "assignment": 1}"#;
 
 /// A loop whose link was lost and is there again, with so many updates waiting.
 async fn linked_again(updates: u64) -> Looped {
-    let looped = Looped::new(Stored::new(), Clock::real(), plain);
+    let looped = Looped::new(Stored::new(), midweek(), plain);
     for inbound in [Inbound::LinkLost, Inbound::Consuming { updates }] {
         looped.intake.send(inbound).await.expect("the loop runs");
     }
@@ -61,7 +60,7 @@ async fn an_outage_without_updates_ends_at_once_and_a_first_link_is_none() {
     let mut looped = linked_again(0).await;
     assert_eq!(looped.facts().await, ["outage.ended"]);
     looped.end().await;
-    let mut first = Looped::new(Stored::new(), Clock::real(), plain);
+    let mut first = Looped::new(Stored::new(), midweek(), plain);
     first.intake.send(Inbound::Consuming { updates: 3 }).await.expect("the loop runs");
     first.deliver(delivery(1, Intake::Requests, &request("one"), 0)).await;
     assert_eq!(first.facts().await[0], "task.admitted");

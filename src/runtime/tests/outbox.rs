@@ -15,6 +15,7 @@ use super::super::clock::Stopwatch;
 use super::super::decided::Direct;
 use super::super::leadership::Trust;
 use super::super::outbox::{Publish, WhileLed};
+use super::super::walls::WallsInForce;
 use super::bed::{Posted, Scripted, batch, fact, soon, team};
 
 const NEVER: Duration = Duration::from_secs(3_600);
@@ -229,6 +230,13 @@ async fn what_is_committed_leaves_before_the_end_when_the_loop_has_finished() {
     assert_eq!(last, Some(FactSeq(300)));
 }
 
+/// Walls london from the matter of all facts here.
+fn raise_wall(in_force: &WallsInForce) {
+    let mut walls = Walls::default();
+    walls.raise(&team("london"), &"acme".parse().unwrap(), &"M-1".parse().unwrap());
+    in_force.set(walls);
+}
+
 /// The fact that walls a team from the matter of all facts here.
 fn wall(seq: u64, from: &str) -> Fact {
     Fact { event_type: "wall.raised".into(), task: None, addressed: None, ..fact(seq, Some(from)) }
@@ -238,9 +246,7 @@ fn wall(seq: u64, from: &str) -> Fact {
 async fn what_has_not_left_when_a_wall_stands_stays_and_what_has_is_told() {
     let stored = || [fact(1, Some("london")), fact(2, Some("oslo")), fact(3, Some("london")), wall(4, "london")];
     let mut posted = Posted::with(stored(), 1, NEVER);
-    let mut walls = Walls::default();
-    walls.raise(&team("london"), &"acme".parse().unwrap(), &"M-1".parse().unwrap());
-    posted.walls.set(walls);
+    raise_wall(&posted.walls);
     posted.committed.send_replace(FactSeq(4));
     let _running = posted.run();
     let told = posted.told().await;
@@ -256,9 +262,7 @@ async fn what_may_have_left_before_a_start_is_told_when_a_wall_stands_now() {
     let stored = [fact(1, Some("london")), fact(2, Some("london")), fact(3, Some("london")), wall(4, "london")];
     // The second one may have left, or not; the third one is new.
     let mut posted = Posted::after(stored, 1, 2, NEVER);
-    let mut walls = Walls::default();
-    walls.raise(&team("london"), &"acme".parse().unwrap(), &"M-1".parse().unwrap());
-    posted.walls.set(walls);
+    raise_wall(&posted.walls);
     posted.committed.send_replace(FactSeq(4));
     let _running = posted.run();
     let told = posted.told().await;
@@ -289,9 +293,7 @@ async fn an_offer_that_waits_for_another_try_when_a_wall_stands_never_leaves_and
     posted.committed.send_replace(FactSeq(1));
     let _running = posted.run();
     assert_eq!(posted.told().await.undelivered, [(FactSeq(1), team("london"))]);
-    let mut walls = Walls::default();
-    walls.raise(&team("london"), &"acme".parse().unwrap(), &"M-1".parse().unwrap());
-    posted.walls.set(walls);
+    raise_wall(&posted.walls);
     posted.committed.send_replace(FactSeq(2));
     let (mut suppressed, mut delivered) = (Vec::new(), Vec::new());
     while delivered.is_empty() {
@@ -305,38 +307,70 @@ async fn an_offer_that_waits_for_another_try_when_a_wall_stands_never_leaves_and
     assert_eq!(sent.iter().filter(|id| *id == "life.1.w").count(), 1, "{sent:?}");
 }
 
-#[tokio::test]
-async fn an_offer_that_the_broker_may_have_taken_all_the_same_is_an_exposure_when_a_wall_stands() {
-    let mut posted = Posted::with([fact(1, Some("london")), wall(2, "london")], 0, NEVER);
-    // The queue lost its majority, and may come to what it was given later.
-    posted.broker.once("life.1.w", Outcome::Nacked);
+/// Walls london once the offer of the first fact has had its turn, and tells what was exposed when nothing waits any more.
+async fn exposed_by_a_wall_after(mut posted: Posted) -> Vec<String> {
     posted.committed.send_replace(FactSeq(1));
     let _running = posted.run();
-    assert_eq!(posted.told().await.undelivered, [(FactSeq(1), team("london"))]);
-    let mut walls = Walls::default();
-    walls.raise(&team("london"), &"acme".parse().unwrap(), &"M-1".parse().unwrap());
-    posted.walls.set(walls);
+    soon(async {
+        while posted.broker.script().sent.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    raise_wall(&posted.walls);
     posted.committed.send_replace(FactSeq(2));
-    let (mut exposed, mut delivered) = (Vec::new(), Vec::new());
-    while delivered.is_empty() || exposed.is_empty() {
+    let (mut exposed, mut watermark) = (None, None);
+    while exposed.is_none() || watermark != Some(FactSeq(2)) {
         let told = posted.told().await;
         assert_eq!(told.suppressed, []);
-        exposed.extend(told.exposures.into_iter().flat_map(|it| it.messages).map(|it| it.message_id));
-        delivered.extend(told.delivered);
+        watermark = told.watermark.or(watermark);
+        exposed = told.exposures.into_iter().next().or(exposed);
     }
-    assert_eq!((exposed, delivered), (vec!["life.1.w".to_owned()], vec![FactSeq(1)]));
+    exposed.unwrap().messages.into_iter().map(|it| it.message_id).collect()
+}
+
+fn offered_and_walled() -> [Fact; 2] {
+    [fact(1, Some("london")), wall(2, "london")]
+}
+
+#[tokio::test]
+async fn an_offer_that_the_broker_may_have_taken_all_the_same_is_an_exposure_when_a_wall_stands() {
+    let posted = Posted::with(offered_and_walled(), 0, NEVER);
+    // The queue lost its majority, and may come to what it was given later.
+    posted.broker.once("life.1.w", Outcome::Nacked);
+    assert_eq!(exposed_by_a_wall_after(posted).await, ["life.1.w"]);
+}
+
+#[tokio::test]
+async fn an_offer_that_was_taken_is_an_exposure_when_a_wall_stands_and_only_its_event_waits() {
+    let posted = Posted::with(offered_and_walled(), 0, NEVER);
+    posted.broker.once("life.1.e", Outcome::Nacked);
+    assert_eq!(exposed_by_a_wall_after(posted).await, ["life.1.w"]);
+}
+
+#[tokio::test]
+async fn an_offer_that_was_given_back_after_a_lost_link_is_an_exposure_when_a_wall_stands() {
+    let posted = Posted::with(offered_and_walled(), 0, NEVER);
+    posted.broker.script().failing = 1;
+    posted.broker.once("life.1.w", returned());
+    assert_eq!(exposed_by_a_wall_after(posted).await, ["life.1.w"]);
+}
+
+#[tokio::test]
+async fn an_offer_of_before_a_start_that_was_given_back_after_it_is_an_exposure_when_a_wall_stands() {
+    let posted = Posted::after(offered_and_walled(), 0, 1, NEVER);
+    posted.broker.once("life.1.w", returned());
+    assert_eq!(exposed_by_a_wall_after(posted).await, ["life.1.w"]);
 }
 
 #[tokio::test]
 async fn an_offer_whose_link_is_down_when_a_wall_is_raised_does_not_leave_when_it_is_back() {
     let mut posted = Posted::with([fact(1, Some("london")), fact(2, Some("oslo"))], 0, NEVER);
     posted.broker.script().failing = 1;
-    let mut walls = Walls::default();
-    walls.raise(&team("london"), &"acme".parse().unwrap(), &"M-1".parse().unwrap());
     let in_force = posted.walls.clone();
     posted.broker.before_window(move |number| {
         if number == 1 {
-            in_force.set(walls.clone());
+            raise_wall(&in_force);
         }
     });
     posted.committed.send_replace(FactSeq(2));
