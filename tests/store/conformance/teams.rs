@@ -183,7 +183,8 @@ pub fn what_a_team_was_told_behind_a_wall_is_found<B: Backend>(fresh: fn() -> B)
             .map(|(seq, _)| seq.0)
             .collect::<Vec<_>>()
     };
-    assert_eq!(told(Some(mine.matter.clone()), 9), [1, 5]);
-    assert_eq!(told(None, 9), [1, 3, 5], "all of the client's");
+    // What is not delivered may have left all the same: whoever publishes knows.
+    assert_eq!(told(Some(mine.matter.clone()), 9), [1, 5, 7]);
+    assert_eq!(told(None, 9), [1, 3, 5, 7], "all of the client's");
     assert_eq!(told(None, 2), [1, 3]);
 }
